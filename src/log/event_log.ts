@@ -1,0 +1,106 @@
+/** A record in the log. `seq` is its position, from 1; `time` when it was appended (ms since the epoch, the log's clock). */
+export type Entry = {
+  readonly seq: number;
+  readonly time: number;
+  /** Relative to the log's prefix: `task.<id>.<kind>`. Untrusted: anyone may have published it. */
+  readonly subject: string;
+  readonly body: Uint8Array;
+  /** W3C trace context of the producer, where it gave one. */
+  readonly traceparent?: string;
+};
+
+/** A record to append. The same `id` within the dedup window is stored once. */
+export type NewEntry = {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly id?: string;
+  readonly traceparent?: string;
+};
+
+/** Where a record lies now; `duplicate` when its id had been stored before and nothing was added. */
+export type Appended = { readonly seq: number; readonly duplicate: boolean };
+
+/**
+ * The extent of the log. `epoch` names one life of the stream: positions of another epoch mean nothing here.
+ * `firstSeq` is the oldest retained position and `lastSeq` the newest ever given; an empty log has
+ * `firstSeq === lastSeq + 1`.
+ */
+export type Extent = { readonly epoch: string; readonly firstSeq: number; readonly lastSeq: number };
+
+/** What following the log brings. */
+export type Followed =
+  /** Records in order, none at or before the position followed from, none twice. */
+  | { readonly kind: "entries"; readonly entries: readonly Entry[] }
+  /** Positions `from`…`to` are gone for good: retention took them before we read them. */
+  | { readonly kind: "missed"; readonly from: number; readonly to: number }
+  /** The stream is another one now (deleted and made again). Following goes on from its start. */
+  | { readonly kind: "epoch"; readonly extent: Extent }
+  /** The log is out of reach (`false`) or back again (`true`); following goes on by itself. */
+  | { readonly kind: "reachable"; readonly reachable: boolean };
+
+/** Which records a page is of. */
+export type PageQuery = {
+  /** Only records after this position. */
+  readonly after: number;
+  /** Only records up to this position. Default: the head. */
+  readonly upTo?: number;
+  /** Only this subject, or all below it when it ends in `.>`. Default: every subject. */
+  readonly subject?: string;
+  /** At most this many records. */
+  readonly limit: number;
+};
+
+/** Records in order. `through` is the position up to which nothing of the query is missing. */
+export type Page = {
+  readonly entries: readonly Entry[];
+  readonly through: number;
+};
+
+/**
+ * An append-only log of records with one offset space. JetStream and SQLite implement it; one contract suite is
+ * run on each. Every method rejects with {@link LogError} when the log is out of reach.
+ */
+export interface EventLog extends AsyncDisposable {
+  /** Appends records in order; resolves when they are durable. Each has its own outcome. */
+  append(entries: readonly NewEntry[]): Promise<readonly Appended[]>;
+  /** Follows the log from `after` (exclusive) until `signal` aborts, through outages and re-creations. */
+  follow(
+    from: { readonly epoch: string; readonly after: number },
+    signal: AbortSignal,
+  ): AsyncIterable<Followed>;
+  /** One page of history. */
+  read(query: PageQuery): Promise<Page>;
+  /** The last record of each subject (all, or those below `subject`, which ends in `.>`), in order of position, in batches. */
+  lastPerSubject(subject?: string): AsyncIterable<readonly Entry[]>;
+  /** The extent of the log as it is now. */
+  extent(): Promise<Extent>;
+}
+
+/** Why the log did not do what was asked. */
+export type LogErrorCode =
+  /** Out of reach: connection lost, server restarting, disk busy. Asking again may help. */
+  | "unreachable"
+  /** The log refuses: no permission, disk full, record too large. Asking again does not help by itself. */
+  | "refused"
+  /** The stream exists with other settings than ours; `message` names the difference. */
+  | "mismatch"
+  /** The log was closed. */
+  | "closed";
+
+/** The world's failure: the log could not do what was asked. */
+export class LogError extends Error {
+  override name = "LogError";
+  /** What kind of failure. */
+  readonly code: LogErrorCode;
+
+  constructor(code: LogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether `subject` is within `filter`: the same, or below it when it ends in `.>`; every subject when undefined. */
+export function subjectMatches(filter: string | undefined, subject: string): boolean {
+  if (filter === undefined) return true;
+  return filter.endsWith(".>") ? subject.startsWith(filter.slice(0, -1)) : subject === filter;
+}

@@ -1,0 +1,87 @@
+import * as v from "valibot";
+import { Tag, TaskId } from "./names.ts";
+
+/** A request's id, which its reply carries back: 1–128 characters. */
+export const FrameId = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
+
+/** What every client frame has in common. Extra members are ignored; `data` is checked by its type's own schema. */
+export const ClientEnvelope = v.object({
+  type: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  id: FrameId,
+  timestamp: v.optional(v.number()),
+  data: v.optional(v.record(v.string(), v.unknown()), {}),
+});
+/** See {@link ClientEnvelope}. */
+export type ClientFrame = v.InferOutput<typeof ClientEnvelope>;
+
+/** A position in the stream: 0 (before everything) to 2⁵³−1. */
+export const Seq = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** Where a client left off: a position, and the life of the stream it is a position in. */
+export const Cursor = v.object({ epoch: v.pipe(v.string(), v.minLength(1), v.maxLength(64)), seq: Seq });
+/** See {@link Cursor}. */
+export type Cursor = v.InferOutput<typeof Cursor>;
+
+/** What a subscription starts with: the present state, nothing, or the whole retained history. */
+export const ReplayMode = v.picklist(["latest", "none", "all"]);
+/** See {@link ReplayMode}. */
+export type ReplayMode = v.InferOutput<typeof ReplayMode>;
+
+const Topics = v.pipe(v.array(v.pipe(v.string(), v.maxLength(512))), v.minLength(1), v.maxLength(1024));
+
+const Limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 100);
+
+/** Every status a task can have. The last three are terminal. */
+export const TASK_STATUSES = [
+  "pending",
+  "running",
+  "paused",
+  "cancelling",
+  "retrying",
+  "failed",
+  "cancelled",
+  "completed",
+] as const;
+/** One of {@link TASK_STATUSES}. */
+export type TaskStatus = (typeof TASK_STATUSES)[number];
+
+/** `ping {}`. */
+export const PingData = v.object({});
+/** `subscribe {topics, since?, replay?}`. */
+export const SubscribeData = v.object({
+  topics: Topics,
+  since: v.optional(Cursor),
+  replay: v.optional(ReplayMode),
+});
+/** `unsubscribe {topics}`. */
+export const UnsubscribeData = v.object({ topics: Topics });
+/** `get_task {task_id}`. */
+export const GetTaskData = v.object({ task_id: TaskId });
+/** `get_tasks {status?, tag?, parent_id?, type?, limit?, page?}`; pages count from 1. */
+export const GetTasksData = v.object({
+  status: v.optional(v.picklist(TASK_STATUSES)),
+  tag: v.optional(Tag),
+  parent_id: v.optional(TaskId),
+  type: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64))),
+  limit: Limit,
+  page: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)), 1),
+});
+/** See {@link GetTasksData}. */
+export type TaskQuery = v.InferOutput<typeof GetTasksData>;
+/** `get_history {task_id, after_seq?, limit?}`. */
+export const GetHistoryData = v.object({
+  task_id: TaskId,
+  after_seq: v.optional(Seq, 0),
+  limit: Limit,
+});
+
+/**
+ * The first broken rule of a failed parse, as one sentence that names the member and the rule,
+ * for example `data.limit: must be <= 1000`.
+ */
+export function brokenRule(issues: readonly v.BaseIssue<unknown>[], prefix = ""): string {
+  const issue = issues[0];
+  if (issue === undefined) return "does not follow its schema";
+  const path = [prefix, v.getDotPath(issue)].filter((part) => part !== null && part !== "").join(".");
+  return path === "" ? issue.message : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,38 @@
+import * as v from "valibot";
+
+/** A task's id: 1–128 of `A-Za-z0-9_-`, so that it is exactly one NATS subject token and can never be a wildcard. */
+export const TaskId = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_-]{1,128}$/, "must be 1–128 characters of A-Za-z0-9_-"),
+  v.brand("TaskId"),
+);
+/** See {@link TaskId}. */
+export type TaskId = v.InferOutput<typeof TaskId>;
+
+/** A tag: 1–64 letters, digits or `._@/+=-` of any script; no colon or comma, which separate topics. */
+export const Tag = v.pipe(
+  v.string(),
+  v.regex(/^[\p{L}\p{N}._@/+=-]{1,64}$/u, "must be 1–64 letters, digits or ._@/+=-"),
+  v.brand("Tag"),
+);
+/** See {@link Tag}. */
+export type Tag = v.InferOutput<typeof Tag>;
+
+/** A client's name across reconnects: 1–128 of `A-Za-z0-9._:-`. */
+export const ClientId = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9._:-]{1,128}$/, "must be 1–128 characters of A-Za-z0-9._:-"),
+  v.brand("ClientId"),
+);
+/** See {@link ClientId}. */
+export type ClientId = v.InferOutput<typeof ClientId>;
+
+/** Whether `text` is a well-formed task id. */
+export function isTaskId(text: string): text is TaskId {
+  return v.is(TaskId, text);
+}
+
+/** Whether `text` is a well-formed tag. */
+export function isTag(text: string): text is Tag {
+  return v.is(Tag, text);
+}

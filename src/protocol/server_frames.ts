@@ -1,0 +1,111 @@
+import type { TaskStatus } from "./client_frames.ts";
+import type { ErrorCode } from "./error_codes.ts";
+
+/** A task's counters. `percentage` is 0–100 with at most two decimals, null while `total` is unknown or 0. */
+export type ProgressData = {
+  readonly total: number | null;
+  readonly completed: number;
+  readonly failed: number;
+  readonly current: string | null;
+  readonly percentage: number | null;
+  readonly status: string | null;
+  readonly attempt: number;
+  /** Items (completed + failed) a second, from recent progress; null while unknown. */
+  readonly rate: number | null;
+  /** Milliseconds to the end at that rate; null while unknown. */
+  readonly eta_ms: number | null;
+};
+
+/** A whole task, as `task_status` and `task_list` carry it. Times are RFC 3339 UTC. */
+export type TaskStatusData = {
+  readonly task_id: string;
+  readonly status: TaskStatus;
+  readonly start_time: string | null;
+  readonly end_time: string | null;
+  readonly attempt: number;
+  readonly name: string | null;
+  readonly type: string | null;
+  readonly tags: readonly string[];
+  readonly parent_id: string | null;
+  readonly reason: string | null;
+  readonly error: { readonly message: string; readonly code?: string } | null;
+  readonly result: unknown;
+  readonly progress: ProgressData;
+  readonly created_time: string | null;
+};
+
+/** One event of a task as `task_history` and the HTTP history list it: its body as the worker wrote it. */
+export type HistoryEvent = {
+  readonly seq: number;
+  readonly time: string;
+  readonly kind: string;
+  readonly body: unknown;
+};
+
+type Replay = { readonly mode: string; readonly frames: number; readonly truncated: boolean };
+
+/** What a pushed or answered frame of each type carries as `data`. */
+export type ServerData = {
+  welcome: {
+    readonly connection_id: string;
+    readonly client_id: string;
+    readonly server_time: number;
+    readonly epoch: string;
+    readonly seq: number;
+    readonly heartbeat: { readonly interval_ms: number; readonly timeout_ms: number };
+    readonly limits: {
+      readonly max_message_bytes: number;
+      readonly max_topics: number;
+      readonly messages_per_second: number;
+      readonly messages_burst: number;
+    };
+    readonly topics: readonly string[];
+  };
+  subscribed: {
+    readonly topics: readonly string[];
+    readonly epoch: string;
+    readonly seq: number;
+    readonly recovered?: boolean;
+    readonly replay?: Replay;
+  };
+  unsubscribed: { readonly topics: readonly string[]; readonly epoch: string; readonly seq: number };
+  pong: { readonly server_time: number; readonly seq?: number };
+  task_progress: { readonly task_id: string; readonly progress: ProgressData };
+  task_status: TaskStatusData;
+  task_list:
+    | { readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }
+    | { readonly tasks: readonly TaskStatusData[]; readonly removed: readonly string[] };
+  task_history: {
+    readonly task_id: string;
+    readonly events: readonly HistoryEvent[];
+    readonly next_after_seq?: number;
+  };
+  caught_up: { readonly topics: readonly string[]; readonly seq: number };
+  gap: {
+    readonly topics: readonly string[];
+    readonly missed_from: number;
+    readonly missed_to: number;
+    readonly reason: "retention" | "epoch";
+  };
+  drain: { readonly reconnect_after_ms: number; readonly seq: number; readonly epoch: string };
+};
+
+/** What `error` frames carry. */
+export type ErrorBody = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
+/** A frame from server to client. `seq` is the stream position of the event it tells of. */
+export type ServerFrame =
+  | {
+    readonly [T in keyof ServerData]: {
+      readonly type: T;
+      readonly id: string;
+      readonly timestamp: number;
+      readonly data: ServerData[T];
+      readonly seq?: number;
+    };
+  }[keyof ServerData]
+  | { readonly type: "error"; readonly id: string; readonly timestamp: number; readonly error: ErrorBody };

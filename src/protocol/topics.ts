@@ -1,0 +1,68 @@
+import { isTag, isTaskId, type Tag, type TaskId } from "./names.ts";
+
+/** Which half of a task's frames a topic carries; both when absent. */
+export type Facet = "progress" | "status";
+
+/**
+ * What a client can subscribe to.
+ * `task:progress`, `task:status`, `task:list`, `task:id:<id>[:<facet>]`, `task:tag:<tag>[:<facet>]`.
+ */
+export type Topic =
+  | { readonly kind: "all"; readonly facet: Facet }
+  | { readonly kind: "list" }
+  | { readonly kind: "task"; readonly taskId: TaskId; readonly facet?: Facet }
+  | { readonly kind: "tag"; readonly tag: Tag; readonly facet?: Facet };
+
+/** The connection paths, and the topic namespaces each may use; `*` is every namespace. */
+export const PATHS: ReadonlyMap<string, string> = new Map([
+  ["/ws", "*"],
+  ["/ws/task", "task"],
+  ["/ws/data", "data"],
+  ["/ws/strategy", "strategy"],
+]);
+
+/** The topic that `text` names, or undefined where it names none. The inverse of {@link printTopic}. */
+export function parseTopic(text: string): Topic | undefined {
+  if (text.length > 256) return undefined;
+  const [namespace, kind, name, facet, ...rest] = text.split(":");
+  if (namespace !== "task" || rest.length > 0) return undefined;
+  if (name === undefined) {
+    if (kind === "list") return { kind };
+    return kind === "progress" || kind === "status" ? { kind: "all", facet: kind } : undefined;
+  }
+  if (facet !== undefined && facet !== "progress" && facet !== "status") return undefined;
+  const half = facet === undefined ? {} : { facet };
+  if (kind === "id" && isTaskId(name)) return { kind: "task", taskId: name, ...half };
+  if (kind === "tag" && isTag(name)) return { kind: "tag", tag: name, ...half };
+  return undefined;
+}
+
+/** The one spelling of a topic on the wire. */
+export function printTopic(topic: Topic): string {
+  switch (topic.kind) {
+    case "all":
+      return `task:${topic.facet}`;
+    case "list":
+      return "task:list";
+    case "task":
+      return `task:id:${topic.taskId}${topic.facet === undefined ? "" : `:${topic.facet}`}`;
+    case "tag":
+      return `task:tag:${topic.tag}${topic.facet === undefined ? "" : `:${topic.facet}`}`;
+  }
+}
+
+/** Whether a connection on `path` may hold `topic`, by its namespace. */
+export function pathAllows(path: string, topic: string): boolean {
+  const namespace = PATHS.get(path);
+  return namespace === "*" || (namespace !== undefined && topic.startsWith(`${namespace}:`));
+}
+
+/**
+ * The topics, as printed, that a frame of one facet about one task belongs to.
+ * `task:list` is not among them: it carries frames of its own.
+ */
+export function topicsOf(facet: Facet, taskId: string, tags: readonly string[]): string[] {
+  const topics = [`task:${facet}`, `task:id:${taskId}`, `task:id:${taskId}:${facet}`];
+  for (const tag of tags) topics.push(`task:tag:${tag}`, `task:tag:${tag}:${facet}`);
+  return topics;
+}

@@ -1,0 +1,120 @@
+import type { TaskId } from "../protocol/names.ts";
+import type { Kind, TaskEvent } from "./worker_event.ts";
+
+/** How strongly each kind asks for its status. Within an attempt the higher level wins, then the later position. */
+export const LEVELS: Readonly<Record<Kind, number>> = {
+  created: 0,
+  progress: 1,
+  started: 2,
+  paused: 2,
+  resumed: 2,
+  retrying: 2,
+  cancel_requested: 3,
+  failed: 4,
+  cancelled: 5,
+  completed: 6,
+};
+
+/** The events of a task that say anything: of each kind the greatest by (attempt, position). */
+export type Greatest = { readonly [K in Kind]?: TaskEvent<K> };
+
+/**
+ * A task as the join of its events. Everything a task is follows from `greatest`; `top` is the greatest of those
+ * by (attempt, level, position) and asks for the status; it is kept only so that it need not be searched for.
+ */
+export type TaskState = {
+  readonly id: TaskId;
+  readonly greatest: Greatest;
+  readonly top: TaskEvent;
+};
+
+/**
+ * The task after one more event. Pure, commutative and idempotent: any order and any duplicates of the same events
+ * give the same state, and the last event of each kind gives the same state as all of them — but for a straggler of
+ * an older attempt, which in a compacted history hides what the newer attempt said with that kind.
+ * Returns `state` itself when the event says nothing new.
+ */
+export function fold(state: TaskState | undefined, event: TaskEvent): TaskState {
+  if (state === undefined) {
+    return { id: event.taskId, greatest: { [event.kind]: event }, top: event };
+  }
+  const known = state.greatest[event.kind];
+  if (known !== undefined && !exceeds(event, known)) return state;
+  return {
+    id: state.id,
+    greatest: { ...state.greatest, [event.kind]: event },
+    top: topped(event, state.top) ? event : state.top,
+  };
+}
+
+/** The task that both states' events make together. */
+export function join(one: TaskState, other: TaskState): TaskState {
+  let joined = one;
+  for (const event of Object.values(other.greatest)) joined = fold(joined, event);
+  return joined;
+}
+
+/** Whether `event` is greater than `known`, an event of the same kind. */
+function exceeds(event: TaskEvent, known: TaskEvent): boolean {
+  return event.attempt !== known.attempt ? event.attempt > known.attempt : event.seq > known.seq;
+}
+
+/** Whether `event` is at least as great as `top` by (attempt, level, position). */
+function topped(event: TaskEvent, top: TaskEvent): boolean {
+  if (event.attempt !== top.attempt) return event.attempt > top.attempt;
+  const level = LEVELS[event.kind];
+  const topLevel = LEVELS[top.kind];
+  return level !== topLevel ? level > topLevel : event.seq >= top.seq;
+}
+
+/** What one event changed, so what there is to tell. Nothing at all: the event came late. */
+export type Change = {
+  /** The counters are others: a `task_progress` frame. */
+  readonly progress: boolean;
+  /** The status, its reason or what describes the task is another: a `task_status` frame. */
+  readonly status: boolean;
+};
+
+/** What `event` changed between the states before and after it was folded. */
+export function changeOf(before: TaskState | undefined, after: TaskState, event: TaskEvent): Change {
+  if (before === after) return { progress: false, status: false };
+  if (event.kind === "created") {
+    const status = before === undefined || descriptionOf(before) !== descriptionOf(after);
+    const progress = before !== undefined && countersEvent(after) !== undefined &&
+      totalOf(before) !== totalOf(after);
+    return { progress, status };
+  }
+  const counted = countersEvent(after);
+  const progress = counted !== (before && countersEvent(before));
+  const onTop = after.top === event;
+  const status = onTop &&
+    (event.kind !== "progress" || before === undefined || before.top.attempt !== event.attempt ||
+      before.top.kind === "created");
+  return { progress, status };
+}
+
+function descriptionOf(state: TaskState): string {
+  const body = state.greatest.created?.body;
+  return JSON.stringify([body?.name, body?.type, body?.tags, body?.parent_id, body?.at]);
+}
+
+/** The event whose counters are the current ones: the last of the current attempt that carries any. */
+export function countersEvent(
+  state: TaskState,
+): TaskEvent<"progress" | "completed" | "failed" | "cancelled"> | undefined {
+  const { progress, completed, failed, cancelled } = state.greatest;
+  let last: ReturnType<typeof countersEvent>;
+  for (const event of [progress, completed, failed, cancelled]) {
+    if (event === undefined || event.attempt !== state.top.attempt) continue;
+    if (event.kind !== "progress" && event.body.progress === undefined) continue;
+    if (last === undefined || event.seq > last.seq) last = event;
+  }
+  return last;
+}
+
+/** How many items the task has: by its counters, else by its `created`; null when nobody said. */
+export function totalOf(state: TaskState): number | null {
+  const event = countersEvent(state);
+  const counters = event?.kind === "progress" ? event.body : event?.body.progress;
+  return counters?.total ?? state.greatest.created?.body.total ?? null;
+}

@@ -1,0 +1,69 @@
+/**
+ * How fast a task moves, from its recent progress: a mean of the observed rates in which an interval of `dt` has the
+ * weight 1 − e^(−dt/TIME_CONSTANT), corrected for its start from nothing (as Adam's moments are:
+ * Kingma & Ba 2015, §3).
+ */
+export type Pace = {
+  readonly attempt: number;
+  /** What is counted: items, or percent where no total is known. */
+  readonly unit: "items" | "percent";
+  readonly timeMs: number;
+  readonly done: number;
+  /** The weighted mean so far, in units a second, and the sum of its weights. */
+  readonly mean: number;
+  readonly weight: number;
+  readonly intervals: number;
+  readonly observedMs: number;
+};
+
+/** What a pace is measured from; `timeMs` is when the log took it, so that workers' clocks do not matter. */
+export type Sample = {
+  readonly attempt: number;
+  readonly unit: "items" | "percent";
+  readonly timeMs: number;
+  readonly done: number;
+};
+
+const TIME_CONSTANT_MS = 30_000;
+
+/** No guess before this much was seen: the first intervals of a task are its wildest. */
+const WARM_UP = { intervals: 3, ms: 2_000 };
+
+/** The pace after one more sample. A new attempt, another unit or counters that went back start anew. */
+export function observe(pace: Pace | undefined, sample: Sample): Pace {
+  if (
+    pace === undefined || pace.attempt !== sample.attempt || pace.unit !== sample.unit ||
+    sample.done < pace.done
+  ) {
+    return { ...sample, mean: 0, weight: 0, intervals: 0, observedMs: 0 };
+  }
+  const dtMs = sample.timeMs - pace.timeMs;
+  if (dtMs <= 0) return pace;
+  const share = 1 - Math.exp(-dtMs / TIME_CONSTANT_MS);
+  const rate = (sample.done - pace.done) * 1000 / dtMs;
+  return {
+    ...sample,
+    mean: pace.mean + share * (rate - pace.mean),
+    weight: pace.weight + share * (1 - pace.weight),
+    intervals: pace.intervals + 1,
+    observedMs: pace.observedMs + dtMs,
+  };
+}
+
+/** The pace after a spell in which the task stood still on purpose: that spell does not count. */
+export function rested(pace: Pace, timeMs: number): Pace {
+  return timeMs > pace.timeMs ? { ...pace, timeMs } : pace;
+}
+
+/** Units a second, or null while there is no telling. */
+export function rateOf(pace: Pace | undefined): number | null {
+  if (pace === undefined || pace.intervals < WARM_UP.intervals || pace.observedMs < WARM_UP.ms) return null;
+  return pace.mean / pace.weight;
+}
+
+/** Milliseconds until `total` units are done, or null while there is no telling. */
+export function etaMs(pace: Pace | undefined, total: number | null): number | null {
+  const rate = rateOf(pace);
+  if (pace === undefined || rate === null || rate <= 0 || total === null) return null;
+  return Math.max(0, Math.round((total - pace.done) / rate * 1000));
+}
