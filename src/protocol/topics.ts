@@ -31,7 +31,7 @@ export function parseTopic(text: string): Topic | undefined {
     return kind === "progress" || kind === "status" ? { kind: "all", facet: kind } : undefined;
   }
   if (facet !== undefined && facet !== "progress" && facet !== "status") return undefined;
-  const half = facet === undefined ? {} : { facet };
+  const half: { facet?: Facet } = facet === undefined ? {} : { facet };
   if (kind === "id" && isTaskId(name)) return { kind: "task", taskId: name, ...half };
   if (kind === "tag" && isTag(name)) return { kind: "tag", tag: name, ...half };
   return undefined;
