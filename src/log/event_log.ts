@@ -104,3 +104,15 @@ export function subjectMatches(filter: string | undefined, subject: string): boo
   if (filter === undefined) return true;
   return filter.endsWith(".>") ? subject.startsWith(filter.slice(0, -1)) : subject === filter;
 }
+
+/** The longest subject that is taken, in UTF-16 units; NATS's own limit on a control line is 4,096 bytes. */
+export const MAX_SUBJECT_LENGTH = 1024;
+
+/**
+ * Whether `subject` may be appended: plain tokens between single dots, none of them holding white space, a control
+ * character or a wildcard. What others publish past us may break this; what we append may not.
+ */
+export function isSubject(subject: string): boolean {
+  return subject.length <= MAX_SUBJECT_LENGTH && subject.isWellFormed() &&
+    /^[^\s\p{Cc}.*>]+(\.[^\s\p{Cc}.*>]+)*$/u.test(subject);
+}
