@@ -105,14 +105,22 @@ export function subjectMatches(filter: string | undefined, subject: string): boo
   return filter.endsWith(".>") ? subject.startsWith(filter.slice(0, -1)) : subject === filter;
 }
 
-/** The longest subject that is taken, in UTF-16 units; NATS's own limit on a control line is 4,096 bytes. */
+/** The longest subject and the longest id that are taken, in UTF-16 units; NATS's control line ends at 4,096 bytes. */
 export const MAX_SUBJECT_LENGTH = 1024;
+/** See {@link MAX_SUBJECT_LENGTH}. */
+export const MAX_ID_LENGTH = 256;
 
 /**
- * Whether `subject` may be appended: plain tokens between single dots, none of them holding white space, a control
- * character or a wildcard. What others publish past us may break this; what we append may not.
+ * Why `entry` may not be appended, in one sentence; undefined when it may. Every adapter refuses the same: a line break in
+ * a subject or an id would be a second command to NATS. What others publish past us may break this.
  */
-export function isSubject(subject: string): boolean {
-  return subject.length <= MAX_SUBJECT_LENGTH && subject.isWellFormed() &&
-    /^[^\s\p{Cc}.*>]+(\.[^\s\p{Cc}.*>]+)*$/u.test(subject);
+export function entryFault({ subject, id = "", traceparent = "" }: NewEntry): string | undefined {
+  if (subject.length > MAX_SUBJECT_LENGTH) return `subject: must be at most ${MAX_SUBJECT_LENGTH} characters`;
+  if (!subject.isWellFormed() || !/^[^\s\p{Cc}.*>]+(\.[^\s\p{Cc}.*>]+)*$/u.test(subject)) {
+    return "subject: must be tokens between single dots, without white space, control characters, * and >";
+  }
+  if (id.length > MAX_ID_LENGTH) return `id: must be at most ${MAX_ID_LENGTH} characters`;
+  if (!/^[\x20-\x7e]*$/.test(id)) return "id: must be visible ASCII";
+  if (!/^[\da-f-]{0,128}$/.test(traceparent)) return "traceparent: must be a W3C trace context";
+  return undefined;
 }

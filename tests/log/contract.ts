@@ -150,11 +150,20 @@ const APPENDING: Facts = {
       "task.a b",
       "task.*.x",
       "task.>",
-      "task.a\r\nPUB x 0\r\n",
+      "a\r\nPUB x 0\r\n",
     ];
-    for (const subject of hostile) {
+    for (const subject of [...hostile, "a\ud800", "a".repeat(5000)]) {
       const refused = await rejection(log.append([record(subject)]), `${JSON.stringify(subject)} was taken`);
       assertEquals(refused.code, "refused");
+    }
+    assertEquals((await log.extent()).lastSeq, 0);
+  },
+
+  "an id or a trace context that would not fit a header is refused": async ({ log }) => {
+    for (const text of ["a\r\nX: y", "a\nb", "ä", "a".repeat(5000)]) {
+      assertEquals((await rejection(log.append([record("task.a.x", text)]), text)).code, "refused");
+      const traced = { ...record("task.a.x"), traceparent: text };
+      assertEquals((await rejection(log.append([traced]), text)).code, "refused");
     }
     assertEquals((await log.extent()).lastSeq, 0);
   },
