@@ -1,0 +1,174 @@
+import * as v from "valibot";
+import { isLoopback } from "./loopback.ts";
+import { natsServers } from "./nats_servers.ts";
+import { origins } from "./origins.ts";
+import { duration, oneOf, path, type Rule, secret, text, whole } from "./rules.ts";
+
+const TOKENS = /^[A-Za-z0-9_-]{1,64}$/;
+const SUBJECT = /^(?=.{1,128}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const HOST = /^[A-Za-z0-9._:%-]{1,253}$/;
+
+const entries = {
+  HOST: v.optional(
+    text(HOST, { rule: "must be a host name or an address", meaning: "the address to listen on" }),
+    "127.0.0.1",
+  ),
+  PORT: v.optional(whole(0, 65_535, "the port to listen on; 0: any that is free"), "8000"),
+
+  NATS_URL: v.optional(natsServers()),
+  NATS_CREDS: v.optional(path("a file with NATS credentials (JWT and seed), read at each connect")),
+  NATS_USER: v.optional(
+    text(/^[^\0\r\n]{1,256}$/, { rule: "must be one line of text", meaning: "NATS user" }),
+  ),
+  NATS_PASSWORD: v.optional(secret("password of NATS_USER")),
+  NATS_TOKEN: v.optional(secret("NATS token")),
+  NATS_NKEY_SEED: v.optional(path("a file with an NKey seed, read at each connect")),
+
+  STREAM: v.optional(
+    text(TOKENS, {
+      rule: "must be 1–64 of A-Za-z0-9_-",
+      meaning: "the JetStream stream, created when missing",
+    }),
+    "TASKWIRE",
+  ),
+  SUBJECT_PREFIX: v.optional(
+    text(SUBJECT, {
+      rule: "must be tokens of A-Za-z0-9_- joined by dots, 128 characters at most",
+      meaning: "what the subjects of all events begin with",
+    }),
+    "taskwire",
+  ),
+  STREAM_REPLICAS: v.optional(whole(1, 5, "copies of the stream in a NATS cluster"), "1"),
+  DATA_DIR: v.optional(path("the folder of the embedded log"), "./data"),
+  RETAIN_AGE: v.optional(duration("1s", "3650d", "how long events are kept"), "7d"),
+  RETAIN_PER_SUBJECT: v.optional(whole(1, 1_000_000_000, "events kept of each kind of a task"), "1000"),
+  DEDUP_WINDOW: v.optional(duration("100ms", "1d", "for how long an event id is stored only once"), "2m"),
+
+  AUTH: v.optional(oneOf(["off", "token", "jwt"], "who may connect; unset: everybody on this machine")),
+  AUTH_TOKENS: v.optional(secret("name:token:right+right,… for AUTH=token")),
+  JWT_SECRET: v.optional(secret("the shared secret of AUTH=jwt")),
+  JWKS_URL: v.optional(
+    text(/^https?:\/\/[^\s@]+$/i, {
+      rule: "must be an http:// or https:// URL",
+      meaning: "the keys of AUTH=jwt",
+    }),
+  ),
+  JWT_ISSUER: v.optional(
+    text(/^.{1,1024}$/, { rule: "must be one line of text", meaning: "the issuer asked for" }),
+  ),
+  JWT_AUDIENCE: v.optional(
+    text(/^.{1,1024}$/, { rule: "must be one line of text", meaning: "the audience asked for" }),
+  ),
+  ALLOWED_ORIGINS: v.optional(origins()),
+
+  MAX_CONNECTIONS: v.optional(whole(1, 10_000_000, "connections at once"), "50000"),
+  MAX_CONNECTIONS_PER_CLIENT: v.optional(whole(1, 10_000_000, "connections at once of one client_id"), "16"),
+  MAX_CONNECTIONS_PER_ADDRESS: v.optional(whole(1, 10_000_000, "connections at once of one address"), "1000"),
+  MAX_MESSAGE_BYTES: v.optional(whole(1_024, 16_777_216, "the largest client frame"), "65536"),
+  MAX_TOPICS: v.optional(whole(1, 100_000, "topics that a connection may hold"), "256"),
+  MESSAGES_PER_SECOND: v.optional(whole(1, 1_000_000, "client frames a second, sustained"), "50"),
+  MESSAGES_BURST: v.optional(whole(1, 1_000_000, "client frames at once"), "100"),
+
+  FLUSH_MS: v.optional(whole(1, 60_000, "the least time between two flushes of a busy audience"), "20"),
+  HEARTBEAT_MS: v.optional(whole(100, 3_600_000, "how often a quiet connection is pinged"), "30000"),
+  IDLE_MS: v.optional(
+    whole(200, 7_200_000, "after how long without traffic or pong a connection ends"),
+    "75000",
+  ),
+  DRAIN_MS: v.optional(whole(0, 3_600_000, "how long a stop may take (SIGTERM)"), "15000"),
+
+  MAX_TASKS: v.optional(
+    whole(1, 100_000_000, "tasks in memory; ended ones beyond are read from the log"),
+    "200000",
+  ),
+  TAIL_EVENTS: v.optional(whole(0, 100_000_000, "recent events in memory, for those who return"), "65536"),
+  TAIL_BYTES: v.optional(whole(0, 17_179_869_184, "bytes of recent events in memory"), "33554432"),
+
+  LOG_LEVEL: v.optional(oneOf(["debug", "info", "warn", "error"], "the least level that is logged"), "info"),
+};
+
+/** The name of a setting. */
+export type SettingName = keyof typeof entries;
+
+/** What is ours in the environment. Where one setting asks something of another, the issue is on the one to mend. */
+export const Environment = v.pipe(
+  v.object(entries),
+  v.forward(
+    v.partialCheck(
+      [["HOST"], ["AUTH"]],
+      ({ HOST, AUTH }) => AUTH !== undefined || isLoopback(HOST),
+      "is not this machine alone, so AUTH=off has to be said outright: whoever reaches it may do everything",
+    ),
+    ["HOST"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["AUTH"]],
+      ({ AUTH }) => AUTH === undefined || AUTH === "off",
+      "is what this build cannot do yet: it checks no tokens; AUTH=off lets everybody in",
+    ),
+    ["AUTH"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["AUTH"], ["AUTH_TOKENS"], ["JWT_SECRET"], ["JWKS_URL"]],
+      (given) =>
+        given.AUTH !== undefined || (given.AUTH_TOKENS ?? given.JWT_SECRET ?? given.JWKS_URL) === undefined,
+      "has to be said when AUTH_TOKENS, JWT_SECRET or JWKS_URL is set: this build checks no tokens yet, so AUTH=off",
+    ),
+    ["AUTH"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["NATS_CREDS"], ["NATS_USER"], ["NATS_TOKEN"], ["NATS_NKEY_SEED"]],
+      ({ NATS_CREDS, NATS_USER, NATS_TOKEN, NATS_NKEY_SEED }) =>
+        [NATS_CREDS, NATS_USER, NATS_TOKEN, NATS_NKEY_SEED].filter((login) => login !== undefined).length <=
+          1,
+      "takes one login: NATS_CREDS, NATS_USER, NATS_TOKEN or NATS_NKEY_SEED",
+    ),
+    ["NATS_URL"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["NATS_USER"], ["NATS_PASSWORD"]],
+      ({ NATS_USER, NATS_PASSWORD }) => (NATS_USER === undefined) === (NATS_PASSWORD === undefined),
+      "goes together with NATS_USER",
+    ),
+    ["NATS_PASSWORD"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["DEDUP_WINDOW"], ["RETAIN_AGE"]],
+      ({ DEDUP_WINDOW, RETAIN_AGE }) => DEDUP_WINDOW <= RETAIN_AGE,
+      "must be at most RETAIN_AGE",
+    ),
+    ["DEDUP_WINDOW"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["IDLE_MS"], ["HEARTBEAT_MS"]],
+      ({ IDLE_MS, HEARTBEAT_MS }) => IDLE_MS >= 2 * HEARTBEAT_MS,
+      "must be at least twice HEARTBEAT_MS, so that one lost pong ends no connection",
+    ),
+    ["IDLE_MS"],
+  ),
+);
+/** See {@link Environment}. */
+export type Environment = v.InferOutput<typeof Environment>;
+
+/** A row of the table of settings; an absent default means unset. */
+export type Setting = Rule & { readonly name: SettingName; readonly default: string | undefined };
+
+/** Every setting: name, default, rule and meaning. */
+export const SETTINGS: readonly Setting[] = Object.entries(entries).map(([name, entry]) => ({
+  // Object.entries forgets that the names of an object literal are its keys.
+  name: name as SettingName,
+  default: v.getDefault(entry),
+  ...ruleOf(entry.wrapped),
+}));
+
+function ruleOf(schema: v.GenericSchema): Rule {
+  const { rule, meaning, secret } = v.getMetadata(schema);
+  if (typeof rule !== "string" || typeof meaning !== "string") throw new TypeError("A setting has no rule");
+  return secret === true ? { rule, meaning, secret } : { rule, meaning };
+}
