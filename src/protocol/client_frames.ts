@@ -75,13 +75,17 @@ export const GetHistoryData = v.object({
   limit: Limit,
 });
 
+/** The longest sentence about a broken rule, in characters: it may quote what the other side sent. */
+const MAX_RULE_CHARS = 200;
+
 /**
  * The first broken rule of a failed parse, as one sentence that names the member and the rule,
- * for example `data.limit: must be <= 1000`.
+ * for example `data.topics: Invalid type: Expected Array but received "task:list"`.
  */
 export function brokenRule(issues: readonly v.BaseIssue<unknown>[], prefix = ""): string {
   const issue = issues[0];
   if (issue === undefined) return "does not follow its schema";
   const path = [prefix, v.getDotPath(issue)].filter((part) => part !== null && part !== "").join(".");
-  return path === "" ? issue.message : `${path}: ${issue.message}`;
+  const rule = path === "" ? issue.message : `${path}: ${issue.message}`;
+  return rule.length > MAX_RULE_CHARS ? `${rule.slice(0, MAX_RULE_CHARS - 1)}…` : rule;
 }

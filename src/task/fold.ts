@@ -86,16 +86,42 @@ export function changeOf(before: TaskState | undefined, after: TaskState, event:
   }
   const counted = countersEvent(after);
   const progress = counted !== (before && countersEvent(before));
-  const onTop = after.top === event;
-  const status = onTop &&
-    (event.kind !== "progress" || before === undefined || before.top.attempt !== event.attempt ||
-      before.top.kind === "created");
-  return { progress, status };
+  return {
+    progress,
+    status: event === after.top ? asksAnew(before, event) : toldBelow(before, after, event),
+  };
+}
+
+/** Whether the new top asks for another status or in another way: only progress after progress does not. */
+function asksAnew(before: TaskState | undefined, top: TaskEvent): boolean {
+  return top.kind !== "progress" || before === undefined || before.top.attempt !== top.attempt ||
+    before.top.kind === "created";
+}
+
+/** Whether an event below the top is told all the same: when the task started, or why it was cancelled. */
+function toldBelow(before: TaskState | undefined, after: TaskState, event: TaskEvent): boolean {
+  return event.kind === "started" ||
+    (event.kind === "cancel_requested" && (before === undefined || reasonOf(before) !== reasonOf(after)));
 }
 
 function descriptionOf(state: TaskState): string {
-  const body = state.greatest.created?.body;
-  return JSON.stringify([body?.name, body?.type, body?.tags, body?.parent_id, body?.at]);
+  const created = state.greatest.created;
+  const body = created?.body;
+  return JSON.stringify([
+    body?.name,
+    body?.type,
+    body?.tags,
+    body?.parent_id,
+    body?.total,
+    body?.at ?? created?.time,
+  ]);
+}
+
+/** Why the task is being or was cancelled, or null: the canceller's word, else the asker's. */
+export function reasonOf(state: TaskState): string | null {
+  const { top, greatest } = state;
+  if (top.kind === "cancel_requested") return top.body.reason ?? null;
+  return top.kind === "cancelled" ? top.body.reason ?? greatest.cancel_requested?.body.reason ?? null : null;
 }
 
 /** The event whose counters are the current ones: the last of the current attempt that carries any. */

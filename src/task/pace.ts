@@ -14,6 +14,8 @@ export type Pace = {
   readonly weight: number;
   readonly intervals: number;
   readonly observedMs: number;
+  /** Since when the task stands still on purpose (paused, or waiting to retry); null while it works. */
+  readonly restingSinceMs: number | null;
 };
 
 /** What a pace is measured from; `timeMs` is when the log took it, so that workers' clocks do not matter. */
@@ -26,33 +28,49 @@ export type Sample = {
 
 const TIME_CONSTANT_MS = 30_000;
 
-/** No guess before this much was seen: the first intervals of a task are its wildest. */
-const WARM_UP = { intervals: 3, ms: 2_000 };
+/**
+ * The first intervals of a task are its wildest (what was done before, what is cached), so that those which end
+ * within `settleMs` are not counted, and there is no guess before `intervals` counted ones and `ms` in all.
+ */
+const WARM_UP = { settleMs: 1_000, intervals: 3, ms: 3_000 };
 
-/** The pace after one more sample. A new attempt, another unit or counters that went back start anew. */
+/**
+ * The pace after one more sample. A new attempt, another unit or counters that went back start anew; what is
+ * told of a resting task counts as done before its rest.
+ */
 export function observe(pace: Pace | undefined, sample: Sample): Pace {
   if (
     pace === undefined || pace.attempt !== sample.attempt || pace.unit !== sample.unit ||
     sample.done < pace.done
   ) {
-    return { ...sample, mean: 0, weight: 0, intervals: 0, observedMs: 0 };
+    return { ...sample, mean: 0, weight: 0, intervals: 0, observedMs: 0, restingSinceMs: null };
   }
-  const dtMs = sample.timeMs - pace.timeMs;
+  const timeMs = pace.restingSinceMs ?? sample.timeMs;
+  const dtMs = timeMs - pace.timeMs;
   if (dtMs <= 0) return pace;
+  const observedMs = pace.observedMs + dtMs;
+  const seen = { ...pace, timeMs, done: sample.done, observedMs };
+  if (observedMs <= WARM_UP.settleMs) return seen;
   const share = 1 - Math.exp(-dtMs / TIME_CONSTANT_MS);
   const rate = (sample.done - pace.done) * 1000 / dtMs;
   return {
-    ...sample,
+    ...seen,
     mean: pace.mean + share * (rate - pace.mean),
     weight: pace.weight + share * (1 - pace.weight),
     intervals: pace.intervals + 1,
-    observedMs: pace.observedMs + dtMs,
   };
 }
 
-/** The pace after a spell in which the task stood still on purpose: that spell does not count. */
+/** The pace of a task that stands still on purpose from `timeMs` on. */
 export function rested(pace: Pace, timeMs: number): Pace {
-  return timeMs > pace.timeMs ? { ...pace, timeMs } : pace;
+  return pace.restingSinceMs === null ? { ...pace, restingSinceMs: Math.max(timeMs, pace.timeMs) } : pace;
+}
+
+/** The pace of a task that goes on at `timeMs`: its rest does not count. */
+export function roused(pace: Pace, timeMs: number): Pace {
+  if (pace.restingSinceMs === null) return pace;
+  const restMs = Math.max(0, timeMs - pace.restingSinceMs);
+  return { ...pace, timeMs: pace.timeMs + restMs, restingSinceMs: null };
 }
 
 /** Units a second, or null while there is no telling. */
@@ -61,9 +79,10 @@ export function rateOf(pace: Pace | undefined): number | null {
   return pace.mean / pace.weight;
 }
 
-/** Milliseconds until `total` units are done, or null while there is no telling. */
+/** Milliseconds until `total` units are done, or null while there is no telling, as of a task that all but stands. */
 export function etaMs(pace: Pace | undefined, total: number | null): number | null {
   const rate = rateOf(pace);
   if (pace === undefined || rate === null || rate <= 0 || total === null) return null;
-  return Math.max(0, Math.round((total - pace.done) / rate * 1000));
+  const leftMs = Math.max(0, Math.round((total - pace.done) / rate * 1000));
+  return Number.isSafeInteger(leftMs) ? leftMs : null;
 }

@@ -1,7 +1,7 @@
 import type { TaskStatus } from "../protocol/client_frames.ts";
 import type { ProgressData, TaskStatusData } from "../protocol/server_frames.ts";
-import { countersEvent, type TaskState, totalOf } from "./fold.ts";
-import { etaMs, observe, type Pace, rateOf, rested } from "./pace.ts";
+import { countersEvent, reasonOf, type TaskState, totalOf } from "./fold.ts";
+import { etaMs, observe, type Pace, rateOf, rested, roused } from "./pace.ts";
 import type { Kind, TaskEvent } from "./worker_event.ts";
 
 /** The status that each kind asks for. */
@@ -32,12 +32,17 @@ export function isTerminal(status: TaskStatus): boolean {
 
 /** The pace after `event` was folded into `state`. */
 export function paced(pace: Pace | undefined, state: TaskState, event: TaskEvent): Pace | undefined {
-  if (event.kind === "resumed" || event.kind === "started") return pace && rested(pace, event.time);
+  if (event.attempt !== state.top.attempt || state.greatest[event.kind] !== event) return pace;
+  if (event.kind === "paused" || event.kind === "retrying") return pace && rested(pace, event.time);
+  if (event.kind === "resumed" || event.kind === "started") return pace && roused(pace, event.time);
   if (countersEvent(state) !== event) return pace;
   const { total, completed, failed, percentage } = progressData(state, undefined);
   const unit = total !== null ? "items" : "percent";
   const done = unit === "items" ? completed + failed : percentage;
-  return done === null ? pace : observe(pace, { attempt: event.attempt, unit, timeMs: event.time, done });
+  if (done === null) return pace;
+  const seen = observe(pace, { attempt: event.attempt, unit, timeMs: event.time, done });
+  const status = statusOf(state);
+  return status === "paused" || status === "retrying" ? rested(seen, event.time) : seen;
 }
 
 /** The counters of a task as frames carry them. */
@@ -70,7 +75,7 @@ export function percentageOf(total: number | null, processed: number, said: numb
 
 /** The whole of a task as frames carry it. */
 export function statusData(state: TaskState, pace: Pace | undefined): TaskStatusData {
-  const { created, started, cancel_requested: cancelRequested } = state.greatest;
+  const { created, started } = state.greatest;
   const top = state.top;
   const status = statusOf(state);
   const about = created?.body;
@@ -84,11 +89,7 @@ export function statusData(state: TaskState, pace: Pace | undefined): TaskStatus
     type: about?.type ?? null,
     tags: about?.tags ?? [],
     parent_id: about?.parent_id ?? null,
-    reason: top.kind === "cancelled"
-      ? top.body.reason ?? cancelRequested?.body.reason ?? null
-      : top.kind === "cancel_requested"
-      ? top.body.reason ?? null
-      : null,
+    reason: reasonOf(state),
     error: top.kind === "failed" || top.kind === "retrying" ? top.body.error ?? null : null,
     result: top.kind === "completed" ? top.body.result ?? null : null,
     progress: progressData(state, pace),

@@ -9,19 +9,18 @@ export const MAX_BODY_BYTES = 65_536;
 export const MAX_BODY_DEPTH = 64;
 
 const Text = v.pipe(v.string(), v.maxLength(4096));
-const Count = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** Bounded so that neither a sum of two nor a rate of them can pass what JSON can carry. */
+const Count = v.pipe(v.number(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const Attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)), 1);
 
+/** From 1970 to the last moment that RFC 3339 can write (9999-12-31T23:59:59.999Z), in milliseconds. */
+const Moment = v.pipe(v.number(), v.minValue(0), v.maxValue(253_402_300_799_999));
+
 /** When it happened by the worker's clock: RFC 3339 text or milliseconds since the epoch; becomes milliseconds. */
-const At = v.optional(v.union([
-  v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(8.64e15)),
-  v.pipe(
-    v.string(),
-    v.isoTimestamp("must be an RFC 3339 time or milliseconds since the epoch"),
-    v.transform((text) => Date.parse(text)),
-    v.finite(),
-  ),
-]));
+const At = v.optional(v.union(
+  [Moment, v.pipe(v.string(), v.isoTimestamp(), v.transform((text) => Date.parse(text)), Moment)],
+  "must be an RFC 3339 time or milliseconds since the epoch, from 1970 to 9999",
+));
 
 const counters = {
   total: v.optional(v.nullable(Count)),
@@ -39,7 +38,7 @@ const TaskError = v.union([
     code: v.optional(v.pipe(v.string(), v.maxLength(128))),
   }),
   v.pipe(v.string(), v.maxLength(16_384), v.transform((message) => ({ message }))),
-]);
+], "must be {message, code?} or a string, of at most 16384 characters (code: 128)");
 
 const ended = { attempt: Attempt, progress: v.optional(v.object(counters)), at: At };
 
