@@ -179,22 +179,16 @@ Deno.test("a task whose first progress comes in its pause is paced from where it
 });
 
 Deno.test("a pause that comes twice, or of an older attempt, does not stop the clock", () => {
-  const late = [
-    [event("paused", 1, { attempt: 1 }, 0)],
-    [event("paused", 1, { attempt: 2 }, 0), event("resumed", 2, { attempt: 2 }, 1)],
+  const paused = event("paused", 1, { attempt: 2 }, 0);
+  const cases = [
+    { before: [], late: event("paused", 100, { attempt: 1 }, 5_500) },
+    { before: [paused, event("resumed", 2, { attempt: 2 }, 1)], late: structuredClone(paused) },
   ];
-  for (const events of late) {
-    const [pause] = events;
-    assert(pause !== undefined);
+  for (const { before, late } of cases) {
     const work = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((second) =>
       event("progress", 10 + second, { attempt: 2, total: 1000, completed: 2 * second }, second * 1000)
     );
-    const told = progressAfterEach([
-      ...events,
-      ...work.slice(0, 6),
-      structuredClone(pause),
-      ...work.slice(6),
-    ]);
+    const told = progressAfterEach([...before, ...work.slice(0, 6), late, ...work.slice(6)]);
     assertNear(told.at(-1)?.rate ?? null, 2, 0.001);
     assertNear(told.at(-1)?.eta_ms ?? null, 492_000, 0.001);
   }
