@@ -42,7 +42,7 @@ export type HistoryEvent = {
   readonly body: unknown;
 };
 
-type Replay = { readonly mode: string; readonly frames: number; readonly truncated: boolean };
+type Replay = { readonly mode: "latest" | "none" | "all"; readonly truncated: boolean };
 
 /** What a pushed or answered frame of each type carries as `data`. */
 export type ServerData = {
@@ -86,8 +86,10 @@ export type ServerData = {
     readonly missed_from: number;
     readonly missed_to: number;
     readonly reason: "retention" | "epoch";
+    /** The life of the stream that positions belong to from here on. */
+    readonly epoch: string;
   };
-  drain: { readonly reconnect_after_ms: number; readonly seq: number; readonly epoch: string };
+  drain: { readonly reconnect_after_ms: number; readonly seq?: number; readonly epoch: string };
 };
 
 /** What `error` frames carry. */

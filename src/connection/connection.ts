@@ -1,0 +1,419 @@
+import type { History } from "../projection/history.ts";
+import type { Projection } from "../projection/projection.ts";
+import type { ClientFrame } from "../protocol/client_frames.ts";
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { type Codec, encodeJson } from "../protocol/codec.ts";
+import type { ServerData, ServerFrame } from "../protocol/server_frames.ts";
+import type { Member } from "../router/audience.ts";
+import { batchOf } from "../router/batch.ts";
+import { partFor } from "../router/interest.ts";
+import type { Clock, Router } from "../router/router.ts";
+import { SnapshotWalk } from "../router/snapshot.ts";
+import { type FlowInput, type Gap, heldTopics, type Position, safeCursor, type Walk } from "./flow.ts";
+import { readFrame } from "./inbound.ts";
+import { Mailbox } from "./mailbox.ts";
+import { type Effect, type Input, type Limits, type Outcome, type State, stateName, step } from "./state.ts";
+
+/** A socket, as far as a connection needs one. Writes are never refused; `congested` asks for a pause. */
+export interface Socket {
+  /** Whether what was written has not gone out and the socket asks for no more until it has. */
+  readonly congested: boolean;
+  /** Queues whole WebSocket messages. */
+  write(bytes: Uint8Array): void;
+  /** Calls `run` once it is not congested; at once when it is not. */
+  onceDrained(run: () => void): void;
+  /** Stops and starts reading, so that a client that asks faster than it reads waits for itself. */
+  setReading(reading: boolean): void;
+  /** Closes after what was written. */
+  close(code: number, reason: string): void;
+}
+
+/** Who is connected, and how it wants its frames. */
+export type Identity = {
+  readonly connectionId: string;
+  readonly clientId: string;
+  readonly path: string;
+  readonly codec: Codec;
+};
+
+/** What a message type may know of the connection that sent it. */
+export type RequestContext = {
+  readonly path: string;
+  readonly nowMs: number;
+  readonly epoch: string;
+  readonly head: number;
+  /** The position up to which the connection has been served, where a client could resume from there. */
+  readonly served: number | undefined;
+};
+
+/** The message types, as a connection needs them. */
+export interface Dispatcher {
+  /** Tokens that a frame of this type takes from the rate limit; undefined where no such type is registered. */
+  costOf(type: string): number | undefined;
+  /** Answers a frame; a handler's own failure is its rejection. */
+  dispatch(frame: ClientFrame, context: RequestContext): Outcome | Promise<Outcome>;
+}
+
+/** What connections counted since the start, for `/metrics`. */
+export type ConnectionCounts = {
+  messages: Record<string, number>;
+  errors: Record<string, number>;
+  closes: Record<string, number>;
+  frames: number;
+  bytes: number;
+  maxMailboxDepth: number;
+};
+
+/** Everything a connection works with, shared by all of them. */
+export type ConnectionDeps = {
+  readonly projection: Projection;
+  readonly history: History;
+  readonly router: Router;
+  readonly messages: Dispatcher;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly welcome: Pick<ServerData["welcome"], "heartbeat" | "limits">;
+  readonly counts: ConnectionCounts;
+  /** Notes a failure of ours; returns the incident id under which it is in the log. */
+  readonly incident: (error: unknown, connectionId: string) => string;
+};
+
+type Ask = Extract<Effect, { kind: "readPage" | "walk" }>;
+
+const MAX_WAITING = 1_024;
+const MAX_IN_FLIGHT = 16;
+const RETRY_MS = 500;
+
+/**
+ * One connection: a mailbox, a state machine, and the few hands that do what the machine decides. It asks for one
+ * page or snapshot chunk at a time and only when the socket has drained, so a slow client costs a cursor, not a queue.
+ */
+export class Connection implements Member {
+  readonly identity: Identity;
+  readonly #socket: Socket;
+  readonly #deps: ConnectionDeps;
+  readonly #mailbox: Mailbox<Input>;
+  #state: State = { kind: "greeting" };
+  #wanted: Ask | undefined;
+  #asked: Ask | undefined;
+  #walking: { readonly walk: Walk; readonly chunks: SnapshotWalk } | undefined;
+  #waitsForDrain = false;
+  #inFlight = 0;
+  #sent = 0;
+
+  constructor(socket: Socket, identity: Identity, deps: ConnectionDeps) {
+    this.#socket = socket;
+    this.identity = identity;
+    this.#deps = deps;
+    this.#mailbox = new Mailbox(MAX_WAITING, (input) => this.#turn(input));
+  }
+
+  /** `greeting`, `quiet`, `live`, `behind`, `draining` or `closed`. */
+  get stateName(): string {
+    return stateName(this.#state);
+  }
+
+  /** Whether the socket asks for no more. */
+  get congested(): boolean {
+    return this.#socket.congested;
+  }
+
+  /** Greets; then subscribes as the handshake asked, as if the client had sent that frame. */
+  open(subscribe?: ClientFrame["data"]): void {
+    const atMs = this.#deps.clock.now();
+    this.#post({ kind: "opened", atMs });
+    if (subscribe === undefined) return;
+    const frame: ClientFrame = { type: "subscribe", id: this.#newId("subscribe"), data: subscribe };
+    this.#post({ kind: "request", frame, cost: 0, atMs });
+  }
+
+  /** Takes in a text message. */
+  receive(text: string): void {
+    const atMs = this.#deps.clock.now();
+    const read = readFrame(text);
+    if ("frame" in read) {
+      const cost = this.#deps.messages.costOf(read.frame.type) ?? 1;
+      this.#post({ kind: "request", frame: read.frame, cost, atMs });
+    } else {
+      const error = { code: "INVALID_MESSAGE", message: read.invalid, details: {} } as const;
+      this.#post({ kind: "invalid", id: read.id, error, atMs });
+    }
+  }
+
+  /** Takes in a binary message, which this codec has none of. */
+  receiveBinary(): void {
+    const message = "binary messages need the sub-protocol taskwire.v1.cbor";
+    const error = { code: "INVALID_MESSAGE", message, details: {} } as const;
+    this.#post({ kind: "invalid", id: undefined, error, atMs: this.#deps.clock.now() });
+  }
+
+  /** Writes a prepared flush. */
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  /** The audience let it go: it is behind now. */
+  lagged(cursor: number): void {
+    this.#post({ kind: "flow", input: { kind: "lagged", cursor } });
+  }
+
+  /** The projection was built anew; a live connection had been served up to `served`. */
+  rebuilt(reason: Gap["reason"], served: number): void {
+    this.#post({ kind: "rebuilt", reason, served });
+  }
+
+  /** Tells the client to come back after `reconnectAfterMs`; it is served until it is closed. */
+  drain(reconnectAfterMs: number): void {
+    this.#post({ kind: "drain", reconnectAfterMs });
+  }
+
+  /** Closes it with a row of the close table. */
+  close(why: keyof typeof CLOSE_CODES): void {
+    this.#post({ kind: "close", why });
+  }
+
+  /** The socket is gone. */
+  socketClosed(): void {
+    this.#post({ kind: "socketClosed" });
+  }
+
+  #post(input: Input): void {
+    if (!this.#mailbox.post(input)) {
+      // Inbound frames are paused long before; a full mailbox is a fault of ours, and ends this connection only.
+      this.#perform({ kind: "close", why: "overloaded" });
+      this.#deps.router.leave(this);
+      this.#state = { kind: "closed" };
+    }
+    this.#deps.counts.maxMailboxDepth = Math.max(this.#deps.counts.maxMailboxDepth, this.#mailbox.depth);
+  }
+
+  #turn(input: Input): void {
+    try {
+      const [state, effects] = step(this.#state, input, this.#position(), this.#deps.limits);
+      this.#state = state;
+      for (const effect of effects) this.#perform(effect);
+    } catch (error) {
+      this.#deps.incident(error, this.identity.connectionId);
+      if (this.#state.kind === "closed") return;
+      this.#state = { kind: "closed" };
+      this.#deps.router.leave(this);
+      this.#perform({ kind: "close", why: "internal" });
+    }
+  }
+
+  #position(): Position {
+    const { projection, router } = this.#deps;
+    const head = router.head;
+    return { epoch: projection.epoch, head, cursor: router.cursorOf(this) ?? head };
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case "welcome":
+        return this.#send("welcome", this.#welcome());
+      case "dispatch":
+        return this.#dispatch(effect.frame);
+      case "reply":
+        return this.#send(effect.reply.type, effect.reply.data, effect.id, effect.reply.seq);
+      case "tell":
+        return this.#send(effect.type, effect.data, effect.requestId);
+      case "gap":
+        return this.#send("gap", effect.data);
+      case "caughtUp":
+        return this.#send("caught_up", effect.data);
+      case "drain":
+        return this.#send("drain", effect.data);
+      case "error":
+        return this.#sendError(effect);
+      case "leave":
+        return this.#deps.router.leave(this);
+      case "join":
+        return this.#deps.router.join(this, effect.topics, this.identity.codec, effect.cursor);
+      case "readPage":
+      case "walk":
+        return this.#ask(effect);
+      case "deliver":
+        return this.#deliver(effect);
+      case "write":
+        return this.#writePayloads(effect.payloads);
+      case "close": {
+        const { code, reason } = CLOSE_CODES[effect.why];
+        return this.#socket.close(code, reason);
+      }
+    }
+  }
+
+  #dispatch(frame: ClientFrame): void {
+    const { messages, counts } = this.#deps;
+    const known = messages.costOf(frame.type) === undefined ? "unknown" : frame.type;
+    counts.messages[known] = (counts.messages[known] ?? 0) + 1;
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      outcome = messages.dispatch(frame, this.#context());
+    } catch (error) {
+      outcome = this.#failure(error);
+    }
+    if (!(outcome instanceof Promise)) return this.#answer(frame.id, outcome);
+    this.#inFlight++;
+    this.#throttleReading();
+    outcome.catch((error: unknown) => this.#failure(error)).then((late) => {
+      this.#inFlight--;
+      this.#answer(frame.id, late);
+      this.#throttleReading();
+    });
+  }
+
+  #answer(id: string, outcome: Outcome): void {
+    this.#post({ kind: "answer", id, outcome, atMs: this.#deps.clock.now() });
+  }
+
+  #failure(error: unknown): Outcome {
+    const incident = this.#deps.incident(error, this.identity.connectionId);
+    const message = "the server could not answer this; try again later";
+    return { kind: "error", error: { code: "SERVER_ERROR", message, details: { incident } } };
+  }
+
+  #context(): RequestContext {
+    const position = this.#position();
+    const flow = this.#state.kind === "open" || this.#state.kind === "draining"
+      ? this.#state.flow
+      : undefined;
+    return {
+      path: this.identity.path,
+      nowMs: this.#deps.clock.now(),
+      epoch: position.epoch,
+      head: position.head,
+      served: flow && safeCursor(flow, position),
+    };
+  }
+
+  /** A client that asks more than it reads, or more than is answered, is not read from for a while. */
+  #throttleReading(): void {
+    if (this.#state.kind === "closed") return;
+    const overdue = this.#inFlight >= MAX_IN_FLIGHT;
+    this.#socket.setReading(!overdue && !this.#socket.congested);
+    if (this.#socket.congested) this.#startWhenDrained();
+  }
+
+  /** Asks for a page or a snapshot chunk; what was asked before is superseded, unless it is the same. */
+  #ask(ask: Ask): void {
+    this.#wanted = ask;
+    if (this.#asked === undefined) this.#start();
+  }
+
+  #start(): void {
+    if (this.#state.kind === "closed" || this.#asked !== undefined || this.#wanted === undefined) return;
+    if (this.#socket.congested) return this.#startWhenDrained();
+    const ask = this.#wanted;
+    this.#asked = ask;
+    const answer = ask.kind === "walk" ? this.#chunk(ask.walk) : this.#page(ask);
+    if (!(answer instanceof Promise)) return this.#settle(ask, answer);
+    answer.then((input) => this.#settle(ask, input), (error: unknown) => this.#retry(error));
+  }
+
+  #startWhenDrained(): void {
+    if (this.#waitsForDrain) return;
+    this.#waitsForDrain = true;
+    this.#socket.onceDrained(() => {
+      this.#waitsForDrain = false;
+      this.#throttleReading();
+      this.#start();
+    });
+  }
+
+  #settle(ask: Ask, input: FlowInput): void {
+    this.#asked = undefined;
+    if (this.#wanted === undefined || !sameAsk(ask, this.#wanted)) return this.#start();
+    this.#wanted = undefined;
+    this.#post({ kind: "flow", input });
+  }
+
+  /** The log is out of reach: the cursor stays where it is and the same is asked again. */
+  #retry(error: unknown): void {
+    this.#deps.incident(error, this.identity.connectionId);
+    this.#deps.clock.after(RETRY_MS, () => {
+      this.#asked = undefined;
+      this.#start();
+    });
+  }
+
+  #page(ask: Extract<Ask, { kind: "readPage" }>): FlowInput | Promise<FlowInput> {
+    const { after, tasks } = ask;
+    const page = this.#deps.history.page(tasks === undefined ? { after } : { after, tasks });
+    return page instanceof Promise
+      ? page.then((late) => ({ kind: "page", after, page: late }))
+      : { kind: "page", after, page };
+  }
+
+  #chunk(walk: Walk): FlowInput | Promise<FlowInput> {
+    if (this.#walking?.walk !== walk) {
+      this.#walking = { walk, chunks: new SnapshotWalk(this.#deps.projection, walk.topics, walk.at) };
+    }
+    const chunk = this.#walking.chunks.next(this.#deps.clock.now());
+    return chunk instanceof Promise
+      ? chunk.then((late) => ({ kind: "walked", walk, ...late }))
+      : { kind: "walked", walk, ...chunk };
+  }
+
+  #deliver(effect: Extract<Effect, { kind: "deliver" }>): void {
+    const parts = effect.deliveries.flatMap((delivery) => partFor(delivery, effect.held, effect.whole) ?? []);
+    if (parts.length === 0) return;
+    const batch = batchOf(parts, this.identity.codec, this.#deps.clock.now());
+    this.#deps.counts.frames += batch.frames;
+    this.#deps.counts.bytes += batch.bytes.length;
+    this.#socket.write(batch.bytes);
+  }
+
+  #writePayloads(payloads: readonly Uint8Array[]): void {
+    if (payloads.length === 0) return;
+    const bytes = this.identity.codec.pack(payloads, this.#deps.clock.now());
+    this.#deps.counts.frames += payloads.length;
+    this.#deps.counts.bytes += bytes.length;
+    this.#socket.write(bytes);
+    if (this.#socket.congested) this.#throttleReading();
+  }
+
+  #welcome(): ServerData["welcome"] {
+    const { projection, clock, welcome, router } = this.#deps;
+    return {
+      connection_id: this.identity.connectionId,
+      client_id: this.identity.clientId,
+      server_time: clock.now(),
+      epoch: projection.epoch,
+      seq: router.head,
+      ...welcome,
+      topics: this.#state.kind === "open" ? heldTopics(this.#state.flow) : [],
+    };
+  }
+
+  #send<T extends keyof ServerData>(
+    type: T,
+    data: ServerData[T],
+    id = this.#newId(type),
+    seq?: number,
+  ): void {
+    const timestamp = this.#deps.clock.now();
+    // The pairing of `type` and `data` is the signature's; the compiler loses it in the union.
+    const frame = { type, id, timestamp, data, ...(seq === undefined ? {} : { seq }) } as ServerFrame;
+    this.#writePayloads([encodeJson(frame)]);
+  }
+
+  #sendError(effect: Extract<Effect, { kind: "error" }>): void {
+    const { counts, clock } = this.#deps;
+    counts.errors[effect.error.code] = (counts.errors[effect.error.code] ?? 0) + 1;
+    const id = effect.id ?? this.#newId("error");
+    this.#writePayloads([encodeJson({ type: "error", id, timestamp: clock.now(), error: effect.error })]);
+  }
+
+  #newId(type: string): string {
+    return `${type}_${this.identity.connectionId}_${++this.#sent}`;
+  }
+}
+
+function sameAsk(one: Ask, other: Ask): boolean {
+  if (one.kind === "walk") return other.kind === "walk" && one.walk === other.walk;
+  if (other.kind === "walk" || one.after !== other.after) return false;
+  if (one.tasks === undefined || other.tasks === undefined) return one.tasks === other.tasks;
+  const theirs = other.tasks;
+  return one.tasks.size === theirs.size && [...one.tasks].every((id) => theirs.has(id));
+}

@@ -1,0 +1,339 @@
+import type { ServerData } from "../protocol/server_frames.ts";
+import type { Delivery } from "../projection/delivery.ts";
+import type { ReplayPage } from "../projection/history.ts";
+import type { Held } from "../router/interest.ts";
+
+/** What a subscription starts with. */
+export type Start =
+  | { readonly kind: "none" }
+  | { readonly kind: "latest" }
+  /** The whole retained history; `from` is the position before its first record. */
+  | { readonly kind: "all"; readonly from: number; readonly truncated: boolean }
+  /** Everything after a cursor that the log still has. */
+  | { readonly kind: "since"; readonly seq: number }
+  /** A cursor that the log has not: the client is told, and gets the present state. */
+  | { readonly kind: "gap"; readonly gap: Gap };
+
+/** Positions that a client will never see, and why. */
+export type Gap = Pick<ServerData["gap"], "missed_from" | "missed_to" | "reason">;
+
+/** A snapshot that is being sent: the present state, as of `at`, of what these topics match. Known by its identity. */
+export type Walk = { readonly topics: readonly string[]; readonly at: number };
+
+/**
+ * What a connection is served, and how far it has been. A connection is a cursor on the log: everything that its
+ * topics held at `cursor` match has been written to it. A late joiner, a returning client and a slow reader are one
+ * case, `behind`: they read snapshots and pages at the pace of their socket until they reach the head and go live.
+ */
+export type Flow =
+  | { readonly kind: "quiet" }
+  | { readonly kind: "live"; readonly held: Held }
+  | {
+    readonly kind: "behind";
+    readonly held: Held;
+    readonly cursor: number;
+    readonly walks: readonly Walk[];
+    /** Topics whose history was asked for whole: nothing of it is merged. */
+    readonly whole: ReadonlySet<string>;
+    /** Topics whose replay is to be reported over by `caught_up`. */
+    readonly announce: readonly string[];
+  };
+
+/** Where the log and the connection stand when an input is decided; `cursor` is meaningful while live. */
+export type Position = { readonly epoch: string; readonly head: number; readonly cursor: number };
+
+/** What happens to a flow. */
+export type FlowInput =
+  | {
+    readonly kind: "subscribe";
+    readonly requestId: string;
+    readonly topics: readonly string[];
+    readonly start: Start;
+  }
+  | { readonly kind: "unsubscribe"; readonly requestId: string; readonly topics: readonly string[] }
+  /** A page that was asked for after `after`; one that is not wanted any more is ignored. */
+  | { readonly kind: "page"; readonly after: number; readonly page: ReplayPage }
+  /** A chunk of a snapshot. */
+  | {
+    readonly kind: "walked";
+    readonly walk: Walk;
+    readonly payloads: readonly Uint8Array[];
+    readonly done: boolean;
+  }
+  /** The socket did not drain: the audience let the connection go, served up to `cursor`. */
+  | { readonly kind: "lagged"; readonly cursor: number }
+  /** The projection was built anew: positions before `head` are out of reach, or of another epoch. */
+  | { readonly kind: "rebuilt"; readonly reason: Gap["reason"]; readonly served: number };
+
+/** The tasks to which what is being caught up on is limited; undefined when it is not. */
+export type TaskScope = ReadonlySet<string> | undefined;
+
+/** What the connection is to do. */
+export type FlowEffect =
+  | {
+    readonly kind: "tell";
+    readonly type: "subscribed" | "unsubscribed";
+    readonly requestId: string;
+    readonly data: ServerData["subscribed"];
+  }
+  | { readonly kind: "gap"; readonly data: ServerData["gap"] }
+  | { readonly kind: "caughtUp"; readonly data: ServerData["caught_up"] }
+  | { readonly kind: "leave" }
+  | { readonly kind: "join"; readonly topics: Iterable<string>; readonly cursor: number }
+  | { readonly kind: "readPage"; readonly after: number; readonly tasks: TaskScope }
+  | { readonly kind: "walk"; readonly walk: Walk }
+  | {
+    readonly kind: "deliver";
+    readonly deliveries: readonly Delivery[];
+    readonly held: Held;
+    readonly whole: ReadonlySet<string>;
+  }
+  | { readonly kind: "write"; readonly payloads: readonly Uint8Array[] };
+
+type Behind = Extract<Flow, { kind: "behind" }>;
+type Decision = [Flow, readonly FlowEffect[]];
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** The topics held, sorted. */
+export function heldTopics(flow: Flow): string[] {
+  return flow.kind === "quiet" ? [] : [...flow.held.keys()].sort();
+}
+
+/**
+ * The position from which this client could resume without losing anything, or undefined while a snapshot is under
+ * way, which no position stands for.
+ */
+export function safeCursor(flow: Flow, position: Position): number | undefined {
+  switch (flow.kind) {
+    case "quiet":
+      return position.head;
+    case "live":
+      return position.cursor;
+    case "behind":
+      return flow.walks.length > 0 ? undefined : flow.cursor;
+  }
+}
+
+/** What a connection does next. Pure: it performs nothing. */
+export function stepFlow(flow: Flow, input: FlowInput, position: Position): Decision {
+  switch (input.kind) {
+    case "subscribe":
+      return subscribe(flow, input, position);
+    case "unsubscribe":
+      return unsubscribe(flow, input, position);
+    case "page":
+      return flow.kind === "behind" ? paged(flow, input, position) : [flow, []];
+    case "walked":
+      return flow.kind === "behind" ? walked(flow, input, position) : [flow, []];
+    case "lagged":
+      return flow.kind === "live" ? proceed(behind(flow.held, input.cursor), position) : [flow, []];
+    case "rebuilt":
+      return flow.kind === "quiet" ? [flow, []] : rebuilt(flow, input, position);
+  }
+}
+
+function behind(held: Held, cursor: number): Behind {
+  return { kind: "behind", held, cursor, walks: [], whole: NONE, announce: [] };
+}
+
+/** The flow as if it were behind, which every flow can be seen as; and what leaving the live state takes. */
+function settled(flow: Flow, position: Position): [Behind, readonly FlowEffect[]] {
+  switch (flow.kind) {
+    case "quiet":
+      return [behind(new Map(), position.head), []];
+    case "live":
+      return [behind(flow.held, position.cursor), [{ kind: "leave" }]];
+    case "behind":
+      return [flow, []];
+  }
+}
+
+function subscribe(
+  flow: Flow,
+  input: Extract<FlowInput, { kind: "subscribe" }>,
+  position: Position,
+): Decision {
+  const { start } = input;
+  const already = flow.kind === "quiet" ? new Map<string, number>() : flow.held;
+  const added = input.topics.filter((topic) => !already.has(topic));
+  const tell: FlowEffect = {
+    kind: "tell",
+    type: "subscribed",
+    requestId: input.requestId,
+    data: {
+      topics: [...new Set([...already.keys(), ...added])].sort(),
+      epoch: position.epoch,
+      seq: position.head,
+      ...(start.kind === "since" ? { recovered: true } : start.kind === "gap" ? { recovered: false } : {}),
+      ...replayOf(start),
+    },
+  };
+  if (added.length === 0) return [flow, [tell]];
+  const [from, leaving] = settled(flow, position);
+  const since = startOf(start, position);
+  const held = new Map(from.held);
+  for (const [topic, served] of held) held.set(topic, Math.max(served, from.cursor));
+  for (const topic of added) held.set(topic, since);
+  const walks = start.kind === "latest" || start.kind === "gap"
+    ? [...from.walks, { topics: added, at: position.head }]
+    : from.walks;
+  const next: Behind = {
+    kind: "behind",
+    held,
+    cursor: from.held.size === 0 ? since : Math.min(from.cursor, since),
+    walks,
+    whole: start.kind === "all" ? new Set([...from.whole, ...added]) : from.whole,
+    announce: start.kind === "none" ? from.announce : [...from.announce, ...added],
+  };
+  const gap: FlowEffect[] = start.kind === "gap" ? [gapEffect(added, start.gap, position)] : [];
+  const [after, effects] = proceed(next, position);
+  return [after, [...leaving, tell, ...gap, ...effects]];
+}
+
+function startOf(start: Start, position: Position): number {
+  switch (start.kind) {
+    case "none":
+    case "latest":
+    case "gap":
+      return position.head;
+    case "all":
+      return start.from;
+    case "since":
+      return start.seq;
+  }
+}
+
+function replayOf(start: Start): Pick<ServerData["subscribed"], "replay"> {
+  switch (start.kind) {
+    case "none":
+    case "latest":
+      return { replay: { mode: start.kind, truncated: false } };
+    case "all":
+      return { replay: { mode: "all", truncated: start.truncated } };
+    case "since":
+    case "gap":
+      return {};
+  }
+}
+
+function unsubscribe(
+  flow: Flow,
+  input: Extract<FlowInput, { kind: "unsubscribe" }>,
+  position: Position,
+): Decision {
+  const gone = new Set(input.topics);
+  const left = heldTopics(flow).filter((topic) => !gone.has(topic));
+  const tell: FlowEffect = {
+    kind: "tell",
+    type: "unsubscribed",
+    requestId: input.requestId,
+    data: { topics: left, epoch: position.epoch, seq: position.head },
+  };
+  if (flow.kind === "quiet" || left.length === flow.held.size) return [flow, [tell]];
+  const [from, leaving] = settled(flow, position);
+  if (left.length === 0) return [{ kind: "quiet" }, [...leaving, tell]];
+  const next: Behind = {
+    ...from,
+    held: new Map([...from.held].filter(([topic]) => !gone.has(topic))),
+    walks: from.walks.flatMap((walk) => {
+      const topics = walk.topics.filter((topic) => !gone.has(topic));
+      return topics.length === 0 ? [] : [{ ...walk, topics }];
+    }),
+    whole: new Set([...from.whole].filter((topic) => !gone.has(topic))),
+    announce: from.announce.filter((topic) => !gone.has(topic)),
+  };
+  const [after, effects] = proceed(next, position);
+  return [after, [...leaving, tell, ...effects]];
+}
+
+function paged(flow: Behind, input: Extract<FlowInput, { kind: "page" }>, position: Position): Decision {
+  const { page } = input;
+  if (input.after !== flow.cursor) return [flow, []];
+  if (page.kind === "gone") {
+    const gap: Gap = { missed_from: flow.cursor + 1, missed_to: page.firstSeq - 1, reason: "retention" };
+    return startOver(flow.held, flow.announce, gap, position);
+  }
+  const next = { ...flow, cursor: Math.max(flow.cursor, page.through) };
+  const deliver: FlowEffect = {
+    kind: "deliver",
+    deliveries: page.deliveries,
+    held: flow.held,
+    whole: flow.whole,
+  };
+  const [after, effects] = proceed(next, position);
+  return [after, page.deliveries.length === 0 ? effects : [deliver, ...effects]];
+}
+
+function walked(flow: Behind, input: Extract<FlowInput, { kind: "walked" }>, position: Position): Decision {
+  if (flow.walks[0] !== input.walk) return [flow, []];
+  const next = input.done ? { ...flow, walks: flow.walks.slice(1) } : flow;
+  const [after, effects] = proceed(next, position);
+  return [after, [{ kind: "write", payloads: input.payloads }, ...effects]];
+}
+
+function rebuilt(
+  flow: Exclude<Flow, { kind: "quiet" }>,
+  input: Extract<FlowInput, { kind: "rebuilt" }>,
+  position: Position,
+): Decision {
+  const served = flow.kind === "behind" ? flow.cursor : input.served;
+  const gap: Gap = {
+    missed_from: input.reason === "epoch" ? 1 : served + 1,
+    missed_to: position.head,
+    reason: input.reason,
+  };
+  return startOver(flow.held, heldTopics(flow), gap, position);
+}
+
+/** Tells of a gap, and begins anew with the present state of everything held. */
+function startOver(
+  held: Held,
+  announce: readonly string[],
+  gap: Gap,
+  position: Position,
+): Decision {
+  const topics = [...held.keys()].sort();
+  const next: Behind = {
+    kind: "behind",
+    held: new Map(topics.map((topic) => [topic, position.head])),
+    cursor: position.head,
+    walks: [{ topics, at: position.head }],
+    whole: NONE,
+    announce: [...new Set([...announce, ...topics])].sort(),
+  };
+  const [after, effects] = proceed(next, position);
+  return [after, [gapEffect(topics, gap, position), ...effects]];
+}
+
+function gapEffect(topics: readonly string[], gap: Gap, position: Position): FlowEffect {
+  return { kind: "gap", data: { topics, ...gap, epoch: position.epoch } };
+}
+
+/** The next step of catching up: the rest of a snapshot, then pages of the log, then live. Asking twice asks once. */
+function proceed(flow: Behind, position: Position): Decision {
+  const walk = flow.walks[0];
+  if (walk !== undefined) return [flow, [{ kind: "walk", walk }]];
+  if (flow.cursor < position.head) {
+    return [flow, [{ kind: "readPage", after: flow.cursor, tasks: scopeOf(flow, position) }]];
+  }
+  const caughtUp: FlowEffect[] = flow.announce.length === 0
+    ? []
+    : [{ kind: "caughtUp", data: { topics: [...new Set(flow.announce)].sort(), seq: flow.cursor } }];
+  const live: FlowEffect = { kind: "join", topics: flow.held.keys(), cursor: flow.cursor };
+  return [{ kind: "live", held: flow.held }, [...caughtUp, live]];
+}
+
+const MAX_SCOPE = 32;
+
+/** The tasks whose records are all that is missing; undefined where only the whole stream will do. */
+function scopeOf(flow: Behind, position: Position): TaskScope {
+  const tasks = new Set<string>();
+  for (const [topic, from] of flow.held) {
+    if (from >= position.head) continue;
+    const [, kind, id] = topic.split(":");
+    if (kind !== "id" || id === undefined || tasks.size === MAX_SCOPE) return undefined;
+    tasks.add(id);
+  }
+  return tasks.size === 0 ? undefined : tasks;
+}

@@ -1,0 +1,54 @@
+import * as v from "valibot";
+import type { Dispatcher, RequestContext } from "../connection/connection.ts";
+import type { Outcome } from "../connection/state.ts";
+import { brokenRule, type ClientFrame } from "../protocol/client_frames.ts";
+import { type MessageType, refuse, type Schema } from "./message_type.ts";
+
+type Registered = {
+  readonly cost: number;
+  readonly answer: (data: unknown, context: RequestContext) => Outcome | Promise<Outcome>;
+};
+
+/** The client message types this gateway knows. Built-in ones register as any other; types come and go while it runs. */
+export class MessageRegistry implements Dispatcher {
+  readonly #types = new Map<string, Registered>();
+
+  /** The registered types' names, sorted. */
+  get types(): string[] {
+    return [...this.#types.keys()].sort();
+  }
+
+  /** Adds a type. Throws a RangeError when its name is taken: a type is replaced by removing it first. */
+  register<S extends Schema>(type: MessageType<S>): void {
+    if (this.#types.has(type.type)) {
+      throw new RangeError(`Cannot register message type "${type.type}": it exists`);
+    }
+    this.#types.set(type.type, {
+      cost: type.cost,
+      answer(data, context) {
+        const parsed = v.safeParse(type.schema, data, { abortEarly: true });
+        if (!parsed.success) return refuse("INVALID_MESSAGE", brokenRule(parsed.issues, "data"));
+        return type.handle(parsed.output, context);
+      },
+    });
+  }
+
+  /** Removes a type; frames of it are answered INVALID_MESSAGE from then on. False when there was none. */
+  unregister(type: string): boolean {
+    return this.#types.delete(type);
+  }
+
+  /** Tokens that a frame of this type takes; undefined where there is no such type. */
+  costOf(type: string): number | undefined {
+    return this.#types.get(type)?.cost;
+  }
+
+  /** Answers a frame by its type. */
+  dispatch(frame: ClientFrame, context: RequestContext): Outcome | Promise<Outcome> {
+    const type = this.#types.get(frame.type);
+    if (type === undefined) {
+      return refuse("INVALID_MESSAGE", `type: must be one of ${this.types.join(", ")}`);
+    }
+    return type.answer(frame.data, context);
+  }
+}

@@ -1,0 +1,34 @@
+import type * as v from "valibot";
+import type { RequestContext } from "../connection/connection.ts";
+import type { Outcome } from "../connection/state.ts";
+import type { ErrorCode } from "../protocol/error_codes.ts";
+
+/**
+ * A type of client message: what its `data` must look like, what it costs of the rate limit, and what answers it.
+ * Handlers perform nothing on the connection; they return an {@link Outcome}.
+ */
+export interface MessageType<S extends Schema = Schema> {
+  readonly type: string;
+  readonly schema: S;
+  /** Tokens taken from the connection's rate limit. */
+  readonly cost: number;
+  /** Answers one message; `data` has been checked. */
+  handle(data: v.InferOutput<S>, context: RequestContext): Outcome | Promise<Outcome>;
+}
+
+/** A schema for the `data` of a message. */
+export type Schema = v.GenericSchema<unknown, object>;
+
+/** Keeps the type of `data` between a message type's schema and its handler. */
+export function defineMessage<S extends Schema>(type: MessageType<S>): MessageType<S> {
+  return type;
+}
+
+/** An error as the answer. */
+export function refuse(
+  code: ErrorCode,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+): Outcome {
+  return { kind: "error", error: { code, message, details } };
+}

@@ -1,0 +1,57 @@
+import type * as v from "valibot";
+import type { RequestContext } from "../connection/connection.ts";
+import type { Start } from "../connection/flow.ts";
+import type { TaskQueries } from "../projection/queries.ts";
+import { SubscribeData } from "../protocol/client_frames.ts";
+import { parseTopic, pathAllows } from "../protocol/topics.ts";
+import { defineMessage, type MessageType, refuse } from "./message_type.ts";
+
+/** `subscribe`: all of the topics or none. */
+export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeData> {
+  return defineMessage({
+    type: "subscribe",
+    schema: SubscribeData,
+    cost: 1,
+    handle(data, context) {
+      const unknown = unknownTopics(data.topics, context.path);
+      if (unknown.length > 0) {
+        return refuse("TOPIC_NOT_FOUND", `no such topic on ${context.path}: ${unknown[0]}`, {
+          topics: unknown,
+        });
+      }
+      const topics = [...new Set(data.topics)];
+      const start = startOf(data, context, queries);
+      return start instanceof Promise
+        ? start.then((late) => ({ kind: "subscribe", topics, start: late }))
+        : { kind: "subscribe", topics, start };
+    },
+  });
+}
+
+/** Those of `topics` that do not exist, or not on this path. */
+function unknownTopics(topics: readonly string[], path: string): string[] {
+  return topics.filter((topic) => parseTopic(topic) === undefined || !pathAllows(path, topic));
+}
+
+type Asked = v.InferOutput<typeof SubscribeData>;
+
+/** Where serving is to begin. The log is asked only when a cursor is older than what is in memory. */
+function startOf(data: Asked, context: RequestContext, queries: TaskQueries): Start | Promise<Start> {
+  const { since, replay = "latest" } = data;
+  if (since === undefined) return replay === "all" ? fromTheFirst(queries) : { kind: replay };
+  if (since.epoch !== context.epoch) {
+    return { kind: "gap", gap: { missed_from: 1, missed_to: context.head, reason: "epoch" } };
+  }
+  return queries.isRecent(since.seq) ? { kind: "since", seq: since.seq } : fromCursor(since.seq, queries);
+}
+
+async function fromTheFirst(queries: TaskQueries): Promise<Start> {
+  const { firstSeq } = await queries.extent();
+  return { kind: "all", from: firstSeq - 1, truncated: firstSeq > 1 };
+}
+
+async function fromCursor(seq: number, queries: TaskQueries): Promise<Start> {
+  const { firstSeq } = await queries.extent();
+  if (seq + 1 >= firstSeq) return { kind: "since", seq };
+  return { kind: "gap", gap: { missed_from: seq + 1, missed_to: firstSeq - 1, reason: "retention" } };
+}

@@ -1,0 +1,75 @@
+import type { EventLog, Extent } from "../log/event_log.ts";
+import type { TaskQuery } from "../protocol/client_frames.ts";
+import type { ServerData, TaskStatusData } from "../protocol/server_frames.ts";
+import { statusData } from "../task/task.ts";
+import type { History } from "./history.ts";
+import type { Projection } from "./projection.ts";
+
+/** A page of the task list. */
+export type TaskPage = {
+  readonly tasks: readonly TaskStatusData[];
+  readonly total: number;
+  readonly next_page?: number;
+};
+
+/** How old an answer about the log's extent may be: many returning clients ask at once, and one look serves them all. */
+const EXTENT_MS = 250;
+
+/** What can be asked about tasks: from memory, and from the log for what has left it. Rejects with a LogError. */
+export class TaskQueries {
+  readonly #log: EventLog;
+  readonly #projection: Projection;
+  readonly #history: History;
+  readonly #now: () => number;
+  #extent: { readonly askedMs: number; readonly answer: Promise<Extent> } | undefined;
+
+  constructor(log: EventLog, projection: Projection, history: History, now: () => number) {
+    this.#log = log;
+    this.#projection = projection;
+    this.#history = history;
+    this.#now = now;
+  }
+
+  /** The whole of one task and the position it was last changed at; undefined when no event of it is in the log. */
+  async task(taskId: string): Promise<{ readonly data: TaskStatusData; readonly seq: number } | undefined> {
+    const record = this.#projection.tasks.get(taskId);
+    if (record !== undefined) {
+      const seq = Math.max(record.statusSeq, record.progressSeq);
+      return { data: statusData(record.state, record.pace), seq };
+    }
+    if (!this.#projection.tasks.mayBeEvicted(taskId)) return undefined;
+    const state = await this.#projection.stateFromLog(taskId);
+    return state && { data: statusData(state, undefined), seq: state.top.seq };
+  }
+
+  /** A page of the tasks in memory that fit: all that have not ended, and those that ended last. */
+  list(query: TaskQuery): TaskPage {
+    const { records, total } = this.#projection.tasks.list(query);
+    const tasks = records.map((record) => statusData(record.state, record.pace));
+    return query.page * query.limit < total ? { tasks, total, next_page: query.page + 1 } : { tasks, total };
+  }
+
+  /** A page of one task's events as they were written; undefined when no event of it is in the log. */
+  async history(
+    taskId: string,
+    afterSeq: number,
+    limit: number,
+  ): Promise<Omit<ServerData["task_history"], "task_id"> | undefined> {
+    return await this.#history.events(taskId, afterSeq, limit);
+  }
+
+  /** Whether everything after `seq` is still in memory. */
+  isRecent(seq: number): boolean {
+    return seq >= this.#projection.tail.floor;
+  }
+
+  /** The extent of the log, as of a moment ago. */
+  extent(): Promise<Extent> {
+    const nowMs = this.#now();
+    if (this.#extent !== undefined && nowMs - this.#extent.askedMs < EXTENT_MS) return this.#extent.answer;
+    const answer = this.#log.extent();
+    this.#extent = { askedMs: nowMs, answer };
+    answer.catch(() => this.#extent = undefined);
+    return answer;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Entry } from "../log/event_log.ts";
+
+/** A record of the log that is not an event, and the rule it breaks. */
+export type Rejected = {
+  readonly seq: number;
+  readonly time: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly bytes: number;
+  /** The first bytes of the body as text. */
+  readonly preview: string;
+};
+
+const KEPT = 1_000;
+const PREVIEW_BYTES = 200;
+const SUBJECT_CHARS = 300;
+
+/** Counts the records that could not be understood and lists the newest thousand of them. */
+export class RejectedRecords {
+  #items: Rejected[] = [];
+  #total = 0;
+
+  /** How many were met since the start. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Notes one. */
+  add(entry: Entry, reason: string): void {
+    this.#total++;
+    this.#items.push({
+      seq: entry.seq,
+      time: new Date(entry.time).toISOString(),
+      subject: entry.subject.slice(0, SUBJECT_CHARS),
+      reason,
+      bytes: entry.body.length,
+      preview: new TextDecoder().decode(entry.body.subarray(0, PREVIEW_BYTES)),
+    });
+    if (this.#items.length >= KEPT * 2) this.#items = this.#items.slice(-KEPT);
+  }
+
+  /** The newest first. */
+  list(): readonly Rejected[] {
+    return this.#items.slice(-KEPT).reverse();
+  }
+}

@@ -1,0 +1,207 @@
+import type { TaskQuery, TaskStatus } from "../protocol/client_frames.ts";
+import type { TaskState } from "../task/fold.ts";
+import type { Pace } from "../task/pace.ts";
+import { isTerminal, statusOf } from "../task/task.ts";
+import { type Prepared, progressFrame, statusFrame, tagsOf } from "./delivery.ts";
+import { KnownIds } from "./known_ids.ts";
+
+/** A task in memory. */
+export type TaskRecord = {
+  readonly id: string;
+  /** Order of arrival in this process; grows. A reopened task arrives anew. */
+  order: number;
+  state: TaskState;
+  pace: Pace | undefined;
+  /** Positions of the events that last changed the status and the counters; 0 when none did. */
+  statusSeq: number;
+  statusTimeMs: number;
+  progressSeq: number;
+  progressTimeMs: number;
+  /** The present state as frames, once somebody asked for it since it last changed. */
+  statusNow?: Prepared;
+  progressNow?: Prepared;
+};
+
+/** What an update removed from memory. */
+export type Evicted = readonly string[];
+
+/**
+ * The tasks in memory, indexed by tag, parent and status. At `maxTasks` the task that ended first leaves, or, when
+ * none has ended, the one that arrived first; `mayBeEvicted` remembers them all.
+ */
+export class TaskTable {
+  readonly #maxTasks: number;
+  readonly #tasks = new Map<string, TaskRecord>();
+  readonly #active = new Map<string, TaskRecord>();
+  readonly #ended = new Map<string, TaskRecord>();
+  readonly #byTag = new Map<string, Set<TaskRecord>>();
+  readonly #byParent = new Map<string, Set<TaskRecord>>();
+  readonly #byStatus = new Map<TaskStatus, Set<TaskRecord>>();
+  readonly #evicted = new KnownIds();
+  #arrivals = 0;
+
+  constructor(maxTasks: number) {
+    this.#maxTasks = maxTasks;
+  }
+
+  /** How many tasks are in memory. */
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  /** The order of the task that arrived last. */
+  get arrivals(): number {
+    return this.#arrivals;
+  }
+
+  /** How many tasks in memory have each status. */
+  counts(): ReadonlyMap<TaskStatus, number> {
+    return new Map([...this.#byStatus].map(([status, records]) => [status, records.size]));
+  }
+
+  /** The task, where it is in memory. */
+  get(id: string): TaskRecord | undefined {
+    return this.#tasks.get(id);
+  }
+
+  /** Whether a task that is not in memory may have been: then only the log knows it. */
+  mayBeEvicted(id: string): boolean {
+    return this.#evicted.mayHave(id);
+  }
+
+  /** Tasks not ended, in order of arrival. A living iterator: later changes are seen, ended ones are not met. */
+  active(): IterableIterator<TaskRecord> {
+    return this.#active.values();
+  }
+
+  /** Whether the task is in memory and has not ended. */
+  isActive(id: string): boolean {
+    return this.#active.has(id);
+  }
+
+  /** Tasks with `tag`, ended ones too, in order of arrival. */
+  tagged(tag: string): Iterable<TaskRecord> {
+    return this.#byTag.get(tag) ?? [];
+  }
+
+  /** Puts a task in its new state, and evicts where that passes the bound. */
+  put(id: string, state: TaskState, pace: Pace | undefined): { record: TaskRecord; evicted: Evicted } {
+    const known = this.#tasks.get(id);
+    if (known !== undefined) {
+      const before = known.state;
+      known.state = state;
+      known.pace = pace;
+      delete known.statusNow;
+      delete known.progressNow;
+      if (before !== state) this.#reindex(known, before);
+      return { record: known, evicted: [] };
+    }
+    const times = { statusSeq: 0, statusTimeMs: 0, progressSeq: 0, progressTimeMs: 0 };
+    const record: TaskRecord = { id, order: ++this.#arrivals, state, pace, ...times };
+    this.#tasks.set(id, record);
+    this.#indexAbout(record, state);
+    this.#indexStatus(record);
+    return { record, evicted: this.#evict() };
+  }
+
+  /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */
+  list(query: TaskQuery): { readonly records: readonly TaskRecord[]; readonly total: number } {
+    const fitting: TaskRecord[] = [];
+    for (const record of this.#candidates(query)) if (fits(record, query)) fitting.push(record);
+    const end = fitting.length - (query.page - 1) * query.limit;
+    const page = end <= 0 ? [] : fitting.slice(Math.max(0, end - query.limit), end).reverse();
+    return { records: page, total: fitting.length };
+  }
+
+  /** The smallest set that holds all that fit. */
+  #candidates(query: TaskQuery): Iterable<TaskRecord> {
+    const sets: (ReadonlySet<TaskRecord> | undefined)[] = [];
+    if (query.tag !== undefined) sets.push(this.#byTag.get(query.tag));
+    if (query.parent_id !== undefined) sets.push(this.#byParent.get(query.parent_id));
+    if (sets.length === 0) return this.#tasks.values();
+    return sets.reduce((least, set) => (set?.size ?? 0) < (least?.size ?? 0) ? set : least) ?? [];
+  }
+
+  #evict(): Evicted {
+    if (this.#tasks.size <= this.#maxTasks) return [];
+    const oldest = this.#ended.values().next().value ?? this.#tasks.values().next().value;
+    if (oldest === undefined) return [];
+    this.#unindexAbout(oldest, oldest.state);
+    removeFrom(this.#byStatus, statusOf(oldest.state), oldest);
+    this.#tasks.delete(oldest.id);
+    this.#evicted.add(oldest.id);
+    this.#ended.delete(oldest.id);
+    this.#active.delete(oldest.id);
+    return [oldest.id];
+  }
+
+  /** Touches only the indices that the change concerns: most events concern none. */
+  #reindex(record: TaskRecord, before: TaskState): void {
+    if (before.greatest.created !== record.state.greatest.created) {
+      this.#unindexAbout(record, before);
+      this.#indexAbout(record, record.state);
+    }
+    const status = statusOf(before);
+    if (status !== statusOf(record.state)) {
+      removeFrom(this.#byStatus, status, record);
+      this.#indexStatus(record);
+    }
+  }
+
+  #indexStatus(record: TaskRecord): void {
+    const status = statusOf(record.state);
+    addTo(this.#byStatus, status, record);
+    if (isTerminal(status)) {
+      this.#active.delete(record.id);
+      this.#ended.set(record.id, record);
+    } else if (!this.#active.has(record.id)) {
+      if (this.#ended.delete(record.id)) record.order = ++this.#arrivals;
+      this.#active.set(record.id, record);
+    }
+  }
+
+  #indexAbout(record: TaskRecord, state: TaskState): void {
+    for (const tag of tagsOf(state)) addTo(this.#byTag, tag, record);
+    const parent = state.greatest.created?.body.parent_id;
+    if (typeof parent === "string") addTo(this.#byParent, parent, record);
+  }
+
+  #unindexAbout(record: TaskRecord, state: TaskState): void {
+    for (const tag of tagsOf(state)) removeFrom(this.#byTag, tag, record);
+    const parent = state.greatest.created?.body.parent_id;
+    if (typeof parent === "string") removeFrom(this.#byParent, parent, record);
+  }
+}
+
+/** The present status of a task as a frame, encoded at most once until it changes. */
+export function statusNow(record: TaskRecord): Prepared {
+  return record.statusNow ??= {
+    frame: statusFrame(record.state, record.pace, record.statusSeq, record.statusTimeMs),
+  };
+}
+
+/** The present counters of a task as a frame, encoded at most once until they change. */
+export function progressNow(record: TaskRecord): Prepared {
+  return record.progressNow ??= {
+    frame: progressFrame(record.state, record.pace, record.progressSeq, record.progressTimeMs, true),
+  };
+}
+
+function fits(record: TaskRecord, query: TaskQuery): boolean {
+  const about = record.state.greatest.created?.body;
+  return (query.status === undefined || statusOf(record.state) === query.status) &&
+    (query.tag === undefined || tagsOf(record.state).includes(query.tag)) &&
+    (query.parent_id === undefined || about?.parent_id === query.parent_id) &&
+    (query.type === undefined || about?.type === query.type);
+}
+
+function addTo<K>(index: Map<K, Set<TaskRecord>>, key: K, record: TaskRecord): void {
+  const set = index.get(key);
+  if (set === undefined) index.set(key, new Set([record]));
+  else set.add(record);
+}
+
+function removeFrom<K>(index: Map<K, Set<TaskRecord>>, key: K, record: TaskRecord): void {
+  const set = index.get(key);
+  if (set?.delete(record) && set.size === 0) index.delete(key);
+}

@@ -1,0 +1,121 @@
+import type { Codec } from "../protocol/codec.ts";
+import { type Batch, batchOf } from "./batch.ts";
+import type { Part } from "./conflation.ts";
+
+/** A live connection, as far as the router knows it. */
+export interface Member {
+  /** Whether its socket still holds bytes of before and asks for no more. */
+  readonly congested: boolean;
+  /** Writes a prepared flush to its socket. */
+  write(bytes: Uint8Array): void;
+  /** It is live no more: its socket did not drain, and it has been served up to `cursor`. */
+  lagged(cursor: number): void;
+}
+
+/** A member that fell behind, and the position up to which it has been served. */
+export type Lagged = { readonly member: Member; readonly cursor: number };
+
+/** What a flush came to. Those that lagged are members no more. */
+export type Flushed = { readonly batch: Batch; readonly writes: number; readonly lagged: readonly Lagged[] };
+
+/**
+ * Connections that hold the same topics in the same codec. They share each flush: merged once, encoded once, one
+ * buffer, one write a member. All that a member costs on the live path is that write.
+ */
+export class Audience {
+  readonly key: string;
+  readonly topics: ReadonlySet<string>;
+  readonly codec: Codec;
+  readonly #members = new Set<Member>();
+  /** Members that joined after something had become pending, and how far they had been served then. */
+  readonly #ahead = new Map<Member, number>();
+  #pending: Part[] = [];
+  #flushedTo: number;
+  /** When the last flush was, in ms of the router's clock. */
+  flushedAtMs = -Infinity;
+
+  constructor(key: string, topics: ReadonlySet<string>, codec: Codec, head: number) {
+    this.key = key;
+    this.topics = topics;
+    this.codec = codec;
+    this.#flushedTo = head;
+  }
+
+  /** How many connections are live here. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Whether there is something to flush. */
+  get dirty(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** The position up to which `member` has been served, while the log was followed up to `head`. */
+  cursorOf(member: Member, head: number): number {
+    return this.dirty ? this.#ahead.get(member) ?? this.#flushedTo : head;
+  }
+
+  /** Takes in a connection that has been served up to `cursor`, which must not lie before the last flush. */
+  join(member: Member, cursor: number, head: number): void {
+    if (!this.dirty) this.#flushedTo = head;
+    if (cursor > this.#flushedTo) this.#ahead.set(member, cursor);
+    this.#members.add(member);
+  }
+
+  /** Lets a connection go. */
+  leave(member: Member): void {
+    this.#members.delete(member);
+    this.#ahead.delete(member);
+  }
+
+  /** Adds what the next flush is to bring. */
+  add(part: Part): void {
+    this.#pending.push(part);
+  }
+
+  /** Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches. */
+  flush(head: number, nowMs: number): Flushed {
+    const parts = this.#pending;
+    const from = this.#flushedTo;
+    const batch = batchOf(parts, this.codec, nowMs);
+    const ahead = this.#batchesAhead(parts, from, nowMs);
+    const lagged: Lagged[] = [];
+    let writes = 0;
+    for (const member of this.#members) {
+      const own = ahead.get(member);
+      if (member.congested) {
+        this.leave(member);
+        lagged.push({ member, cursor: own?.cursor ?? from });
+        continue;
+      }
+      const { bytes, frames } = own?.batch ?? batch;
+      if (frames === 0) continue;
+      member.write(bytes);
+      writes++;
+    }
+    this.#pending = [];
+    this.#ahead.clear();
+    this.#flushedTo = head;
+    this.flushedAtMs = nowMs;
+    return { batch, writes, lagged };
+  }
+
+  /** Members that had seen part of what is pending get the rest of it only, batched once for each position. */
+  #batchesAhead(
+    parts: readonly Part[],
+    from: number,
+    nowMs: number,
+  ): ReadonlyMap<Member, { batch: Batch; cursor: number }> {
+    const byCursor = new Map<number, Batch>();
+    const byMember = new Map<Member, { batch: Batch; cursor: number }>();
+    for (const [member, cursor] of this.#ahead) {
+      if (cursor <= from) continue;
+      const batch = byCursor.get(cursor) ??
+        batchOf(parts.filter((part) => part.delivery.seq > cursor), this.codec, nowMs);
+      byCursor.set(cursor, batch);
+      byMember.set(member, { batch, cursor });
+    }
+    return byMember;
+  }
+}

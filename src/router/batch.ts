@@ -1,0 +1,50 @@
+import { payloadOf } from "../projection/delivery.ts";
+import { type Codec, encodeJson } from "../protocol/codec.ts";
+import type { TaskStatusData } from "../protocol/server_frames.ts";
+import { conflate, type Part } from "./conflation.ts";
+
+/** One flush, or one page, ready for the socket. */
+export type Batch = {
+  readonly bytes: Uint8Array;
+  readonly frames: number;
+  /** When the oldest event of it happened (ms since the epoch); undefined when nothing is in it. */
+  readonly oldestAtMs?: number;
+};
+
+/** Merges, encodes and packs `parts`. A `task_list` frame goes first, with a `seq` only where it is alone. */
+export function batchOf(parts: readonly Part[], codec: Codec, nowMs: number): Batch {
+  const kept = conflate(parts);
+  const payloads: Uint8Array[] = [];
+  const changed = new Map<string, TaskStatusData>();
+  let oldestAtMs: number | undefined;
+  for (const { delivery, progress, status, list } of kept) {
+    if (list && delivery.status !== undefined) changed.set(delivery.taskId, delivery.status.frame.data);
+    if (progress && delivery.progress !== undefined) payloads.push(payloadOf(delivery.progress));
+    if (status && delivery.status !== undefined) payloads.push(payloadOf(delivery.status));
+    if (oldestAtMs === undefined || delivery.atMs < oldestAtMs) oldestAtMs = delivery.atMs;
+  }
+  if (changed.size > 0) {
+    const seq = kept.at(-1)?.delivery.seq ?? 0;
+    payloads.unshift(encodeJson(listFrame([...changed.values()], seq, nowMs, payloads.length === 0)));
+  }
+  return {
+    bytes: codec.pack(payloads, nowMs),
+    frames: payloads.length,
+    ...(oldestAtMs === undefined ? {} : { oldestAtMs }),
+  };
+}
+
+function listFrame(
+  tasks: readonly TaskStatusData[],
+  seq: number,
+  nowMs: number,
+  alone: boolean,
+): Parameters<typeof encodeJson>[0] {
+  const frame = {
+    type: "task_list",
+    id: `list_${seq}`,
+    timestamp: nowMs,
+    data: { tasks, removed: [] },
+  } as const;
+  return alone ? { ...frame, seq } : frame;
+}

@@ -1,0 +1,190 @@
+import type { Delivery } from "../projection/delivery.ts";
+import type { Codec } from "../protocol/codec.ts";
+import { topicsOf } from "../protocol/topics.ts";
+import { Audience, type Member } from "./audience.ts";
+import type { Part } from "./conflation.ts";
+
+/** Time as the router needs it, so that tests own it. */
+export interface Clock {
+  /** Ms since the epoch. */
+  now(): number;
+  /** Calls `run` once after `delayMs`; returns how to call it off. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** What the router counted since the start, for `/metrics`; and where the lag of each flush goes. */
+export type RouterCounts = {
+  flushes: number;
+  frames: number;
+  bytes: number;
+  writes: number;
+  /** Called once a flush with the age of its oldest event, in ms. */
+  lag: (ms: number) => void;
+};
+
+/** The index entry of an audience for one delivery, reused from delivery to delivery. */
+type Interest = { progress: boolean; status: boolean; list: boolean };
+
+/**
+ * Brings deliveries to audiences. An audience in which all is quiet is flushed at once; a busy one when `flushMs`
+ * have passed since its last flush.
+ */
+export class Router {
+  readonly #clock: Clock;
+  readonly #flushMs: number;
+  readonly #counts: RouterCounts;
+  readonly #audiences = new Map<string, Audience>();
+  readonly #byTopic = new Map<string, Set<Audience>>();
+  readonly #homes = new Map<Member, Audience>();
+  readonly #dirty = new Set<Audience>();
+  #head: number;
+  #calledOff: (() => void) | undefined;
+
+  constructor(options: { clock: Clock; flushMs: number; head: number; counts: RouterCounts }) {
+    this.#clock = options.clock;
+    this.#flushMs = options.flushMs;
+    this.#head = options.head;
+    this.#counts = options.counts;
+  }
+
+  /** Everything up to this position was handed to the audiences. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** How many audiences there are. */
+  get audiences(): number {
+    return this.#audiences.size;
+  }
+
+  /** Makes `member` live: it has been served up to `cursor`, at or after the last flush of its audience. */
+  join(member: Member, topics: Iterable<string>, codec: Codec, cursor: number): void {
+    const sorted = [...topics].sort();
+    const key = `${codec.name} ${sorted.join(" ")}`;
+    let audience = this.#audiences.get(key);
+    if (audience === undefined) {
+      audience = new Audience(key, new Set(sorted), codec, this.#head);
+      this.#audiences.set(key, audience);
+      for (const topic of sorted) {
+        const set = this.#byTopic.get(topic);
+        if (set === undefined) this.#byTopic.set(topic, new Set([audience]));
+        else set.add(audience);
+      }
+    }
+    audience.join(member, cursor, this.#head);
+    this.#homes.set(member, audience);
+  }
+
+  /** The position up to which a live member has been served; undefined where it is not live. */
+  cursorOf(member: Member): number | undefined {
+    return this.#homes.get(member)?.cursorOf(member, this.#head);
+  }
+
+  /** Takes `member` out of its audience. */
+  leave(member: Member): void {
+    const audience = this.#homes.get(member);
+    if (audience === undefined) return;
+    audience.leave(member);
+    this.#left(member, audience);
+  }
+
+  /** Hands out what a batch of the log up to `head` had to tell, and flushes whoever is due. */
+  publish(deliveries: readonly Delivery[], head: number): void {
+    for (const delivery of deliveries) this.#deliver(delivery);
+    this.#head = Math.max(this.#head, head);
+    this.#flushDue();
+  }
+
+  /** Starts over after the stream became another one: nothing pending is worth sending, and all members must leave. */
+  reset(head: number): void {
+    this.#dirty.clear();
+    for (const member of [...this.#homes.keys()]) this.leave(member);
+    this.#head = head;
+  }
+
+  /** Flushes everything now. */
+  flushAll(): void {
+    for (const audience of [...this.#dirty]) this.#flush(audience);
+  }
+
+  /** Ends the timer. */
+  stop(): void {
+    this.#calledOff?.();
+    this.#calledOff = undefined;
+  }
+
+  #deliver(delivery: Delivery): void {
+    const interested = new Map<Audience, Interest>();
+    if (delivery.progress !== undefined) this.#mark(interested, delivery, "progress");
+    if (delivery.status !== undefined) {
+      this.#mark(interested, delivery, "status");
+      for (const audience of this.#byTopic.get("task:list") ?? []) {
+        interestOf(interested, audience).list = true;
+      }
+    }
+    for (const [audience, interest] of interested) {
+      const part: Part = { delivery, ...interest, whole: false };
+      audience.add(part);
+      this.#dirty.add(audience);
+    }
+  }
+
+  #mark(interested: Map<Audience, Interest>, delivery: Delivery, facet: "progress" | "status"): void {
+    for (const topic of topicsOf(facet, delivery.taskId, delivery.tags)) {
+      const audiences = this.#byTopic.get(topic);
+      if (audiences === undefined) continue;
+      for (const audience of audiences) interestOf(interested, audience)[facet] = true;
+    }
+  }
+
+  #flushDue(): void {
+    const now = this.#clock.now();
+    let next = Infinity;
+    for (const audience of this.#dirty) {
+      const due = audience.flushedAtMs + this.#flushMs;
+      if (due <= now) this.#flush(audience);
+      else next = Math.min(next, due);
+    }
+    if (next === Infinity || this.#calledOff !== undefined) return;
+    this.#calledOff = this.#clock.after(next - now, () => {
+      this.#calledOff = undefined;
+      this.#flushDue();
+    });
+  }
+
+  #flush(audience: Audience): void {
+    this.#dirty.delete(audience);
+    const now = this.#clock.now();
+    const { batch, writes, lagged } = audience.flush(this.#head, now);
+    for (const { member, cursor } of lagged) {
+      this.#left(member, audience);
+      member.lagged(cursor);
+    }
+    this.#counts.flushes++;
+    this.#counts.writes += writes;
+    this.#counts.frames += writes * batch.frames;
+    this.#counts.bytes += writes * batch.bytes.length;
+    if (batch.oldestAtMs !== undefined && writes > 0) this.#counts.lag(Math.max(0, now - batch.oldestAtMs));
+  }
+
+  /** Called by whoever learns that a member is gone, the audience itself having let it go. */
+  #left(member: Member, audience: Audience): void {
+    this.#homes.delete(member);
+    if (audience.size > 0) return;
+    this.#audiences.delete(audience.key);
+    this.#dirty.delete(audience);
+    for (const topic of audience.topics) {
+      const set = this.#byTopic.get(topic);
+      if (set?.delete(audience) && set.size === 0) this.#byTopic.delete(topic);
+    }
+  }
+}
+
+function interestOf(interested: Map<Audience, Interest>, audience: Audience): Interest {
+  let interest = interested.get(audience);
+  if (interest === undefined) {
+    interest = { progress: false, status: false, list: false };
+    interested.set(audience, interest);
+  }
+  return interest;
+}
