@@ -389,12 +389,18 @@ export class Connection implements Member {
   #send<T extends keyof ServerData>(
     type: T,
     data: ServerData[T],
-    id = this.#newId(type),
+    id?: string,
     seq?: number,
   ): void {
     const timestamp = this.#deps.clock.now();
     // The pairing of `type` and `data` is the signature's; the compiler loses it in the union.
-    const frame = { type, id, timestamp, data, ...(seq === undefined ? {} : { seq }) } as ServerFrame;
+    const frame = {
+      type,
+      id: id ?? this.#newId(type),
+      timestamp,
+      data,
+      ...(seq === undefined ? {} : { seq }),
+    } as ServerFrame;
     this.#writePayloads([encodeJson(frame)]);
   }
 

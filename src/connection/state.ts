@@ -17,15 +17,16 @@ import { type Bucket, type Rate, take } from "./rate_limit.ts";
 /** The life of a connection: `greeting → open (live ⇄ behind) → draining → closed`. */
 export type State =
   | { readonly kind: "greeting" }
-  | {
-    readonly kind: "open";
-    readonly flow: Flow;
-    readonly bucket: Bucket;
-    readonly strikes: readonly number[];
-  }
-  /** The client has been told to go; it is served until its slot comes. */
-  | { readonly kind: "draining"; readonly flow: Flow }
+  | Serving
   | { readonly kind: "closed" };
+
+/** `draining`: the client has been told to go, and is served as before until its slot comes. */
+export type Serving = {
+  readonly kind: "open" | "draining";
+  readonly flow: Flow;
+  readonly bucket: Bucket;
+  readonly strikes: readonly number[];
+};
 
 /** What answers a request. Handlers return it and perform nothing. */
 export type Outcome =
