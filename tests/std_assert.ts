@@ -17,17 +17,17 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Asserts deep, strict equality. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, msg);
+  nodeAssert.deepStrictEqual(actual, expected, failure(msg));
 }
 
 /** Asserts that two values are not deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, msg);
+  nodeAssert.notDeepStrictEqual(actual, expected, failure(msg));
 }
 
 /** Asserts identity (`Object.is`). */
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, msg);
+  nodeAssert.strictEqual(actual, expected, failure(msg));
 }
 
 /** Asserts that `actual` is neither null nor undefined. */
@@ -37,7 +37,7 @@ export function assertExists<T>(actual: T, msg = "Expected a value"): asserts ac
 
 /** Asserts that `actual` matches `expected`. */
 export function assertMatch(actual: string, expected: RegExp, msg?: string): void {
-  nodeAssert.match(actual, expected, msg);
+  nodeAssert.match(actual, expected, failure(msg));
 }
 
 /** Asserts that `actual` contains `expected`. */
@@ -78,6 +78,11 @@ export async function assertRejects<E extends Error = Error>(
     return checked(error, errorClass, msgIncludes);
   }
   throw new AssertionError("Expected promise to reject");
+}
+
+/** As an error, since the type packages of Node disagree on whether a message may be undefined. */
+function failure(msg: string | undefined): AssertionError | undefined {
+  return msg === undefined ? undefined : new AssertionError(msg);
 }
 
 function checked<E extends Error>(error: unknown, errorClass?: ErrorClass<E>, msgIncludes?: string): E {

@@ -1,0 +1,83 @@
+import { assert, assertEquals } from "@std/assert";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { WebSocket, WebSocketServer } from "ws";
+import * as v from "valibot";
+import { CODECS, encodeJson, json, jsonBatch } from "../../src/protocol/codec.ts";
+import type { ServerFrame } from "../../src/protocol/server_frames.ts";
+import { BatchFrameSchema } from "../../src/protocol/server_schemas.ts";
+
+const encoder = new TextEncoder();
+
+/** What a real WebSocket client receives when these bytes are written to its socket: `count` messages. */
+async function received(pieces: readonly Uint8Array[], count: number): Promise<string[]> {
+  const sockets = new WebSocketServer({ noServer: true });
+  const server = createServer();
+  server.on("upgrade", (request, socket, head) => {
+    sockets.handleUpgrade(request, socket, head, () => {
+      for (const piece of pieces) socket.write(piece);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  assert(address !== null && typeof address === "object");
+  const client = new WebSocket(`ws://127.0.0.1:${address.port}/`, { perMessageDeflate: false });
+  try {
+    return await new Promise((resolve, reject) => {
+      const messages: string[] = [];
+      client.on("error", reject);
+      client.on("close", () => reject(new Error(`closed after ${messages.length} messages`)));
+      client.on("message", (data, isBinary) => {
+        if (isBinary) return reject(new Error("a binary message"));
+        messages.push(data.toString());
+        if (messages.length === count) resolve(messages);
+      });
+    });
+  } finally {
+    client.removeAllListeners("close");
+    client.terminate();
+    for (const socket of sockets.clients) socket.terminate();
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+  }
+}
+
+const pong = (id: string): ServerFrame => ({ type: "pong", id, timestamp: 1, data: { server_time: 1 } });
+
+Deno.test("a client reads every payload of a flush as a text message, at every length of header", async () => {
+  const texts = [0, 1, 124, 125, 126, 127, 65_534, 65_535, 65_536, 65_537, 200_000].map((n) => "x".repeat(n));
+  const packed = json.pack(texts.map((text) => encoder.encode(text)), 0);
+  assertEquals(await received([packed], texts.length), texts);
+});
+
+Deno.test("a client reads a flush that arrives in pieces", async () => {
+  const texts = ["处理 BTCUSDT", "x".repeat(126), "", "é".repeat(40_000)];
+  const packed = json.pack(texts.map((text) => encoder.encode(text)), 0);
+  const pieces = [0, 1, 3, 20, 150, 151, 70_000].map((start, i, cuts) => packed.subarray(start, cuts[i + 1]));
+  assertEquals(await received(pieces, texts.length), texts);
+});
+
+Deno.test("a message costs 2, 4 or 10 bytes of header", () => {
+  const sizes = [125, 126, 65_535, 65_536].map((n) => json.pack([new Uint8Array(n)], 0).length - n);
+  assertEquals(sizes, [2, 4, 4, 10]);
+  assertEquals(json.pack([], 0).length, 0);
+});
+
+Deno.test("several frames of one flush ride in one batch frame where that was negotiated", async () => {
+  const frames = [pong("1"), pong("2"), pong("数")];
+  const packed = jsonBatch.pack(frames.map(encodeJson), 1_704_067_200_000);
+  const [message] = await received([packed], 1);
+  const batch = v.parse(BatchFrameSchema, JSON.parse(message ?? ""));
+  assertEquals([batch.id, batch.timestamp], ["batch_1704067200000", 1_704_067_200_000]);
+  assertEquals<readonly unknown[]>(batch.data.frames, frames);
+});
+
+Deno.test("a single frame goes as it is, and no frame as nothing, in every codec", () => {
+  for (const codec of Object.values(CODECS)) {
+    assertEquals(codec.pack([encodeJson(pong("1"))], 0), json.pack([encodeJson(pong("1"))], 0));
+    assertEquals(codec.pack([], 0).length, 0);
+    assertEquals(codec.encode(pong("1")), encodeJson(pong("1")));
+  }
+  assertEquals(Object.entries(CODECS).map(([name, codec]) => name === codec.name), [true, true]);
+});
