@@ -58,10 +58,8 @@ export interface Dispatcher {
 export type ConnectionCounts = {
   messages: Record<string, number>;
   errors: Record<string, number>;
-  closes: Record<string, number>;
   frames: number;
   bytes: number;
-  maxMailboxDepth: number;
 };
 
 /** Everything a connection works with, shared by all of them. */
@@ -74,6 +72,10 @@ export type ConnectionDeps = {
   readonly limits: Limits;
   readonly welcome: Pick<ServerData["welcome"], "heartbeat" | "limits">;
   readonly counts: ConnectionCounts;
+  /** Told of each change of state, by name. */
+  readonly moved: (from: string, to: string) => void;
+  /** Told how many messages wait in a mailbox. */
+  readonly noteDepth: (depth: number) => void;
   /** Notes a failure of ours; returns the incident id under which it is in the log. */
   readonly incident: (error: unknown, connectionId: string) => string;
 };
@@ -100,6 +102,7 @@ export class Connection implements Member {
   #waitsForDrain = false;
   #inFlight = 0;
   #sent = 0;
+  #lastState: string | undefined;
 
   constructor(socket: Socket, identity: Identity, deps: ConnectionDeps) {
     this.#socket = socket;
@@ -111,6 +114,11 @@ export class Connection implements Member {
   /** `greeting`, `quiet`, `live`, `behind`, `draining` or `closed`. */
   get stateName(): string {
     return stateName(this.#state);
+  }
+
+  /** The state before it was closed, or the one it is in. */
+  get lastState(): string {
+    return this.#lastState ?? this.stateName;
   }
 
   /** Whether the socket asks for no more. */
@@ -182,20 +190,29 @@ export class Connection implements Member {
       // Inbound frames are paused long before; a full mailbox is a fault of ours, and ends this connection only.
       this.#perform({ kind: "close", why: "overloaded" });
       this.#deps.router.leave(this);
-      this.#state = { kind: "closed" };
+      this.#become({ kind: "closed" });
     }
-    this.#deps.counts.maxMailboxDepth = Math.max(this.#deps.counts.maxMailboxDepth, this.#mailbox.depth);
+    this.#deps.noteDepth(this.#mailbox.depth);
+  }
+
+  #become(state: State): void {
+    const from = this.stateName;
+    this.#state = state;
+    const to = this.stateName;
+    if (to === from) return;
+    if (to === "closed") this.#lastState = from;
+    this.#deps.moved(from, to);
   }
 
   #turn(input: Input): void {
     try {
       const [state, effects] = step(this.#state, input, this.#position(), this.#deps.limits);
-      this.#state = state;
+      this.#become(state);
       for (const effect of effects) this.#perform(effect);
     } catch (error) {
       this.#deps.incident(error, this.identity.connectionId);
       if (this.#state.kind === "closed") return;
-      this.#state = { kind: "closed" };
+      this.#become({ kind: "closed" });
       this.#deps.router.leave(this);
       this.#perform({ kind: "close", why: "internal" });
     }

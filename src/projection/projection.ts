@@ -82,8 +82,9 @@ export class Projection {
     this.#tail = new Tail(this.#bounds.tail, extent.lastSeq);
   }
 
-  /** Folds the next batch of the log in and says what there is to tell. */
-  async apply(entries: readonly Entry[]): Promise<Applied> {
+  /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
+  async apply(batch: readonly Entry[]): Promise<Applied> {
+    const entries = batch.filter((entry) => entry.seq > this.#head);
     const events = entries.map((entry) => this.#parse(entry));
     const strangers = this.#evictedAmong(events);
     if (strangers.size > 0) await this.#recall(strangers);

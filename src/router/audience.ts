@@ -30,6 +30,8 @@ export class Audience {
   /** Members that joined after something had become pending, and how far they had been served then. */
   readonly #ahead = new Map<Member, number>();
   #pending: Part[] = [];
+  /** Tasks that left memory, for those who hold `task:list`. */
+  #removed: string[] = [];
   #flushedTo: number;
   /** When the last flush was, in ms of the router's clock. */
   flushedAtMs = -Infinity;
@@ -48,7 +50,7 @@ export class Audience {
 
   /** Whether there is something to flush. */
   get dirty(): boolean {
-    return this.#pending.length > 0;
+    return this.#pending.length > 0 || this.#removed.length > 0;
   }
 
   /** The position up to which `member` has been served, while the log was followed up to `head`. */
@@ -74,11 +76,16 @@ export class Audience {
     this.#pending.push(part);
   }
 
+  /** Adds tasks that the list is to lose. */
+  remove(taskIds: readonly string[]): void {
+    this.#removed.push(...taskIds);
+  }
+
   /** Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches. */
   flush(head: number, nowMs: number): Flushed {
     const parts = this.#pending;
     const from = this.#flushedTo;
-    const batch = batchOf(parts, this.codec, nowMs);
+    const batch = batchOf(parts, this.codec, nowMs, this.#removed);
     const ahead = this.#batchesAhead(parts, from, nowMs);
     const lagged: Lagged[] = [];
     let writes = 0;
@@ -95,6 +102,7 @@ export class Audience {
       writes++;
     }
     this.#pending = [];
+    this.#removed = [];
     this.#ahead.clear();
     this.#flushedTo = head;
     this.flushedAtMs = nowMs;

@@ -1,6 +1,6 @@
 import { payloadOf } from "../projection/delivery.ts";
 import { type Codec, encodeJson } from "../protocol/codec.ts";
-import type { TaskStatusData } from "../protocol/server_frames.ts";
+import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { conflate, type Part } from "./conflation.ts";
 
 /** One flush, or one page, ready for the socket. */
@@ -12,7 +12,12 @@ export type Batch = {
 };
 
 /** Merges, encodes and packs `parts`. A `task_list` frame goes first, with a `seq` only where it is alone. */
-export function batchOf(parts: readonly Part[], codec: Codec, nowMs: number): Batch {
+export function batchOf(
+  parts: readonly Part[],
+  codec: Codec,
+  nowMs: number,
+  removed: readonly string[] = [],
+): Batch {
   const kept = conflate(parts);
   const payloads: Uint8Array[] = [];
   const changed = new Map<string, TaskStatusData>();
@@ -23,9 +28,10 @@ export function batchOf(parts: readonly Part[], codec: Codec, nowMs: number): Ba
     if (status && delivery.status !== undefined) payloads.push(payloadOf(delivery.status));
     if (oldestAtMs === undefined || delivery.atMs < oldestAtMs) oldestAtMs = delivery.atMs;
   }
-  if (changed.size > 0) {
-    const seq = kept.at(-1)?.delivery.seq ?? 0;
-    payloads.unshift(encodeJson(listFrame([...changed.values()], seq, nowMs, payloads.length === 0)));
+  if (changed.size > 0 || removed.length > 0) {
+    const data = { tasks: [...changed.values()], removed };
+    const seq = kept.at(-1)?.delivery.seq;
+    payloads.unshift(encodeJson(listFrame(data, payloads.length === 0 ? seq : undefined, nowMs)));
   }
   return {
     bytes: codec.pack(payloads, nowMs),
@@ -35,16 +41,10 @@ export function batchOf(parts: readonly Part[], codec: Codec, nowMs: number): Ba
 }
 
 function listFrame(
-  tasks: readonly TaskStatusData[],
-  seq: number,
+  data: Extract<ServerData["task_list"], { removed: unknown }>,
+  seq: number | undefined,
   nowMs: number,
-  alone: boolean,
-): Parameters<typeof encodeJson>[0] {
-  const frame = {
-    type: "task_list",
-    id: `list_${seq}`,
-    timestamp: nowMs,
-    data: { tasks, removed: [] },
-  } as const;
-  return alone ? { ...frame, seq } : frame;
+): ServerFrame {
+  const frame = { type: "task_list", id: `list_${seq ?? nowMs}`, timestamp: nowMs, data } as const;
+  return seq === undefined ? frame : { ...frame, seq };
 }

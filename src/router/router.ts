@@ -89,17 +89,29 @@ export class Router {
   }
 
   /** Hands out what a batch of the log up to `head` had to tell, and flushes whoever is due. */
-  publish(deliveries: readonly Delivery[], head: number): void {
+  publish(deliveries: readonly Delivery[], head: number, removed: readonly string[] = []): void {
     for (const delivery of deliveries) this.#deliver(delivery);
+    if (removed.length > 0) {
+      for (const audience of this.#byTopic.get("task:list") ?? []) {
+        audience.remove(removed);
+        this.#dirty.add(audience);
+      }
+    }
     this.#head = Math.max(this.#head, head);
     this.#flushDue();
   }
 
-  /** Starts over after the stream became another one: nothing pending is worth sending, and all members must leave. */
-  reset(head: number): void {
+  /**
+   * Starts over after the projection was built anew: nothing pending is worth sending, and all members leave.
+   * Returns how far each had been served.
+   */
+  reset(head: number): ReadonlyMap<Member, number> {
+    const served = new Map<Member, number>();
+    for (const [member, audience] of this.#homes) served.set(member, audience.cursorOf(member, this.#head));
+    for (const member of served.keys()) this.leave(member);
     this.#dirty.clear();
-    for (const member of [...this.#homes.keys()]) this.leave(member);
     this.#head = head;
+    return served;
   }
 
   /** Flushes everything now. */

@@ -1,0 +1,69 @@
+/** Starts a gateway from the environment: `deno task start`. */
+import { announcement } from "./src/gateway/announcement.ts";
+import { Gateway } from "./src/gateway/gateway.ts";
+import { openLog } from "./src/gateway/open_log.ts";
+import { httpListener } from "./src/gateway/http_listener.ts";
+import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
+import { createLogger } from "./src/telemetry/logger.ts";
+import { createTelemetry, exportedByDeno } from "./src/telemetry/telemetry.ts";
+
+const EXIT = { ok: 0, failed: 1, badSettings: 2 } as const;
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+function complain(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+/** Serves until a signal comes; returns the exit code. */
+async function serve(settings: Settings): Promise<number> {
+  const log = createLogger({ level: settings.logLevel });
+  const newId = (): string => crypto.randomUUID();
+  const telemetry = createTelemetry({ log, newId, ...exportedByDeno(Deno.env.toObject()) });
+  const gateway = new Gateway({
+    settings,
+    telemetry,
+    openLog: (signal) => openLog(settings, telemetry, signal),
+    listener: (started) => httpListener(started, telemetry, newId),
+  });
+  const stopped = signalled();
+  try {
+    const { port } = await gateway.listen();
+    print(announcement(settings, port));
+    await Promise.race([gateway.ready, stopped]);
+    await stopped;
+  } catch (error) {
+    complain(error instanceof Error ? error.message : String(error));
+    await gateway[Symbol.asyncDispose]();
+    return EXIT.failed;
+  }
+  log.info("Going away", { withinMs: settings.drainMs });
+  await gateway.drain();
+  return EXIT.ok;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (): void => {
+      if (asked) Deno.exit(EXIT.failed);
+      asked = true;
+      resolve();
+    };
+    Deno.addSignalListener("SIGTERM", onSignal);
+    Deno.addSignalListener("SIGINT", onSignal);
+  });
+}
+
+if (import.meta.main) {
+  const read = readSettings(Deno.env.toObject());
+  for (const warning of read.warnings) complain(`Warning: ${warning}`);
+  if ("problems" in read) {
+    complain(printProblems(read.problems));
+    Deno.exit(EXIT.badSettings);
+  }
+  Deno.exit(await serve(read.settings));
+}

@@ -1,0 +1,19 @@
+import type { Settings } from "../settings/settings.ts";
+
+/** What `deno task start` prints: where it listens, which log it uses, and what to try next. */
+export function announcement(settings: Settings, port: number): string {
+  const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
+  const at = `${host}:${port}`;
+  const { nats, subjectPrefix } = settings;
+  const lines = [
+    `taskwire listens on http://${at}  (WebSocket: ws://${at}/ws)`,
+    nats === undefined
+      ? `Log: embedded, ${settings.dataDir}/log.sqlite`
+      : `Log: NATS stream ${settings.stream} at ${nats.servers.join(", ")}`,
+    "Try:",
+    `  curl -d '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
+    ...(nats === undefined ? [] : [`  nats pub ${subjectPrefix}.task.job1.progress '{"total":10,"completed":3}'`]),
+    `  npx -y wscat -c 'ws://${at}/ws?topics=task:progress,task:status'`,
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,10 @@
+import type { Clock } from "../router/router.ts";
+
+/** The system's time and timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

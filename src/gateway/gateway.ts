@@ -1,0 +1,173 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
+import type { EventLog } from "../log/event_log.ts";
+import type { Settings } from "../settings/settings.ts";
+import { Peak } from "../telemetry/peak.ts";
+import type { CountedState } from "../telemetry/readings.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { TaskWebSocketServer } from "../transport/websocket_server.ts";
+import { systemClock } from "./clock.ts";
+import { drainAll } from "./drain.ts";
+import { gatewayReadings } from "./gateway_readings.ts";
+import { Pipeline } from "./pipeline.ts";
+
+/** What a gateway is started from. */
+export type GatewayOptions = {
+  readonly settings: Settings;
+  readonly telemetry: Telemetry;
+  /** Opens the log; tried once, rejects when it cannot be had. */
+  readonly openLog: (signal: AbortSignal) => Promise<EventLog>;
+  /** Answers HTTP requests. */
+  readonly listener: (gateway: Gateway) => RequestListener;
+};
+
+/**
+ * A gateway: an HTTP server with the WebSocket paths on it, and the pipeline behind. It listens before its log is
+ * in reach, answering that it is not ready.
+ */
+export class Gateway implements AsyncDisposable {
+  readonly #options: GatewayOptions;
+  readonly #server: Server;
+  readonly #sockets: TaskWebSocketServer;
+  readonly #counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
+  readonly #depth = new Peak(() => Date.now());
+  readonly #stop = new AbortController();
+  #log: EventLog | undefined;
+  #pipeline: Pipeline | undefined;
+  #draining = false;
+  /** Resolves when clients can be served; rejects when the log cannot be had. */
+  readonly ready: Promise<void>;
+
+  constructor(options: GatewayOptions) {
+    const { settings, telemetry } = options;
+    this.#options = options;
+    this.#server = createServer(options.listener(this));
+    this.#sockets = new TaskWebSocketServer(this.#server, {
+      deps: () => this.#connectionDeps(),
+      now: () => systemClock.now(),
+      counts: this.#counts,
+      allowedOrigins: settings.allowedOrigins,
+      maxMessageBytes: settings.maxMessageBytes,
+      admission: {
+        maxConnections: settings.maxConnections,
+        maxPerClient: settings.maxConnectionsPerClient,
+        maxPerAddress: settings.maxConnectionsPerAddress,
+      },
+      heartbeatMs: settings.heartbeatMs,
+      idleMs: settings.idleMs,
+      unready: () => this.#pipeline?.booted === true ? undefined : "the log is not in reach yet",
+      newId: () => crypto.randomUUID(),
+      onOpen: ({ connection, path }) => this.#opened(connection, path),
+    });
+    telemetry.measures.read(gatewayReadings(() => this.#pipeline, this.#counts, this.#depth));
+    this.ready = this.#start();
+    this.ready.catch(() => {}); // whoever started us looks at it when it is due
+  }
+
+  /** Starts to listen; resolves with the address. Rejects when the port is taken. */
+  listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options.settings;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        const address = this.#server.address();
+        if (address === null || typeof address === "string") reject(new Error(`no address: ${address}`));
+        else resolve(address);
+      });
+    });
+  }
+
+  /** The pipeline, once the log was opened. */
+  get pipeline(): Pipeline | undefined {
+    return this.#pipeline;
+  }
+
+  /** Why this gateway is not ready; empty when it is. */
+  get unreadyReasons(): readonly string[] {
+    return [
+      ...(this.#draining ? ["going away"] : []),
+      ...(this.#pipeline?.reasons ?? ["the log is not in reach yet"]),
+    ];
+  }
+
+  /** Says goodbye to every connection, flushes, and stops; at the latest when `drainMs` are over. */
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#sockets.refuseNew();
+    this.#pipeline?.router.flushAll();
+    const { drainMs } = this.#options.settings;
+    await drainAll(() => this.#sockets.connections, { clock: systemClock, drainMs, random: Math.random });
+    await this[Symbol.asyncDispose]();
+  }
+
+  /** Stops at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#draining = true;
+    this.#stop.abort(new Error("the gateway stops"));
+    await this.ready.catch(() => {});
+    await this.#pipeline?.[Symbol.asyncDispose]();
+    this.#sockets.stop();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+    await this.#log?.[Symbol.asyncDispose]();
+  }
+
+  async #start(): Promise<void> {
+    const { settings, telemetry } = this.#options;
+    const log = await this.#options.openLog(this.#stop.signal);
+    this.#log = log;
+    const pipeline = new Pipeline({
+      log,
+      settings,
+      telemetry,
+      clock: systemClock,
+      connections: () => this.#sockets.connections,
+    });
+    this.#pipeline = pipeline;
+    await pipeline.start();
+  }
+
+  #connectionDeps(): ConnectionDeps {
+    const { settings, telemetry } = this.#options;
+    if (this.#pipeline === undefined) throw new Error("no connection is taken before the log is open");
+    return {
+      ...this.#pipeline.connectionDeps(this.#counts, welcomeOf(settings)),
+      moved: (from, to) => {
+        if (to !== "closed" && counted(from) !== counted(to)) {
+          telemetry.measures.connections.moved(counted(from), counted(to));
+        }
+      },
+      noteDepth: (depth) => this.#depth.note(depth),
+    };
+  }
+
+  #opened(connection: Connection, path: string): (code: number) => void {
+    const { telemetry } = this.#options;
+    const life = telemetry.spans.life("connection", { attributes: { "url.path": path } });
+    telemetry.measures.connections.opened("greeting");
+    return (code) => {
+      telemetry.measures.connections.closed(counted(connection.lastState), code);
+      life.set({ "taskwire.close_code": code });
+      life.end();
+    };
+  }
+}
+
+function counted(state: string): CountedState {
+  return state === "greeting" || state === "behind" || state === "draining" ? state : "live";
+}
+
+function welcomeOf(settings: Settings): ConnectionDeps["welcome"] {
+  return {
+    heartbeat: { interval_ms: settings.heartbeatMs, timeout_ms: 2 * settings.heartbeatMs },
+    limits: {
+      max_message_bytes: settings.maxMessageBytes,
+      max_topics: settings.maxTopics,
+      messages_per_second: settings.messagesPerSecond,
+      messages_burst: settings.messagesBurst,
+    },
+  };
+}

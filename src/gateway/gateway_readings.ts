@@ -1,0 +1,34 @@
+import type { ConnectionCounts } from "../connection/connection.ts";
+import type { Peak } from "../telemetry/peak.ts";
+import type { Readings } from "../telemetry/telemetry.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+/** The numbers that the stages keep, as `/metrics` reads them. */
+export function gatewayReadings(
+  pipeline: () => Pipeline | undefined,
+  connections: ConnectionCounts,
+  depth: Peak,
+): Readings {
+  const number = (read: (pipeline: Pipeline) => number): () => number => () => {
+    const running = pipeline();
+    return running === undefined ? 0 : read(running);
+  };
+  return {
+    events: () => pipeline()?.projection.counts.events ?? {},
+    rejected_events: number(({ projection }) => projection.rejected.total),
+    late_events: number(({ projection }) => projection.counts.late),
+    tasks: number(({ projection }) => projection.tasks.size),
+    evicted_tasks: number(({ projection }) => projection.counts.evicted),
+    log_reachable: number(({ reachable }) => reachable ? 1 : 0),
+    log_followed: number(({ projection }) => projection.head),
+    appends: () => pipeline()?.appends ?? {},
+    audiences: number(({ router }) => router.audiences),
+    flushes: number(({ counts }) => counts.flushes),
+    frames: number(({ counts }) => counts.frames + connections.frames),
+    sent_bytes: number(({ counts }) => counts.bytes + connections.bytes),
+    writes: number(({ counts }) => counts.writes),
+    mailbox_depth: () => depth.read(),
+    messages: () => connections.messages,
+    errors: () => connections.errors,
+  };
+}

@@ -1,0 +1,186 @@
+import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
+import type { Appended, EventLog, NewEntry } from "../log/event_log.ts";
+import { registerBuiltIn } from "../messages/built_in.ts";
+import { MessageRegistry } from "../messages/message_registry.ts";
+import { History } from "../projection/history.ts";
+import { Projection } from "../projection/projection.ts";
+import { TaskQueries } from "../projection/queries.ts";
+import { type Clock, Router, type RouterCounts } from "../router/router.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+
+/** What the pipeline is built from. */
+export type PipelineOptions = {
+  readonly log: EventLog;
+  readonly settings: Settings;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  /** The connections that have to hear of it when the projection was built anew. */
+  readonly connections: () => Iterable<Connection>;
+};
+
+const RESTART_MS = 500;
+
+/**
+ * Log → projection → router: follows the log and hands each batch on, and builds everything anew when the stream
+ * became another one or retention overtook us.
+ */
+export class Pipeline implements AsyncDisposable {
+  readonly log: EventLog;
+  readonly projection: Projection;
+  readonly router: Router;
+  readonly history: History;
+  readonly queries: TaskQueries;
+  readonly messages: MessageRegistry = new MessageRegistry();
+  readonly counts: RouterCounts;
+  readonly appends = { stored: 0, duplicate: 0, failed: 0 };
+  readonly #options: PipelineOptions;
+  readonly #stop = new AbortController();
+  #following: Promise<void> = Promise.resolve();
+  #booted = false;
+  #reachable = true;
+
+  constructor(options: PipelineOptions) {
+    const { log, settings, telemetry, clock } = options;
+    this.#options = options;
+    this.log = log;
+    this.projection = new Projection(log, {
+      maxTasks: settings.maxTasks,
+      tail: { maxEvents: settings.tailEvents, maxBytes: settings.tailBytes },
+    });
+    this.counts = { flushes: 0, frames: 0, bytes: 0, writes: 0, lag: telemetry.measures.lag };
+    this.router = new Router({ clock, flushMs: settings.flushMs, head: 0, counts: this.counts });
+    this.history = new History(log, this.projection);
+    this.queries = new TaskQueries(log, this.projection, this.history, () => clock.now());
+    registerBuiltIn(this.messages, this.queries);
+  }
+
+  /** Whether the state was built, so that clients can be served. */
+  get booted(): boolean {
+    return this.#booted;
+  }
+
+  /** Whether the log is in reach. */
+  get reachable(): boolean {
+    return this.#reachable;
+  }
+
+  /** Why this gateway is not ready; empty when it is. */
+  get reasons(): string[] {
+    return [
+      ...(this.#booted ? [] : ["catching up with the log"]),
+      ...(this.#reachable ? [] : ["the log is out of reach"]),
+    ];
+  }
+
+  /** Builds the state, trying until it works, and goes on to follow the log. */
+  async start(): Promise<void> {
+    await this.#rebuild();
+    this.router.reset(this.projection.head);
+    this.#booted = true;
+    this.#following = this.#follow();
+  }
+
+  /** Appends for HTTP callers, and counts. */
+  async append(entries: readonly NewEntry[]): Promise<readonly Appended[]> {
+    try {
+      const appended = await this.log.append(entries);
+      for (const { duplicate } of appended) this.appends[duplicate ? "duplicate" : "stored"]++;
+      return appended;
+    } catch (error) {
+      this.appends.failed += entries.length;
+      throw error;
+    }
+  }
+
+  /** What connections work with. */
+  connectionDeps(counts: ConnectionCounts, welcome: ConnectionDeps["welcome"]): Omit<
+    ConnectionDeps,
+    "moved" | "noteDepth"
+  > {
+    const { settings, clock, telemetry } = this.#options;
+    return {
+      projection: this.projection,
+      history: this.history,
+      router: this.router,
+      messages: this.messages,
+      clock,
+      limits: {
+        maxTopics: settings.maxTopics,
+        rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },
+      },
+      welcome,
+      counts,
+      incident: (error, connectionId) => telemetry.incident(`connection ${connectionId}`, error),
+    };
+  }
+
+  /** Stops following, and flushes what is pending. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+    this.router.flushAll();
+    this.router.stop();
+  }
+
+  async #rebuild(): Promise<void> {
+    const { telemetry, clock } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        return await telemetry.spans.span("boot", {}, () => this.projection.boot());
+      } catch (error) {
+        telemetry.log.warn("Cannot read the log yet", { error });
+        await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
+      }
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { telemetry, clock } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const from = { epoch: this.projection.epoch, after: this.projection.head };
+      try {
+        for await (const followed of this.log.follow(from, signal)) {
+          switch (followed.kind) {
+            case "entries":
+              await this.#apply(followed.entries);
+              break;
+            case "missed":
+              telemetry.log.warn("Retention took events before they were read", followed);
+              await this.#startOver("retention");
+              break;
+            case "epoch":
+              telemetry.log.warn("The stream is another one now", { epoch: followed.extent.epoch });
+              await this.#startOver("epoch");
+              break;
+            case "reachable":
+              this.#reachable = followed.reachable;
+              telemetry.log.info(
+                followed.reachable ? "The log is in reach again" : "The log is out of reach",
+              );
+              break;
+          }
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        telemetry.incident("following the log", error);
+        await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
+      }
+    }
+  }
+
+  async #apply(entries: Parameters<Projection["apply"]>[0]): Promise<void> {
+    const { deliveries, removed } = await this.projection.apply(entries);
+    this.router.publish(deliveries, this.projection.head, removed);
+  }
+
+  /** Builds the state anew and tells every connection. */
+  async #startOver(reason: "retention" | "epoch"): Promise<void> {
+    await this.#rebuild();
+    const served = this.router.reset(this.projection.head);
+    for (const connection of this.#options.connections()) {
+      connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import * as v from "valibot";
+import { ClientId } from "../protocol/names.ts";
+import { type Codec, json, jsonBatch } from "../protocol/codec.ts";
+import type { ClientFrame } from "../protocol/client_frames.ts";
+import { PATHS } from "../protocol/topics.ts";
+
+/** An HTTP upgrade request, as far as the handshake looks at it. */
+export type UpgradeRequest = {
+  readonly url: string;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  /** `Sec-WebSocket-Protocol` as sent. */
+  readonly protocols: string | undefined;
+};
+
+/** What a handshake asked for. */
+export type Handshake = {
+  readonly path: string;
+  readonly clientId: string | undefined;
+  readonly codec: Codec;
+  /** The sub-protocol to echo; none where undefined. */
+  readonly protocol: string | undefined;
+  /** What to subscribe to after the welcome, as the `data` of a `subscribe` frame. */
+  readonly subscribe: NonNullable<ClientFrame["data"]> | undefined;
+  /** A broken rule that is told on the socket, where a browser can see it. */
+  readonly invalid?: string;
+};
+
+/** Either a handshake to accept, or the HTTP answer that refuses it. */
+export type Judged = { readonly accept: Handshake } | { readonly status: 403 | 404; readonly reason: string };
+
+const JSON_PROTOCOL = "taskwire.v1.json";
+
+/** Judges an upgrade request. Pure; never throws. */
+export function judge(
+  request: UpgradeRequest,
+  allowedOrigins: readonly string[] | "same-host" | "*",
+): Judged {
+  const url = parseUrl(request.url);
+  if (url === undefined || !PATHS.has(url.pathname)) {
+    return { status: 404, reason: `no such path; there are ${[...PATHS.keys()].join(", ")}` };
+  }
+  if (!originAllowed(request, allowedOrigins)) {
+    return { status: 403, reason: "this origin may not connect; see ALLOWED_ORIGINS" };
+  }
+  const query = url.searchParams;
+  const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
+  const protocol = offered.includes(JSON_PROTOCOL) ? JSON_PROTOCOL : undefined;
+  const clientId = query.get("client_id") ?? undefined;
+  const invalid = clientId !== undefined && !v.is(ClientId, clientId)
+    ? "client_id: must be 1–128 characters of A-Za-z0-9._:-"
+    : undefined;
+  return {
+    accept: {
+      path: url.pathname,
+      clientId,
+      codec: protocol === JSON_PROTOCOL || query.get("batch") === "1" ? jsonBatch : json,
+      protocol,
+      subscribe: subscribeOf(query),
+      ...(invalid === undefined ? {} : { invalid }),
+    },
+  };
+}
+
+function parseUrl(url: string): URL | undefined {
+  try {
+    return new URL(url, "http://host");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only browsers send an `Origin`; where there is one it must be listed, or be the host that was asked. */
+function originAllowed(
+  request: UpgradeRequest,
+  allowed: readonly string[] | "same-host" | "*",
+): boolean {
+  const { origin, host } = request;
+  if (origin === undefined || allowed === "*") return true;
+  if (allowed !== "same-host") return allowed.includes(origin);
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}
+
+/** The `data` of the `subscribe` that the query stands for; the frame's own schema judges it. */
+function subscribeOf(query: URLSearchParams): NonNullable<ClientFrame["data"]> | undefined {
+  const topics = (query.get("topics") ?? "").split(",").map((topic) => topic.trim()).filter((topic) =>
+    topic !== ""
+  );
+  if (topics.length === 0) return undefined;
+  const since = query.get("since");
+  const replay = query.get("replay");
+  return {
+    topics,
+    ...(since === null ? {} : { since: cursorOf(since) }),
+    ...(replay === null ? {} : { replay }),
+  };
+}
+
+/** `<epoch>:<seq>`; what is not that fails the cursor's schema. */
+function cursorOf(text: string): { readonly epoch: string; readonly seq: number } {
+  const colon = text.lastIndexOf(":");
+  const seq = text.slice(colon + 1);
+  return { epoch: text.slice(0, Math.max(0, colon)), seq: /^\d+$/.test(seq) ? Number(seq) : NaN };
+}
