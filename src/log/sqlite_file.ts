@@ -1,0 +1,230 @@
+import { uptime } from "node:os";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { LogError } from "./event_log.ts";
+
+/** "twlg" in ASCII: marks a SQLite file as one of our logs. */
+const APPLICATION_ID = 0x74776c67;
+const SCHEMA_VERSION = 1;
+
+/** The most pages a SQLite file can have. */
+const MOST_PAGES = 4_294_967_294;
+
+/** Two readings of the boot time this close are of one boot; the clock may have been set in between. */
+const SAME_BOOT_MS = 60_000;
+
+/**
+ * `subjects.last_seq` makes the last record of each subject a walk over subjects, not over records. An index entry ends
+ * with its rowid, so `records_by_subject` is ordered by position within each subject. `ids` outlives the records
+ * it names: an id is known for the whole window, even where retention took its record.
+ */
+const SCHEMA = `
+  CREATE TABLE log (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    booted_at INTEGER NOT NULL,
+    closed INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE subjects (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    last_seq INTEGER NOT NULL,
+    records INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX subjects_by_last ON subjects (last_seq);
+  CREATE TABLE records (
+    seq INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    subject INTEGER NOT NULL,
+    traceparent TEXT,
+    body BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX records_by_subject ON records (subject);
+  CREATE TABLE ids (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, id TEXT NOT NULL UNIQUE) STRICT;
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** Where the log stands: its life, the newest position ever given and that record's time (ms since the epoch). */
+export type Head = { readonly epoch: string; readonly lastSeq: number; readonly lastTime: number };
+
+/** What opening the file needs to know. */
+export type FileOptions = {
+  readonly path: string;
+  /** The size at which the file stops growing: appends are refused until retention has made room in it. */
+  readonly maxBytes: number;
+  /** Names a new life of the log. */
+  readonly newEpoch: () => string;
+  /** When this machine started (ms since the epoch); see {@link bootTime}. */
+  readonly bootedAtMs: number;
+};
+
+/** When this machine started, in ms since the epoch: exact to a second or two, and off by what the clock is set since. */
+export function bootTime(): number {
+  return Math.round(Date.now() - uptime() * 1000);
+}
+
+/**
+ * Opens the log's file, or makes it, and holds it alone until it is closed. Throws a `refused` {@link LogError} when
+ * another process holds it, when it is no log of ours or damaged, and `mismatch` when its schema is another version.
+ * Whatever is wrong, the file is left as it is.
+ */
+export function openFile(options: FileOptions): { readonly db: DatabaseSync; readonly head: Head } {
+  const doing = `Cannot open the log "${options.path}"`;
+  try {
+    const db = new DatabaseSync(options.path, { timeout: 0 });
+    try {
+      // A lock held from here to the end; after kill -9 the kernel lets go of it.
+      db.exec("PRAGMA locking_mode = EXCLUSIVE");
+      const isNew = checkIdentity(db, doing);
+      configure(db, options.maxBytes, doing);
+      return { db, head: transaction(db, () => begin(db, isNew, options)) };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  } catch (error) {
+    throw openFailure(error, doing);
+  }
+}
+
+/** Marks the log as closed in good order and closes its file; everything stored is on the disk then. */
+export function closeFile(db: DatabaseSync): void {
+  try {
+    db.exec("UPDATE log SET closed = 1");
+  } finally {
+    db.close();
+  }
+}
+
+/** Runs `work` in one transaction; what it throws undoes all of it. */
+export function transaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // SQLite has rolled back by itself where the disk was full.
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** What SQLite's failure means to a caller of the log. */
+export function logFailure(error: unknown, doing: string): LogError {
+  if (error instanceof LogError) return error;
+  const because = (code: "unreachable" | "refused", why: string) =>
+    new LogError(code, `${doing}: ${why}`, { cause: error });
+  switch (resultCode(error)) {
+    case 5: // SQLITE_BUSY
+    case 6: // SQLITE_LOCKED
+      return because("unreachable", "another process holds it");
+    case 10: // SQLITE_IOERR
+      return because("unreachable", "the disk failed to read or write");
+    case 3: // SQLITE_PERM
+    case 8: // SQLITE_READONLY
+    case 14: // SQLITE_CANTOPEN
+      return because("refused", "it may not be written; check the rights of the folder and the file");
+    case 13: // SQLITE_FULL
+      return because(
+        "refused",
+        "the disk is full, or the log has its greatest size; appending goes on once there is room",
+      );
+    case 11: // SQLITE_CORRUPT
+    case 26: // SQLITE_NOTADB
+      return because(
+        "refused",
+        "it is no SQLite database, or damaged; move it away, or restore it from a backup",
+      );
+    default:
+      return because("refused", error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A whole number from a row, or a failure that names the column. */
+export function integer(value: SQLOutputValue | undefined, column: string): number {
+  if (typeof value === "number") return value;
+  throw new LogError("refused", `The log is damaged: column ${column} holds ${typeof value}`);
+}
+
+/** A text from a row, or a failure that names the column. */
+export function text(value: SQLOutputValue | undefined, column: string): string {
+  if (typeof value === "string") return value;
+  throw new LogError("refused", `The log is damaged: column ${column} holds ${typeof value}`);
+}
+
+/** Whether the file is new (empty); throws when it is neither that nor ours. Reads only. */
+function checkIdentity(db: DatabaseSync, doing: string): boolean {
+  const application = pragma(db, "application_id");
+  const version = pragma(db, "user_version");
+  const tables = integer(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n, "n");
+  if (application === 0 && version === 0 && tables === 0) return true;
+  if (application !== APPLICATION_ID) {
+    throw new LogError(
+      "refused",
+      `${doing}: the file belongs to another program; move it away or choose another DATA_DIR`,
+    );
+  }
+  if (version !== SCHEMA_VERSION) {
+    throw new LogError(
+      "mismatch",
+      `${doing}: its schema is version ${version}, this program reads version ${SCHEMA_VERSION}; run the program that wrote it, or choose another DATA_DIR`,
+    );
+  }
+  return false;
+}
+
+function configure(db: DatabaseSync, maxBytes: number, doing: string): void {
+  const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
+  if (mode !== "wal") {
+    throw new LogError("refused", `${doing}: this file system cannot hold a write-ahead log`);
+  }
+  // NORMAL: a commit is a write and no fsync, so it survives the process, and the event loop does not wait for the disk.
+  // What must survive the machine is flushed off the event loop before it is acknowledged: see WalFlush.
+  db.exec("PRAGMA synchronous = NORMAL");
+  db.exec("PRAGMA cache_size = -32768");
+  db.exec("PRAGMA journal_size_limit = 67108864");
+  const maxPages = Math.min(Math.floor(maxBytes / pragma(db, "page_size")), MOST_PAGES);
+  db.exec(`PRAGMA max_page_count = ${maxPages}`);
+}
+
+/** Makes the schema where the file is new, and decides whether this is still the life of the log that was left. */
+function begin(db: DatabaseSync, isNew: boolean, { newEpoch, bootedAtMs }: FileOptions): Head {
+  if (isNew) {
+    db.exec(SCHEMA);
+    db.prepare("INSERT INTO log VALUES (1, ?, 0, 0, ?, 0)").run(newEpoch(), bootedAtMs);
+  }
+  const row = db.prepare("SELECT epoch, last_seq, last_time, booted_at, closed FROM log").get();
+  const lost = row?.closed === 0 && Math.abs(integer(row.booted_at, "booted_at") - bootedAtMs) > SAME_BOOT_MS;
+  // The machine itself went down: records that somebody has seen may be gone, and their positions would be given again.
+  const epoch = lost ? newEpoch() : text(row?.epoch, "epoch");
+  db.prepare("UPDATE log SET epoch = ?, booted_at = ?, closed = 0").run(epoch, bootedAtMs);
+  return {
+    epoch,
+    lastSeq: integer(row?.last_seq, "last_seq"),
+    lastTime: integer(row?.last_time, "last_time"),
+  };
+}
+
+function openFailure(error: unknown, doing: string): LogError {
+  if (resultCode(error) !== 5) return logFailure(error, doing);
+  return new LogError(
+    "refused",
+    `${doing}: another process holds it. One gateway a DATA_DIR: stop the other, choose another DATA_DIR, or share a log by NATS_URL`,
+    { cause: error },
+  );
+}
+
+/** SQLite's primary result code of a failure; undefined where Deno gives none. */
+function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") {
+    return undefined;
+  }
+  return error.errcode & 0xff;
+}
+
+function pragma(db: DatabaseSync, name: "application_id" | "user_version" | "page_size"): number {
+  return integer(db.prepare(`PRAGMA ${name}`).get()?.[name], name);
+}
