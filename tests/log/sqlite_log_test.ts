@@ -1,7 +1,7 @@
 import { openSqliteLog, type SqliteLog } from "../../src/log/sqlite_log.ts";
 import { describeEventLog, type LogBench, type LogLimits } from "./contract.ts";
 
-describeEventLog("embedded log", openBench);
+describeEventLog("embedded log", openBench, { lacks: ["publish", "purge", "restart"] });
 
 /** A log in a folder of its own, on a clock that the test moves by hand. */
 async function openBench(limits: LogLimits): Promise<LogBench> {
