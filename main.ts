@@ -2,7 +2,6 @@
 import { announcement } from "./src/gateway/announcement.ts";
 import { Gateway } from "./src/gateway/gateway.ts";
 import { openLog } from "./src/gateway/open_log.ts";
-import { httpListener } from "./src/gateway/http_listener.ts";
 import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
 import { createLogger } from "./src/telemetry/logger.ts";
 import { createTelemetry, exportedByDeno } from "./src/telemetry/telemetry.ts";
@@ -26,7 +25,6 @@ async function serve(settings: Settings): Promise<number> {
     settings,
     telemetry,
     openLog: (signal) => openLog(settings, telemetry, signal),
-    listener: (started) => httpListener(started, telemetry, newId),
   });
   const stopped = signalled();
   try {

@@ -11,8 +11,10 @@ export function announcement(settings: Settings, port: number): string {
       ? `Log: embedded, ${settings.dataDir}/log.sqlite`
       : `Log: NATS stream ${settings.stream} at ${nats.servers.join(", ")}`,
     "Try:",
-    `  curl -d '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
-    ...(nats === undefined ? [] : [`  nats pub ${subjectPrefix}.task.job1.progress '{"total":10,"completed":3}'`]),
+    `  curl --json '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
+    ...(nats === undefined
+      ? []
+      : [`  nats pub ${subjectPrefix}.task.job1.progress '{"total":10,"completed":3}'`]),
     `  npx -y wscat -c 'ws://${at}/ws?topics=task:progress,task:status'`,
   ];
   return `${lines.join("\n")}\n`;

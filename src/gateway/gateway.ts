@@ -1,6 +1,7 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
+import { REQUEST_BOUNDS, serveApp } from "../http/listener.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Peak } from "../telemetry/peak.ts";
@@ -9,6 +10,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import { TaskWebSocketServer } from "../transport/websocket_server.ts";
 import { systemClock } from "./clock.ts";
 import { drainAll } from "./drain.ts";
+import { gatewayApp } from "./http_app.ts";
 import { gatewayReadings } from "./gateway_readings.ts";
 import { Pipeline } from "./pipeline.ts";
 
@@ -18,8 +20,6 @@ export type GatewayOptions = {
   readonly telemetry: Telemetry;
   /** Opens the log; tried once, rejects when it cannot be had. */
   readonly openLog: (signal: AbortSignal) => Promise<EventLog>;
-  /** Answers HTTP requests. */
-  readonly listener: (gateway: Gateway) => RequestListener;
 };
 
 /**
@@ -42,7 +42,8 @@ export class Gateway implements AsyncDisposable {
   constructor(options: GatewayOptions) {
     const { settings, telemetry } = options;
     this.#options = options;
-    this.#server = createServer(options.listener(this));
+    this.#server = createServer(REQUEST_BOUNDS);
+    serveApp(this.#server, gatewayApp(this, telemetry, settings.allowedOrigins), telemetry.incident);
     this.#sockets = new TaskWebSocketServer(this.#server, {
       deps: () => this.#connectionDeps(),
       now: () => systemClock.now(),

@@ -85,7 +85,8 @@ export function changeOf(before: TaskState | undefined, after: TaskState, event:
     return { progress, status };
   }
   const counted = countersEvent(after);
-  const progress = counted !== (before && countersEvent(before));
+  const progress = counted !== (before && countersEvent(before)) ||
+    (counted !== undefined && before !== undefined && totalOf(before) !== totalOf(after));
   return {
     progress,
     status: event === after.top ? asksAnew(before, event) : toldBelow(before, after, event),
@@ -138,9 +139,14 @@ export function countersEvent(
   return last;
 }
 
-/** How many items the task has: by its counters, else by its `created`; null when nobody said. */
+/**
+ * How many items the task has: by its counters, else by the attempt's last progress where the counters are those of a
+ * later end that did not repeat it, else by its `created`; null when nobody said.
+ */
 export function totalOf(state: TaskState): number | null {
   const event = countersEvent(state);
   const counters = event?.kind === "progress" ? event.body : event?.body.progress;
-  return counters?.total ?? state.greatest.created?.body.total ?? null;
+  const { progress, created } = state.greatest;
+  const before = progress?.attempt === state.top.attempt ? progress.body.total : undefined;
+  return counters?.total ?? before ?? created?.body.total ?? null;
 }

@@ -3,6 +3,7 @@ import { ClientId } from "../protocol/names.ts";
 import { type Codec, json, jsonBatch } from "../protocol/codec.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { PATHS } from "../protocol/topics.ts";
+import { type AllowedOrigins, originAllowed } from "./origin.ts";
 
 /** An HTTP upgrade request, as far as the handshake looks at it. */
 export type UpgradeRequest = {
@@ -34,13 +35,13 @@ const JSON_PROTOCOL = "taskwire.v1.json";
 /** Judges an upgrade request. Pure; never throws. */
 export function judge(
   request: UpgradeRequest,
-  allowedOrigins: readonly string[] | "same-host" | "*",
+  allowedOrigins: AllowedOrigins,
 ): Judged {
   const url = parseUrl(request.url);
   if (url === undefined || !PATHS.has(url.pathname)) {
     return { status: 404, reason: `no such path; there are ${[...PATHS.keys()].join(", ")}` };
   }
-  if (!originAllowed(request, allowedOrigins)) {
+  if (!originAllowed(request.origin, request.host, allowedOrigins)) {
     return { status: 403, reason: "this origin may not connect; see ALLOWED_ORIGINS" };
   }
   const query = url.searchParams;
@@ -68,17 +69,6 @@ function parseUrl(url: string): URL | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Only browsers send an `Origin`; where there is one it must be listed, or be the host that was asked. */
-function originAllowed(
-  request: UpgradeRequest,
-  allowed: readonly string[] | "same-host" | "*",
-): boolean {
-  const { origin, host } = request;
-  if (origin === undefined || allowed === "*") return true;
-  if (allowed !== "same-host") return allowed.includes(origin);
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
 /** The `data` of the `subscribe` that the query stands for; the frame's own schema judges it. */

@@ -7,6 +7,7 @@ import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type Handshake, judge } from "./handshake.ts";
+import type { AllowedOrigins } from "./origin.ts";
 import { WsSocket } from "./ws_socket.ts";
 
 /** What the WebSocket side of a gateway works with. */
@@ -15,7 +16,7 @@ export type WebSocketServerOptions = {
   readonly deps: () => ConnectionDeps;
   readonly now: () => number;
   readonly counts: Pick<ConnectionCounts, "errors">;
-  readonly allowedOrigins: readonly string[] | "same-host" | "*";
+  readonly allowedOrigins: AllowedOrigins;
   readonly maxMessageBytes: number;
   readonly admission: AdmissionLimits;
   /** A peer silent for so long is pinged; silent for `idleMs`, it is closed. */
