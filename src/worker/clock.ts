@@ -1,0 +1,60 @@
+/** Time and chance, so that tests own both. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls `then` once, `ms` from now, unless the returned function is called before. */
+  after(ms: number, then: () => void): () => void;
+  /** A number in [0, 1). */
+  random(): number;
+}
+
+/** `setTimeout` fires at once for delays above this. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** The machine's clock. Its timers keep the process alive until they fire or are taken back. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, then) {
+    const timer = setTimeout(then, Math.min(ms, LONGEST_TIMEOUT_MS));
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+};
+
+/** Resolves after `ms`; rejects with the signal's reason, and takes its timer back, as soon as that aborts. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return untilAborted(
+    signal,
+    (done) => clock.after(ms, () => done()),
+  );
+}
+
+/** What `promise` comes to, or a rejection with the signal's reason if that aborts first. */
+export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  return untilAborted(signal, (done, failed) => {
+    promise.then(done, failed);
+    return () => {};
+  });
+}
+
+/** A promise that `start` settles, or that rejects once `signal` aborts: then what `start` returned is called. */
+function untilAborted<T>(
+  signal: AbortSignal,
+  start: (done: (value: T) => void, failed: (error: unknown) => void) => () => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const aborted = () => {
+      stop();
+      reject(signal.reason);
+    };
+    const stop = start((value) => {
+      signal.removeEventListener("abort", aborted);
+      resolve(value);
+    }, (error) => {
+      signal.removeEventListener("abort", aborted);
+      reject(error);
+    });
+    signal.addEventListener("abort", aborted, { once: true });
+  });
+}

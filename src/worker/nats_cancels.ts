@@ -1,0 +1,119 @@
+import type { JetStreamManager, NatsConnection } from "nats";
+import type { TaskId } from "../protocol/names.ts";
+import { eventSubject, parseRecord } from "../task/worker_event.ts";
+import type { Clock } from "./clock.ts";
+import type { CancelRequest } from "./transport.ts";
+
+/** How long an answer is waited for, in ms. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** How long until the stream is asked again when it did not answer, in ms. */
+const LOOK_AGAIN_MS = 5_000;
+
+type Watched = {
+  readonly subject: string;
+  readonly read: (body: Uint8Array) => void;
+  stopWaiting?: () => void;
+};
+
+/** Where requests to cancel are found. */
+export type CancelSource = { readonly clock: Clock; readonly prefix: string; readonly stream: string };
+
+/**
+ * Notices requests to cancel: new ones by subscription, earlier ones and those missed in an outage by a look at the
+ * last one in the stream. A user that may do neither still reports; its tasks just cannot be cancelled.
+ */
+export class NatsCancels {
+  readonly #nc: NatsConnection;
+  readonly #source: CancelSource;
+  readonly #watched = new Set<Watched>();
+  #manager: Promise<JetStreamManager> | undefined;
+  #denied = false;
+
+  constructor(nc: NatsConnection, source: CancelSource) {
+    this.#nc = nc;
+    this.#source = source;
+  }
+
+  /** Calls `requested` for the last earlier request to cancel `taskId` and for each new one, until stopped. */
+  watch(taskId: TaskId, requested: (request: CancelRequest) => void): () => void {
+    if (this.#nc.isClosed()) return () => {};
+    const relative = eventSubject(taskId, "cancel_requested");
+    const read = (body: Uint8Array) => {
+      const parsed = parseRecord({ seq: 0, time: 0, subject: relative, body });
+      if (!("event" in parsed) || parsed.event.kind !== "cancel_requested") return;
+      const { attempt, reason } = parsed.event.body;
+      requested({ attempt, ...(typeof reason === "string" ? { reason } : {}) });
+    };
+    const watched: Watched = { subject: `${this.#source.prefix}.${relative}`, read };
+    // Subscribed before the stream is asked, so that no request falls between the two.
+    const subscription = this.#nc.subscribe(watched.subject, {
+      callback: (error, message) => {
+        if (error === null) read(message.data);
+      },
+    });
+    this.#watched.add(watched);
+    void this.#look(watched);
+    return () => {
+      this.#watched.delete(watched);
+      watched.stopWaiting?.();
+      if (!this.#nc.isClosed()) subscription.unsubscribe();
+    };
+  }
+
+  /** Looks for requests that were missed while the connection was lost. */
+  lookAgain(): void {
+    this.#denied = false;
+    for (const watched of this.#watched) {
+      watched.stopWaiting?.();
+      void this.#look(watched);
+    }
+  }
+
+  /** Stops all watching. */
+  close(): void {
+    for (const watched of this.#watched) watched.stopWaiting?.();
+    this.#watched.clear();
+  }
+
+  /** Never rejects: without an answer it asks again later, without permission it leaves it. */
+  async #look(watched: Watched): Promise<void> {
+    delete watched.stopWaiting;
+    if (this.#denied) return;
+    try {
+      const body = await this.#lastBody(watched.subject);
+      if (body !== undefined && this.#watched.has(watched)) watched.read(body);
+    } catch (error) {
+      if (codeOf(error) === "PERMISSIONS_VIOLATION") this.#denied = true;
+      else if (this.#watched.has(watched) && !this.#nc.isClosed()) {
+        watched.stopWaiting = this.#source.clock.after(LOOK_AGAIN_MS, () => void this.#look(watched));
+      }
+    }
+  }
+
+  /** The body of the last message on `subject`; undefined when there is none. */
+  async #lastBody(subject: string): Promise<Uint8Array | undefined> {
+    const { stream } = this.#source;
+    try {
+      const api = `$JS.API.DIRECT.GET.${stream}.${subject}`;
+      const { headers, data } = await this.#nc.request(api, "", { timeout: ANSWER_TIMEOUT_MS });
+      if (headers === undefined || headers.code < 400) return data;
+      if (headers.code === 404) return undefined;
+    } catch (error) {
+      if (codeOf(error) === "PERMISSIONS_VIOLATION") throw error;
+    }
+    // A stream without `allow_direct` is silent there, and answers here.
+    this.#manager ??= this.#nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_TIMEOUT_MS });
+    try {
+      return (await (await this.#manager).streams.getMessage(stream, { last_by_subj: subject })).data;
+    } catch (error) {
+      if (codeOf(error) === "404") return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The NATS client's code of an error: `nats` and `nats.ws` have error classes of their own, the member is one. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}

@@ -1,0 +1,115 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { check, parseTaskId } from "./outgoing.ts";
+import { Reporter, type ReporterWorld, type TaskReporter } from "./reporter.ts";
+import { type RunOptions, runTask, type Work } from "./run.ts";
+import { type OnTrouble, Sender } from "./sender.ts";
+import type { Transport } from "./transport.ts";
+import { WorkerError } from "./worker_error.ts";
+
+/** How a worker reports. Times are in ms. */
+export type WorkerOptions = {
+  /** The least time between two sendings of a task's progress. Default: 1000. */
+  readonly progressIntervalMs?: number;
+  /**
+   * Events kept while the log is slow or out of reach. Default: 1000. There the oldest progress is dropped first; then
+   * status events wait for room, as many again; further ones are rejected as `overloaded`.
+   */
+  readonly maxQueued?: number;
+  /** Tasks that send at the same time. Default: 32; the others take turns. */
+  readonly maxInFlight?: number;
+  /** How long an event is tried for, after which its call rejects as `unreachable`. Default: until the worker closes. */
+  readonly deadlineMs?: number;
+  /** How long closing waits for what is not in the log yet. Default: 5000. */
+  readonly closeMs?: number;
+  /**
+   * Told what no call can be rejected for: that the log is out of reach (at most once a minute), progress that was
+   * refused, events left behind at closing. Default: a process warning.
+   */
+  readonly onTrouble?: OnTrouble;
+  /** Time and chance; tests bring their own. */
+  readonly clock?: Clock;
+  /** Makes the ids by which the log knows a repeated event. Default: random UUIDs. */
+  readonly newId?: () => string;
+};
+
+/** Reports on tasks. `await using` it, or `close()` it: it has timers and a connection. */
+export interface Worker extends AsyncDisposable {
+  /**
+   * Works on a task and tells how it goes and ends: `completed` with what `work` returns, `failed` with what it throws,
+   * `cancelled` when it threw because `task.signal` aborted. Resolves or rejects as `work` does, once the log knows.
+   */
+  run<R>(id: string, options: RunOptions, work: Work<R>): Promise<R>;
+  /** Reports on a task step by step, for work that does not fit in a function. */
+  task(id: string, options?: { readonly attempt?: number }): TaskReporter;
+  /** Resolves when the log has everything said so far, held progress included. */
+  flush(): Promise<void>;
+  /** Flushes for up to `closeMs`, then ends: unsent events reject as `closed`, signals of running tasks abort. */
+  close(): Promise<void>;
+}
+
+/** A worker that reports over `transport`, which it closes with itself. */
+export function createWorker(
+  transport: Transport,
+  options: WorkerOptions & { readonly onTrouble: OnTrouble },
+): Worker {
+  const { clock = systemClock, onTrouble, closeMs = 5_000 } = options;
+  const { maxQueued = 1_000, maxInFlight = 32, deadlineMs = Infinity } = options;
+  const sender = new Sender(transport, { clock, onTrouble, limits: { maxQueued, maxInFlight, deadlineMs } });
+  const open = new Set<Reporter>();
+  const world: ReporterWorld = {
+    clock,
+    onTrouble,
+    newId: options.newId ?? (() => crypto.randomUUID()),
+    progressIntervalMs: options.progressIntervalMs ?? 1_000,
+    submit: (event) => sender.submit(event),
+    offer: (event, settled) => sender.offer(event, settled),
+    flush: (taskId) => sender.flush(taskId),
+    watchCancels: (taskId, requested) => transport.watchCancels(taskId, requested),
+    opened: (reporter) => void open.add(reporter),
+    stopped: (reporter) => void open.delete(reporter),
+  };
+  const report = (id: string, attempt = 1) => {
+    check("started", { attempt });
+    return new Reporter(parseTaskId(id), attempt, world);
+  };
+  const flush = () => {
+    for (const reporter of open) reporter.sendHeld();
+    return sender.flush();
+  };
+
+  async function end(): Promise<void> {
+    await within(closeMs, flush(), clock);
+    const unsent = sender.close();
+    const closed = new WorkerError("closed", "the worker was closed");
+    for (const reporter of open) {
+      reporter.abort(closed);
+      reporter.stop();
+    }
+    await transport[Symbol.asyncDispose]();
+    if (unsent > 0) {
+      onTrouble(new WorkerError("closed", `the worker was closed with ${unsent} events not in the log`));
+    }
+  }
+  let ended: Promise<void> | undefined;
+  const close = () => ended ??= end();
+
+  return {
+    run: async (id, runOptions, work) =>
+      await runTask(report(id, runOptions.attempt), runOptions, work, { clock, onTrouble }),
+    task: (id, { attempt } = {}) => report(id, attempt),
+    flush,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Resolves with `promise`, or after `ms`. */
+function within(ms: number, promise: Promise<void>, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = clock.after(ms, resolve);
+    void promise.then(() => {
+      stop();
+      resolve();
+    });
+  });
+}
