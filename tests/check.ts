@@ -1,0 +1,157 @@
+/**
+ * `deno task test`: format, lint, types, every test, and what the tests cover, up to the first that fails. With
+ * arguments it is a quick run of `deno test` with them: paths, `--filter`. The last line counts the tests.
+ */
+import { natsServerBinary } from "./nats_server_binary.ts";
+
+type Step = { readonly title: string; readonly args: readonly string[] };
+
+type Counts = { readonly passed: number; readonly failed: number };
+
+const ROOT = new URL("../", import.meta.url);
+
+const BEFORE: readonly Step[] = [
+  { title: "Format", args: ["fmt", "--check"] },
+  { title: "Lint", args: ["lint"] },
+  { title: "Types", args: ["check"] },
+];
+
+const encoder = new TextEncoder();
+
+let interrupted = false;
+let running: Deno.ChildProcess | undefined;
+
+/** Prints a line; the one place that writes. */
+function print(line: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+}
+
+/** Runs Deno with these arguments and lets it print; whether it went well. */
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
+  if (interrupted) return false;
+  running = new Deno.Command(Deno.execPath(), { args: [...args], env, cwd: ROOT, stdin: "null" }).spawn();
+  const { success } = await running.status;
+  running = undefined;
+  return success && !interrupted;
+}
+
+/** A child that is told to stop ends by itself, and then so do we, having cleaned up. */
+function passOnSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      interrupted = true;
+      running?.kill(signal);
+    });
+  }
+}
+
+/** Where everything of this run lies that is to be gone after it. */
+type Scratch = { readonly junit: string; readonly coverage: string; readonly temp: string };
+
+/**
+ * What the tests run with: temporary files where we see what is left of them, coverage where child processes add
+ * theirs, and one nats-server for all, outside of what is removed. Without one, the tests that need it say so.
+ */
+async function environment(scratch: Scratch, coverage: boolean): Promise<Record<string, string>> {
+  const natsServer = await natsServerBinary().catch(() => undefined);
+  return {
+    TMPDIR: scratch.temp,
+    ...(coverage ? { DENO_COVERAGE_DIR: scratch.coverage } : {}),
+    ...(natsServer === undefined ? {} : { NATS_SERVER: natsServer }),
+  };
+}
+
+/** Runs the tests and counts them. */
+async function test(args: readonly string[], scratch: Scratch, coverage: boolean): Promise<Counts> {
+  const env = await environment(scratch, coverage);
+  const success = await run(
+    ["test", "-P=test", "--parallel", "--ignore=tests/bench", `--junit-path=${scratch.junit}`, ...args],
+    env,
+  );
+  const { passed, failed } = counted(await Deno.readTextFile(scratch.junit).catch(() => ""));
+  // Whatever else failed than a test (a module that does not load, say) counts as one.
+  return { passed, failed: success ? failed : Math.max(1, failed) };
+}
+
+/** Counts the tests of a JUnit report; steps, whose names begin with their test's, are parts of their test. */
+function counted(junit: string): Counts {
+  let [passed, failed] = [0, 0];
+  for (const [suite] of junit.matchAll(/<testsuite [\s\S]*?<\/testsuite>/g)) {
+    const cases = [...suite.matchAll(/<testcase name="([^"]*)"[^>]*>([\s\S]*?)<\/testcase>/g)]
+      .map(([, name = "", outcome = ""]) => ({ name, outcome }));
+    for (const { name, outcome } of cases) {
+      if (cases.some((other) => name.startsWith(`${other.name} &gt; `))) continue;
+      if (/<(failure|error)\b/.test(outcome)) failed++;
+      else if (!outcome.includes("<skipped/>")) passed++;
+    }
+  }
+  return { passed, failed };
+}
+
+/** What the tests left behind: processes (where `/proc` tells) and temporary files. */
+async function leftovers(temp: string): Promise<string[]> {
+  const left: string[] = [];
+  for await (const { name } of Deno.readDir(temp)) left.push(`temporary file ${name}`);
+  const processes = await Array.fromAsync(Deno.readDir("/proc")).catch(() => []);
+  for (const { name } of processes) {
+    if (!/^\d+$/.test(name)) continue;
+    const [environ, command] = await Promise.all(
+      ["environ", "cmdline"].map((file) => Deno.readTextFile(`/proc/${name}/${file}`).catch(() => "")),
+    );
+    if (environ?.includes(`TMPDIR=${temp}\0`)) {
+      left.push(`process ${name}: ${command?.replaceAll("\0", " ")}`);
+    }
+  }
+  return left;
+}
+
+/** What is left after a moment in which processes that were told to end may do so. */
+async function leftAtLast(temp: string): Promise<string[]> {
+  for (let tries = 0; tries < 20; tries++) {
+    if ((await leftovers(temp)).length === 0) return [];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return await leftovers(temp);
+}
+
+/** Everything, in order, up to the first that fails. */
+async function checkAll(scratch: Scratch): Promise<Counts> {
+  for (const { title, args } of BEFORE) {
+    print(`\n== ${title}: deno ${args.join(" ")}`);
+    if (!(await run(args))) return failure(title, { passed: 0, failed: 0 });
+  }
+  print("\n== Tests");
+  const counts = await test(["--no-check", "tests/"], scratch, true);
+  if (counts.failed > 0) return failure("Tests", counts, 0);
+  const left = await leftAtLast(scratch.temp);
+  if (left.length > 0) return failure(`Tests left behind\n  ${left.join("\n  ")}`, counts);
+  print("\n== Coverage: at least the lines that deno.json asks for");
+  const ours = `--include=^${escaped(ROOT.href)}(src/|main\\.ts$)`;
+  return await run(["coverage", ours, scratch.coverage]) ? counts : failure("Coverage", counts);
+}
+
+/** Names what failed, and counts it where no test did. */
+function failure(title: string, counts: Counts, also = 1): Counts {
+  print(interrupted ? "\n== Interrupted" : `\n== FAILED: ${title}`);
+  return { ...counts, failed: counts.failed + also };
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  passOnSignals();
+  const folder = await Deno.makeTempDir({ prefix: "taskwire-check-" });
+  const scratch = { junit: `${folder}/junit.xml`, coverage: `${folder}/coverage`, temp: `${folder}/temp` };
+  try {
+    await Deno.mkdir(scratch.temp);
+    const { passed, failed } = args.length > 0 ? await test(args, scratch, false) : await checkAll(scratch);
+    print(`\n${passed} passed, ${failed} failed`);
+    return failed > 0 ? 1 : 0;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.exit(await main(Deno.args));
