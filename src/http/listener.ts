@@ -1,0 +1,49 @@
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import type { Incidents } from "../telemetry/incidents.ts";
+import { MAX_REQUEST_BYTES } from "./body.ts";
+import { invalid, type Problem, problemResponse } from "./problem.ts";
+
+/**
+ * Bounds on requests, in ms and bytes. Who is slower gets 408, who sends more headers 431, and the connection ends.
+ * None of them holds after an upgrade to WebSocket.
+ */
+export const REQUEST_BOUNDS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16_384,
+  /** Longer than the usual proxy keeps an idle connection, so that it never sends into one that we are closing. */
+  keepAliveTimeout: 65_000,
+} as const satisfies ServerOptions;
+
+/** What can answer a request: a hono app. */
+type App = { readonly fetch: (request: Request) => Response | Promise<Response> };
+
+/** Answers the HTTP requests of `server` with `app`. Upgrades are left to whoever listens for them. */
+export function serveApp(server: Server, app: App, incident: Incidents): void {
+  const listener = getRequestListener((request) => app.fetch(request), {
+    // Otherwise it would replace Request and Response for the whole process.
+    overrideGlobalObjects: false,
+    errorHandler: (error) => problemResponse(unserved(error, incident)),
+  });
+  // It rejects for nothing: what goes wrong is answered by the error handler.
+  const answer = (request: IncomingMessage, response: ServerResponse) => void listener(request, response);
+  server.on("request", answer);
+  // Who asks before sending a body that is too large gets its 413 instead of being told to go on.
+  server.on("checkContinue", (request, response) => {
+    if (!(Number(request.headers["content-length"] ?? 0) > MAX_REQUEST_BYTES)) response.writeContinue();
+    answer(request, response);
+  });
+}
+
+/** Requests that never become one: a broken `Host` or target. Anything else that gets here is our fault. */
+function unserved(error: unknown, incident: Incidents): Problem {
+  if (error instanceof RequestError) return invalid(`the request cannot be understood: ${error.message}`);
+  return {
+    status: 500,
+    code: "SERVER_ERROR",
+    detail: "something went wrong here; the incident is in the server's log",
+    details: { incident: incident("http", error) },
+  };
+}

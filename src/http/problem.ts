@@ -1,0 +1,56 @@
+import { STATUS_CODES } from "node:http";
+import type { ErrorCode } from "../protocol/error_codes.ts";
+
+/** Why a request is not served. `code` and `details` are those of the error frame that the socket would send. */
+export type Problem = {
+  readonly status: number;
+  readonly code: ErrorCode;
+  /** One sentence about this occurrence. */
+  readonly detail: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** The problem as a document, RFC 9457. The kinds of problems are told by `code`, so `type` is `about:blank`. */
+export function problemResponse({ status, code, detail, details = {}, headers = {} }: Problem): Response {
+  const title = STATUS_CODES[status] ?? "Error";
+  return new Response(JSON.stringify({ type: "about:blank", title, status, detail, code, details }), {
+    status,
+    headers: { ...headers, "content-type": "application/problem+json" },
+  });
+}
+
+/** A request that breaks a rule; `rule` names the member and the rule. */
+export function invalid(rule: string, details: Readonly<Record<string, unknown>> = {}): Problem {
+  return { status: 400, code: "INVALID_MESSAGE", detail: rule, details };
+}
+
+/** A request above a bound. */
+export function tooLarge(
+  limit: string,
+  max: number,
+  details: Readonly<Record<string, unknown>> = {},
+): Problem {
+  return {
+    status: 413,
+    code: "LIMIT_EXCEEDED",
+    detail: `${limit} must be at most ${max}`,
+    details: { limit, max, ...details },
+  };
+}
+
+/** Something that the request needs is not there now; it may be after `retryAfterMs`. */
+export function unavailable(
+  code: ErrorCode,
+  detail: string,
+  details: Readonly<Record<string, unknown>> = {},
+): Problem {
+  const retryAfterMs = 1_000;
+  return {
+    status: 503,
+    code,
+    detail,
+    details: { retry_after_ms: retryAfterMs, ...details },
+    headers: { "retry-after": String(retryAfterMs / 1_000) },
+  };
+}
