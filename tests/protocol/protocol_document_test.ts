@@ -168,6 +168,17 @@ Deno.test("the table of close codes is the one of the code", () => {
 const Answer = v.union([
   v.strictObject({ results: v.array(v.strictObject({ seq: v.number(), duplicate: v.boolean() })) }),
   v.strictObject({
+    total: v.number(),
+    items: v.array(v.strictObject({
+      seq: v.number(),
+      time: v.string(),
+      subject: v.string(),
+      reason: v.string(),
+      bytes: v.number(),
+      preview: v.string(),
+    })),
+  }),
+  v.strictObject({
     type: v.literal("about:blank"),
     title: v.string(),
     status: v.number(),
