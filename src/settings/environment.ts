@@ -40,6 +40,21 @@ const entries = {
   ),
   STREAM_REPLICAS: v.optional(whole(1, 5, "copies of the stream in a NATS cluster"), "1"),
   DATA_DIR: v.optional(path("the folder of the embedded log"), "./data"),
+  DATA_MAX_BYTES: v.optional(
+    whole(
+      1_048_576,
+      1_099_511_627_776,
+      "the size at which the embedded log refuses events until older ones go",
+    ),
+    "10737418240",
+  ),
+  SQLITE_SYNC: v.optional(
+    oneOf(
+      ["disk", "process"],
+      "what an acknowledged event of the embedded log survives: power loss, or kill -9",
+    ),
+    "disk",
+  ),
   RETAIN_AGE: v.optional(duration("1s", "3650d", "how long events are kept"), "7d"),
   RETAIN_PER_SUBJECT: v.optional(whole(1, 1_000_000_000, "events kept of each kind of a task"), "1000"),
   DEDUP_WINDOW: v.optional(duration("100ms", "1d", "for how long an event id is stored only once"), "2m"),

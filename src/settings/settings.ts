@@ -19,6 +19,9 @@ export type Settings = {
   /** Absent: the embedded log in `dataDir`. */
   readonly nats?: NatsServers & { readonly login: NatsLogin };
   readonly dataDir: string;
+  readonly dataMaxBytes: number;
+  /** What an acknowledged event of the embedded log survives: `disk` power loss, `process` the end of the process. */
+  readonly survives: "disk" | "process";
   readonly stream: string;
   readonly subjectPrefix: string;
   readonly streamReplicas: number;
@@ -122,6 +125,8 @@ function settingsOf(env: Environment): Settings {
     port: env.PORT,
     ...(env.NATS_URL === undefined ? {} : { nats: { ...env.NATS_URL, login: loginOf(env) } }),
     dataDir: env.DATA_DIR,
+    dataMaxBytes: env.DATA_MAX_BYTES,
+    survives: env.SQLITE_SYNC,
     stream: env.STREAM,
     subjectPrefix: env.SUBJECT_PREFIX,
     streamReplicas: env.STREAM_REPLICAS,

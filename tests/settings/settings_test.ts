@@ -21,6 +21,8 @@ Deno.test("a fresh machine needs no setting", () => {
       host: "127.0.0.1",
       port: 8000,
       dataDir: "./data",
+      dataMaxBytes: 10_737_418_240,
+      survives: "disk",
       stream: "TASKWIRE",
       subjectPrefix: "taskwire",
       streamReplicas: 1,
