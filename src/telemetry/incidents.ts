@@ -15,8 +15,9 @@ export type IncidentOptions = { readonly log: Logger; readonly newId: () => stri
 export function createIncidents({ log, newId }: IncidentOptions): Incidents {
   return (where, error, whose = "ours") => {
     const incident = newId();
+    const stack = error instanceof Error ? error.stack : undefined;
     if (whose === "world") log.warn("failed", { incident, where, error });
-    else log.error("incident", { incident, where, error, stack: error instanceof Error ? error.stack : undefined });
+    else log.error("incident", { incident, where, error, stack });
     trace.getActiveSpan()?.setAttribute("taskwire.incident", incident);
     return incident;
   };
