@@ -20,6 +20,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["protocol", "task"],
   settings: ["protocol"],
   worker: ["protocol", "task", "nats"],
+  demo: ["worker"],
 };
 
 /** Who of the pipeline may import a stage beside it. */
@@ -28,6 +29,7 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
   telemetry: PIPELINE.slice(PIPELINE.indexOf("log")),
   settings: ["gateway"],
   worker: [],
+  demo: [],
 };
 
 /** Packages that only tests may import. */

@@ -1,16 +1,50 @@
 import type { EventLog } from "../log/event_log.ts";
 import { openJetStreamLog } from "../log/jetstream_log.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { Credentials } from "../nats/credentials.ts";
+import type { NatsLogin, Settings } from "../settings/settings.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 
-/** Opens the log that the settings name. */
-export async function openLog(settings: Settings, signal: AbortSignal): Promise<EventLog> {
+/** How long JetStream may take to come up once its server is there, ms; a cluster elects leaders meanwhile. */
+const READY_MS = 30_000;
+
+/** Opens the log that the settings name. A NATS server is waited for; a log that will never do rejects. */
+export async function openLog(
+  settings: Settings,
+  telemetry: Pick<Telemetry, "log">,
+  signal: AbortSignal,
+): Promise<EventLog> {
+  const { nats, dataDir, survives, dataMaxBytes, stream, subjectPrefix, streamReplicas } = settings;
   const retention = {
     retainAgeMs: settings.retainAgeMs,
     retainPerSubject: settings.retainPerSubject,
     dedupWindowMs: settings.dedupWindowMs,
   };
-  signal.throwIfAborted();
-  if (settings.nats === undefined) return await openSqliteLog({ dataDir: settings.dataDir, ...retention });
-  return await openJetStreamLog({ ...retention });
+  if (nats === undefined) {
+    return await openSqliteLog({ dataDir, survives, maxBytes: dataMaxBytes, ...retention });
+  }
+  return await openJetStreamLog({
+    nats: { url: nats.servers.join(","), name: "taskwire gateway", ...credentialsOf(nats.login) },
+    stream,
+    prefix: subjectPrefix,
+    replicas: streamReplicas,
+    ...retention,
+    readyWithinMs: READY_MS,
+    connecting: { signal, onWaiting: (why) => telemetry.log.warn("Waiting for NATS", { why: why.message }) },
+  });
+}
+
+function credentialsOf(login: NatsLogin): Credentials {
+  switch (login.kind) {
+    case "none":
+      return {};
+    case "user":
+      return { user: login.user, password: login.password };
+    case "token":
+      return { token: login.token };
+    case "creds":
+      return { credsFile: login.file };
+    case "nkey":
+      return { nkeySeedFile: login.file };
+  }
 }

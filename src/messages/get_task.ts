@@ -13,7 +13,7 @@ export function getTask(queries: TaskQueries): MessageType<typeof GetTaskData> {
       if (task === undefined) {
         return refuse("TASK_NOT_FOUND", `no task ${data.task_id}`, { task_id: data.task_id });
       }
-      return { kind: "reply", type: "task_status", data: task.data, seq: task.seq };
+      return { kind: "reply", type: "task_status", data: task.data };
     },
   });
 }

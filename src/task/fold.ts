@@ -122,7 +122,9 @@ function descriptionOf(state: TaskState): string {
 export function reasonOf(state: TaskState): string | null {
   const { top, greatest } = state;
   if (top.kind === "cancel_requested") return top.body.reason ?? null;
-  return top.kind === "cancelled" ? top.body.reason ?? greatest.cancel_requested?.body.reason ?? null : null;
+  if (top.kind !== "cancelled") return null;
+  const asked = greatest.cancel_requested;
+  return top.body.reason ?? (asked?.attempt === top.attempt ? asked.body.reason : undefined) ?? null;
 }
 
 /** The event whose counters are the current ones: the last of the current attempt that carries any. */
