@@ -105,14 +105,14 @@ export function subjectMatches(filter: string | undefined, subject: string): boo
   return filter.endsWith(".>") ? subject.startsWith(filter.slice(0, -1)) : subject === filter;
 }
 
-/** The longest subject and the longest id that are taken, in UTF-16 units; NATS's control line ends at 4,096 bytes. */
+/** The longest subject that is taken, in UTF-16 units; NATS's control line ends at 4,096 bytes. */
 export const MAX_SUBJECT_LENGTH = 1024;
-/** See {@link MAX_SUBJECT_LENGTH}. */
+/** The longest id that is taken, in UTF-16 units. */
 export const MAX_ID_LENGTH = 256;
 
 /**
- * Why `entry` may not be appended, in one sentence; undefined when it may. Every adapter refuses the same: a line break in
- * a subject or an id would be a second command to NATS. What others publish past us may break this.
+ * Why `entry` may not be appended, in one sentence; undefined when it may. Every adapter refuses the same: a line
+ * break in a subject or an id would be a second command to NATS. What others publish past us may break this.
  */
 export function entryFault({ subject, id = "", traceparent = "" }: NewEntry): string | undefined {
   if (subject.length > MAX_SUBJECT_LENGTH) return `subject: must be at most ${MAX_SUBJECT_LENGTH} characters`;

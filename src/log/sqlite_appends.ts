@@ -4,7 +4,9 @@ import { type Appended, LogError, type NewEntry } from "./event_log.ts";
 const GROUP_RECORDS = 500;
 /** Longest time one transaction takes records in: a heartbeat of the event loop. */
 const GROUP_MS = 5;
-/** Most records that may wait for their acknowledgement; an append over it is `unreachable`: ask again later. */
+/**
+ * Most records that may wait for their acknowledgement; an append over it is `unreachable`: ask again later.
+ */
 const WAITING_RECORDS = 100_000;
 /** Most bytes of bodies that may wait for it, likewise. One append alone always may. */
 const WAITING_BYTES = 64 * 1024 * 1024;
@@ -17,7 +19,7 @@ export type Append = {
   readonly reject: (error: LogError) => void;
 };
 
-/** Appends that wait to be written: the calls of one turn of the event loop become one group, which is one transaction. */
+/** Appends that wait to be written: those of one turn of the event loop are one group, one transaction. */
 export class AppendQueue {
   readonly #waiting: Append[] = [];
   #records = 0;
@@ -47,7 +49,7 @@ export class AppendQueue {
     }
   }
 
-  /** Hands waiting records in order to `put` until a bound of the group is reached. A large append takes several groups. */
+  /** Hands waiting records in order to `put`, as many as one group takes. A large append takes several. */
   fill(put: (entry: NewEntry) => Appended): void {
     const end = performance.now() + GROUP_MS;
     let records = 0;

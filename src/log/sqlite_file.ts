@@ -13,16 +13,17 @@ const MOST_PAGES = 4_294_967_294;
 const SAME_BOOT_MS = 60_000;
 
 /**
- * `subjects.last_seq` makes the last record of each subject a walk over subjects, not over records. An index entry ends
- * with its rowid, so `records_by_subject` is ordered by position within each subject. `ids` outlives the records
- * it names: an id is known for the whole window, even where retention took its record.
+ * The head of the log is its newest record; where retention has taken every record it is `log.swept_seq`, so
+ * an append need not write that row. `subjects.last_seq` makes the last record of each subject a walk over
+ * subjects, not over records. An index entry ends with its rowid: `records_by_subject` is ordered by position
+ * within each subject. `ids` outlives the records it names: an id is known for the whole window.
  */
 const SCHEMA = `
   CREATE TABLE log (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     epoch TEXT NOT NULL,
-    last_seq INTEGER NOT NULL,
-    last_time INTEGER NOT NULL,
+    swept_seq INTEGER NOT NULL,
+    swept_time INTEGER NOT NULL,
     booted_at INTEGER NOT NULL,
     closed INTEGER NOT NULL
   ) STRICT;
@@ -46,7 +47,7 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** Where the log stands: its life, the newest position ever given and that record's time (ms since the epoch). */
+/** Where the log stands: its life, the newest position ever given, and that record's time (ms). */
 export type Head = { readonly epoch: string; readonly lastSeq: number; readonly lastTime: number };
 
 /** What opening the file needs to know. */
@@ -60,15 +61,15 @@ export type FileOptions = {
   readonly bootedAtMs: number;
 };
 
-/** When this machine started, in ms since the epoch: exact to a second or two, and off by what the clock is set since. */
+/** When this machine started, in ms since the epoch: off by what the clock was set since. */
 export function bootTime(): number {
   return Math.round(Date.now() - uptime() * 1000);
 }
 
 /**
- * Opens the log's file, or makes it, and holds it alone until it is closed. Throws a `refused` {@link LogError} when
- * another process holds it, when it is no log of ours or damaged, and `mismatch` when its schema is another version.
- * Whatever is wrong, the file is left as it is.
+ * Opens the log's file, or makes it, and holds it alone until it is closed. Throws a `refused` {@link
+ * LogError} when another process holds it, when it is no log of ours or damaged, and `mismatch` when its
+ * schema is another version. Whatever is wrong, the file is left as it is.
  */
 export function openFile(options: FileOptions): { readonly db: DatabaseSync; readonly head: Head } {
   const doing = `Cannot open the log "${options.path}"`;
@@ -92,7 +93,9 @@ export function openFile(options: FileOptions): { readonly db: DatabaseSync; rea
 /** Marks the log as closed in good order and closes its file; everything stored is on the disk then. */
 export function closeFile(db: DatabaseSync): void {
   try {
-    db.exec("UPDATE log SET closed = 1");
+    db.prepare("UPDATE log SET closed = 1").run();
+  } catch {
+    // The disk is full. Without the mark the log has a new epoch if the machine restarts; nothing is lost.
   } finally {
     db.close();
   }
@@ -100,14 +103,15 @@ export function closeFile(db: DatabaseSync): void {
 
 /** Runs `work` in one transaction; what it throws undoes all of it. */
 export function transaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec("BEGIN IMMEDIATE");
+  // Prepared, because the failures of `exec` come without SQLite's result code.
+  db.prepare("BEGIN IMMEDIATE").run();
   try {
     const result = work();
-    db.exec("COMMIT");
+    db.prepare("COMMIT").run();
     return result;
   } catch (error) {
     // SQLite has rolled back by itself where the disk was full.
-    if (db.isTransaction) db.exec("ROLLBACK");
+    if (db.isTransaction) db.prepare("ROLLBACK").run();
     throw error;
   }
 }
@@ -170,7 +174,8 @@ function checkIdentity(db: DatabaseSync, doing: string): boolean {
   if (version !== SCHEMA_VERSION) {
     throw new LogError(
       "mismatch",
-      `${doing}: its schema is version ${version}, this program reads version ${SCHEMA_VERSION}; run the program that wrote it, or choose another DATA_DIR`,
+      `${doing}: its schema is version ${version}, this program reads version ${SCHEMA_VERSION}; ` +
+        "run the program that wrote it, or choose another DATA_DIR",
     );
   }
   return false;
@@ -181,8 +186,8 @@ function configure(db: DatabaseSync, maxBytes: number, doing: string): void {
   if (mode !== "wal") {
     throw new LogError("refused", `${doing}: this file system cannot hold a write-ahead log`);
   }
-  // NORMAL: a commit is a write and no fsync, so it survives the process, and the event loop does not wait for the disk.
-  // What must survive the machine is flushed off the event loop before it is acknowledged: see WalFlush.
+  // NORMAL: a commit is a write and no fsync. It survives the process, and the event loop does not wait for
+  // the disk; what must survive the machine is flushed beside it before it is acknowledged: see WalFlush.
   db.exec("PRAGMA synchronous = NORMAL");
   db.exec("PRAGMA cache_size = -32768");
   db.exec("PRAGMA journal_size_limit = 67108864");
@@ -190,21 +195,22 @@ function configure(db: DatabaseSync, maxBytes: number, doing: string): void {
   db.exec(`PRAGMA max_page_count = ${maxPages}`);
 }
 
-/** Makes the schema where the file is new, and decides whether this is still the life of the log that was left. */
+/** Makes the schema where the file is new, and decides whether the log lives on or begins another life. */
 function begin(db: DatabaseSync, isNew: boolean, { newEpoch, bootedAtMs }: FileOptions): Head {
   if (isNew) {
     db.exec(SCHEMA);
     db.prepare("INSERT INTO log VALUES (1, ?, 0, 0, ?, 0)").run(newEpoch(), bootedAtMs);
   }
-  const row = db.prepare("SELECT epoch, last_seq, last_time, booted_at, closed FROM log").get();
+  const row = db.prepare("SELECT epoch, swept_seq, swept_time, booted_at, closed FROM log").get();
   const lost = row?.closed === 0 && Math.abs(integer(row.booted_at, "booted_at") - bootedAtMs) > SAME_BOOT_MS;
-  // The machine itself went down: records that somebody has seen may be gone, and their positions would be given again.
+  // The machine went down under it: records somebody has seen may be gone, and their positions be given again.
   const epoch = lost ? newEpoch() : text(row?.epoch, "epoch");
   db.prepare("UPDATE log SET epoch = ?, booted_at = ?, closed = 0").run(epoch, bootedAtMs);
+  const newest = db.prepare("SELECT seq, time FROM records ORDER BY seq DESC LIMIT 1").get();
   return {
     epoch,
-    lastSeq: integer(row?.last_seq, "last_seq"),
-    lastTime: integer(row?.last_time, "last_time"),
+    lastSeq: integer(newest?.seq ?? row?.swept_seq, "seq"),
+    lastTime: integer(newest?.time ?? row?.swept_time, "time"),
   };
 }
 
@@ -212,7 +218,8 @@ function openFailure(error: unknown, doing: string): LogError {
   if (resultCode(error) !== 5) return logFailure(error, doing);
   return new LogError(
     "refused",
-    `${doing}: another process holds it. One gateway a DATA_DIR: stop the other, choose another DATA_DIR, or share a log by NATS_URL`,
+    `${doing}: another process holds it. One gateway a DATA_DIR: ` +
+      "stop the other, choose another DATA_DIR, or share a log by NATS_URL",
     { cause: error },
   );
 }

@@ -1,6 +1,7 @@
 /**
- * Flushes SQLite's write-ahead log to the disk in a thread of the runtime, so that what the disk takes (0.2 ms here, 10 ms on a
- * slow one) is not time the event loop stands still, and all commits made meanwhile share the next flush.
+ * Flushes SQLite's write-ahead log to the disk in a thread of the runtime, so that what the disk takes (0.2
+ * ms here, 10 ms on a slow one) is not time the event loop stands still, and all commits made meanwhile share
+ * the next flush.
  */
 export class WalFlush implements Disposable {
   readonly #file: Deno.FsFile;
@@ -11,7 +12,7 @@ export class WalFlush implements Disposable {
     this.#file = file;
   }
 
-  /** Opens the write-ahead log of the database at `path`. It is one file as long as the database is held alone. */
+  /** Opens the write-ahead log of the database at `path`: one file for as long as the database is held. */
   static async open(path: string): Promise<WalFlush> {
     return new WalFlush(await Deno.open(`${path}-wal`, { read: true, write: true }));
   }

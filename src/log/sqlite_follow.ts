@@ -21,7 +21,7 @@ export class Changes {
   }
 }
 
-/** A page read after `after`, as a follower is told it: positions that are not there were missed, and are gone for good. */
+/** A page read after `after`, as a follower is told it: positions that are not there are missed for good. */
 export function* told({ entries, through }: Page, after: number): Generator<Followed, void, undefined> {
   let start = 0;
   let next = after + 1;

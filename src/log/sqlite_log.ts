@@ -35,15 +35,15 @@ export type SqliteLogOptions = Retention & {
   /** The log's clock, ms since the epoch. Default: the system's. */
   readonly now?: () => number;
   /**
-   * What an acknowledged record survives. `disk`, the default: the end of the process and of the machine. `process`: the end
-   * of the process only; a power cut may take the records of the last seconds.
+   * What an acknowledged record survives. `disk`, the default: the end of the process and of the machine.
+   * `process`: the end of the process only; a power cut may take the records of the last seconds.
    */
   readonly survives?: "disk" | "process";
-  /** The size at which the file stops growing, in bytes; appends are refused until retention has made room. Default: none. */
+  /** The bytes at which the file stops growing; appends are then refused until retention has made room. */
   readonly maxBytes?: number;
   /** Names a new life of the log. Default: random. */
   readonly newEpoch?: () => string;
-  /** When this machine started, ms since the epoch. After an unclean end on an earlier boot the log has a new epoch. */
+  /** When this machine started, ms since the epoch. A log left open on an earlier boot has a new epoch. */
   readonly bootedAtMs?: number;
 };
 
@@ -54,8 +54,8 @@ export interface SqliteLog extends EventLog {
 }
 
 /**
- * Opens the embedded log, making it where it is missing. Rejects with a {@link LogError} that says what to do when another
- * process holds it or the file is not a log of this version; the file is then left as it is.
+ * Opens the embedded log, making it where it is missing. Rejects with a {@link LogError} that says what to do
+ * when another process holds it or the file is not a log of this version; the file is then left as it is.
  */
 export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLog> {
   const { dataDir, maxBytes = Infinity, newEpoch = randomEpoch, bootedAtMs = bootTime() } = options;
@@ -66,18 +66,20 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
     throw new LogError("refused", `Cannot make the folder "${dataDir}" for the log`, { cause });
   }
   const { db, head } = openFile({ path, maxBytes, newEpoch, bootedAtMs });
+  let flush: WalFlush | undefined;
   try {
-    const flush = await WalFlush.open(path);
+    flush = await WalFlush.open(path);
     // The mark that the log is open must be on the disk before anything relies on it.
     await flush.flushed();
     return new SqliteEventLog(db, head, flush, { ...options, newEpoch });
   } catch (cause) {
+    flush?.[Symbol.dispose]();
     closeFile(db);
     throw new LogError("refused", `Cannot flush the log "${path}" to the disk`, { cause });
   }
 }
 
-/** One writer, many readers, all on the event loop's thread: so every synchronous stretch sees one state of the log. */
+/** All on the event loop's thread: every stretch without an await sees one state of the log. */
 class SqliteEventLog implements SqliteLog {
   readonly #db: DatabaseSync;
   readonly #flush: WalFlush;
@@ -175,7 +177,8 @@ class SqliteEventLog implements SqliteLog {
   async *lastPerSubject(subject?: string): AsyncGenerator<readonly Entry[], void, undefined> {
     this.#assertOpen();
     const { epoch } = this.#head;
-    // A subject appended to meanwhile moves ahead of the walk and is met there: none that was there is left out.
+    // A subject appended to meanwhile moves ahead of the walk and is met there: none that was there is left
+    // out.
     for (let through = 0; through < this.#head.lastSeq;) {
       const page = this.#reading(() => this.#reader.lasts(subject, through, this.#head.lastSeq));
       through = page.through;
@@ -265,7 +268,7 @@ class SqliteEventLog implements SqliteLog {
     this.#settling.add(settling);
   }
 
-  /** Removes up to `limit` records that outlived their time; whether any were due. A full disk is told by the next append. */
+  /** Removes up to `limit` records past their time; whether any were. The next append tells of a full disk. */
   #sweep(limit: number): boolean {
     try {
       const now = this.#now();

@@ -6,7 +6,7 @@ import { integer, text } from "./sqlite_file.ts";
 const CHUNK_RECORDS = 500;
 /** Most bytes of bodies one chunk holds; the record that passes it is the last. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
-/** Up to so many subjects below a prefix are merged by index; with more of them the records themselves are walked. */
+/** Up to so many subjects below a prefix are merged by index; with more, the records are walked. */
 const MERGED_SUBJECTS = 64;
 /** Most records one chunk walks past in search of a subject. */
 const WALKED_RECORDS = 5_000;
@@ -17,7 +17,7 @@ const BATCH_SUBJECTS = 250;
 
 const ENTRY = "r.seq AS seq, r.time AS time, s.name AS name, r.traceparent AS traceparent, r.body AS body";
 
-/** Reads a log's tables. Every call is one bounded piece of work; the caller lets the event loop turn between them. */
+/** Reads a log's tables. Every call is one bounded piece of work, between which the caller lets others run. */
 export class SqliteReader {
   readonly #db: DatabaseSync;
   readonly #all: StatementSync;
@@ -50,11 +50,13 @@ export class SqliteReader {
     this.#subjectIds = db.prepare("SELECT id FROM subjects WHERE name >= ? AND name < ? LIMIT ?");
     this.#lastsOfFew = db.prepare(
       `SELECT ${ENTRY} FROM
-         (SELECT name, last_seq FROM subjects WHERE name >= ? AND name < ? AND +last_seq > ? ORDER BY +last_seq LIMIT ?) s
+         (SELECT name, last_seq FROM subjects WHERE name >= ? AND name < ? AND +last_seq > ?
+          ORDER BY +last_seq LIMIT ?) s
          CROSS JOIN records r ON r.seq = s.last_seq ORDER BY r.seq`,
     );
     this.#lastsEnd = db.prepare(
-      `SELECT max(last_seq) AS seq FROM (SELECT last_seq FROM subjects WHERE last_seq > ? ORDER BY last_seq LIMIT ?)`,
+      `SELECT max(last_seq) AS seq FROM
+         (SELECT last_seq FROM subjects WHERE last_seq > ? ORDER BY last_seq LIMIT ?)`,
     );
     this.#lasts = db.prepare(
       `SELECT ${ENTRY} FROM subjects s CROSS JOIN records r ON r.seq = s.last_seq
@@ -70,8 +72,8 @@ export class SqliteReader {
   }
 
   /**
-   * The first records of `subject` after `after` and up to `upTo`: at most `limit`, fewer where the chunk's own bounds
-   * end it. `through` is as in a {@link Page}: whoever wants more asks again from there.
+   * The first records of `subject` after `after` and up to `upTo`: at most `limit`, fewer where the chunk's
+   * own bounds end it. `through` is as in a {@link Page}: whoever wants more asks again from there.
    */
   chunk(subject: string | undefined, after: number, upTo: number, limit: number): Page {
     const most = Math.min(limit, CHUNK_RECORDS);
@@ -85,8 +87,8 @@ export class SqliteReader {
   }
 
   /**
-   * The last records of the subjects (below `prefix`, which ends in `.>`) whose last record lies after `after`, in
-   * order. `head` is the newest position. Whoever wants more asks again from `through`.
+   * The last records of the subjects (below `prefix`, which ends in `.>`) whose last record lies after
+   * `after`, in order. `head` is the newest position. Whoever wants more asks again from `through`.
    */
   lasts(prefix: string | undefined, after: number, head: number): Page {
     if (prefix === undefined) return this.#lastsWalked(null, null, after, head);
@@ -117,7 +119,7 @@ export class SqliteReader {
     return rows.map((row) => integer(row.id, "id"));
   }
 
-  /** A statement that merges the records of `count` subjects by index, without sorting: it stops at its limit. */
+  /** A statement that merges the records of `count` subjects by index, without sorting them first. */
   #mergeOf(count: number): readonly [StatementSync, number] {
     const width = 2 ** Math.ceil(Math.log2(count));
     let statement = this.#merges.get(width);
@@ -136,7 +138,7 @@ export class SqliteReader {
   }
 }
 
-/** The names below `prefix` (`a.b.>`) are those from `a.b.` up to, but not with, `a.b/`: the byte after the dot. */
+/** The names below `a.b.>` are those from `a.b.` up to, but not with, `a.b/`: the byte after the dot. */
 function range(prefix: string): [string, string] {
   const stem = prefix.slice(0, -2);
   return [`${stem}.`, `${stem}/`];

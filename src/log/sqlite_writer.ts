@@ -12,7 +12,9 @@ export type Retention = {
   readonly dedupWindowMs: number;
 };
 
-/** Most records one append removes of a subject over its cap: more than one only after the cap was lowered. */
+/**
+ * Most records one append removes of a subject over its cap: more than one only after the cap was lowered.
+ */
 const TRIMMED = 100;
 
 /** Writes a log's tables. Each public method is one bounded transaction. */
@@ -25,7 +27,7 @@ export class SqliteWriter {
   readonly #insertId: StatementSync;
   readonly #trim: StatementSync;
   readonly #uncount: StatementSync;
-  readonly #setHead: StatementSync;
+  readonly #keepHead: StatementSync;
   readonly #oldest: StatementSync;
   readonly #expiredRecords: StatementSync;
   readonly #uncountSwept: StatementSync;
@@ -53,7 +55,9 @@ export class SqliteWriter {
       "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE subject = ? ORDER BY seq LIMIT ?)",
     );
     this.#uncount = db.prepare("UPDATE subjects SET records = records - ? WHERE id = ?");
-    this.#setHead = db.prepare("UPDATE log SET last_seq = ?, last_time = ?");
+    this.#keepHead = db.prepare(
+      "UPDATE log SET (swept_seq, swept_time) = (SELECT seq, time FROM records WHERE seq = ?)",
+    );
     // Times never go back, so what has expired is at the front: no index over time is needed.
     this.#oldest = db.prepare("SELECT time FROM records ORDER BY seq LIMIT 1");
     this.#expiredRecords = db.prepare(
@@ -75,12 +79,12 @@ export class SqliteWriter {
   }
 
   /**
-   * Stores in one transaction what `each` hands to `put`, as appended at `time` (ms), and returns the head it leaves. What
-   * `each` throws, or SQLite does, undoes all of it.
+   * Stores in one transaction what `each` hands to `put`, as appended at `time` (ms), and returns the head it
+   * leaves. What `each` throws, or SQLite does, undoes all of it.
    */
   store(head: Head, time: number, each: (put: (entry: NewEntry) => Appended) => void): Head {
     let { lastSeq } = head;
-    const lastTime = Math.max(head.lastTime, time);
+    const lastTime = Math.max(head.lastTime, Math.floor(time));
     transaction(this.#db, () => {
       each((entry) => {
         const known = this.#known(entry.id, lastTime);
@@ -89,7 +93,6 @@ export class SqliteWriter {
         this.#insert(entry, lastSeq, lastTime);
         return { seq: lastSeq, duplicate: false };
       });
-      if (lastSeq !== head.lastSeq) this.#setHead.run(lastSeq, lastTime);
     });
     return lastSeq === head.lastSeq ? head : { ...head, lastSeq, lastTime };
   }
@@ -103,11 +106,12 @@ export class SqliteWriter {
     return id !== undefined && integer(id.time, "time") <= now - dedupWindowMs;
   }
 
-  /** Removes, oldest first, up to `limit` records and as many ids that have outlived their age or window at `now` (ms). */
+  /** Removes, oldest first, up to `limit` records and as many ids that at `now` (ms) are past their time. */
   sweep(now: number, limit: number): void {
     transaction(this.#db, () => {
       const record = this.#expiredRecords.get(limit, now - this.#retention.retainAgeMs)?.seq;
       if (typeof record === "number") {
+        this.#keepHead.run(record);
         this.#uncountSwept.run(record);
         this.#forgetSubjects.run(record);
         this.#sweepRecords.run(record);
@@ -121,7 +125,7 @@ export class SqliteWriter {
   restart(head: Head, epoch: string): Head {
     return transaction(this.#db, () => {
       this.#db.exec("DELETE FROM records; DELETE FROM ids; DELETE FROM subjects");
-      this.#db.prepare("UPDATE log SET epoch = ?, last_seq = 0").run(epoch);
+      this.#db.prepare("UPDATE log SET epoch = ?, swept_seq = 0, swept_time = ?").run(epoch, head.lastTime);
       return { ...head, epoch, lastSeq: 0 };
     });
   }

@@ -117,6 +117,8 @@ export const following: Facts = {
     await log.append([record("task.a.x")]);
     await within(next);
     const waiting = live.next();
+    // That it waits cannot be seen; half this time is enough for it to get there.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const from = performance.now();
     life.abort();
     assertEquals((await within(waiting)).done, true);
@@ -226,7 +228,10 @@ export const restarting: Facts = {
   },
 };
 
-/** Follows ten records, makes the stream again and appends `count` records to it, all under the living follower. */
+/**
+ * Follows ten records, makes the stream again and appends `count` records to it, all under the living
+ * follower.
+ */
 async function acrossRecreation({ log, recreate }: LogBench, count: number): Promise<void> {
   await log.append(numbered(10, () => "task.old.x"));
   const before = await log.extent();

@@ -1,6 +1,6 @@
 /**
- * Another process on the embedded log in the folder given: says in lines of JSON that it opened it, then each record acknowledged, until it
- * is killed; or why it could not open it, and ends.
+ * Another process on the embedded log in the folder given: says in lines of JSON that it opened it, then each
+ * record acknowledged, until it is killed; or why it could not open it, and ends.
  */
 import { LogError } from "../../src/log/event_log.ts";
 import { openSqliteLog } from "../../src/log/sqlite_log.ts";
