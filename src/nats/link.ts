@@ -1,4 +1,4 @@
-import type { NatsConnection } from "nats.ws";
+import { createInbox, type NatsConnection } from "nats.ws";
 import { type Dialer, dialerOf, type NatsOptions, seek, type Trying } from "./connect.ts";
 
 /**
@@ -15,6 +15,8 @@ export interface Link extends AsyncDisposable {
   readonly trouble: string;
   /** Calls `listener` at each change with the connection as it is now; returns how to stop that. */
   watch(listener: (connection: NatsConnection | undefined) => void): () => void;
+  /** A subject of our own for answers, below the configured inbox prefix. */
+  newInbox(): string;
 }
 
 /** How long closing waits for what was sent to be taken by the server, ms. */
@@ -23,7 +25,7 @@ const DRAIN_MS = 1_000;
 /** Connects as `connectNats` does, and keeps connected until disposed. Rejects as it does. */
 export async function openLink(options: NatsOptions, first: Trying = {}): Promise<Link> {
   const dialer = dialerOf(options, { reconnect: false });
-  return new KeptLink(dialer, await seek(dialer, first));
+  return new KeptLink(dialer, await seek(dialer, first), options.inboxPrefix);
 }
 
 type Listener = (connection: NatsConnection | undefined) => void;
@@ -32,12 +34,14 @@ class KeptLink implements Link {
   #connection: NatsConnection | undefined;
   #trouble = "";
   readonly #dialer: Dialer;
+  readonly #inboxPrefix: string | undefined;
   readonly #listeners = new Set<Listener>();
   readonly #closing = new AbortController();
   readonly #kept: Promise<void>;
 
-  constructor(dialer: Dialer, connection: NatsConnection) {
+  constructor(dialer: Dialer, connection: NatsConnection, inboxPrefix: string | undefined) {
     this.#dialer = dialer;
+    this.#inboxPrefix = inboxPrefix;
     this.#connection = connection;
     this.#kept = this.#keep(connection);
   }
@@ -53,6 +57,10 @@ class KeptLink implements Link {
   watch(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  newInbox(): string {
+    return createInbox(this.#inboxPrefix);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

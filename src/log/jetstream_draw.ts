@@ -1,0 +1,130 @@
+import type { NatsConnection } from "nats.ws";
+import { LogError } from "./event_log.ts";
+import type { JetStream } from "./jetstream_api.ts";
+import { type Arrival, type ConsumerStart, HEARTBEAT_MS, openConsumer } from "./jetstream_consumer.ts";
+import type { Delivered } from "./jetstream_record.ts";
+import { unlessAborted } from "./jetstream_wait.ts";
+
+/** How records are drawn. */
+export type Drawing = ConsumerStart & {
+  /** Whether to wait for records to come, for ever, or to end when there are no more. */
+  readonly waits: boolean;
+  /** Most records at once. */
+  readonly atOnce: number;
+};
+
+/** What one pull may bring, in bytes; at least two of the largest messages, so that the largest gets through. */
+const PULL_BYTES = 8 * 1024 * 1024;
+/** How long a waiting pull may be silent: two heartbeats and some. */
+const SILENT_WAITING_MS = 2.5 * HEARTBEAT_MS;
+/** How long a pull that does not wait may be silent: the server may be reading through a cold gigabyte for one record. */
+const SILENT_READING_MS = 10_000;
+
+/**
+ * Draws records in order, each once, in batches of what has come since the last one. The first batch is empty: it says
+ * that the consumer is there. Never more than one pull is under way, and the next is asked for when a batch is taken, so
+ * that at most two pulls' worth lies here, however slow the taker.
+ * Ends when `signal` aborts; throws {@link LogError} "unreachable" when the consumer or the connection is lost.
+ */
+export async function* draw(
+  js: JetStream,
+  connection: NatsConnection,
+  drawing: Drawing,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Delivered[], undefined, undefined> {
+  const { waits, atOnce } = drawing;
+  const inflow = new Inflow();
+  const bytes = Math.max(PULL_BYTES, 2 * (connection.info?.max_payload ?? 0));
+  const opening = openConsumer(js, connection, drawing, (arrival) => inflow.arrive(arrival));
+  const consumer = await unlessAborted(opening, signal, (late) => late.close());
+  if (consumer === undefined) return;
+  const unwatch = js.link.watch(() => inflow.arrive({ kind: "gone", why: "the connection was lost" }));
+  const onAbort = () => inflow.wake();
+  signal.addEventListener("abort", onAbort);
+  try {
+    yield [];
+    while (!signal.aborted) {
+      const batch = inflow.take();
+      if (inflow.awaited === 0 && inflow.gone === undefined && !(inflow.drained && !waits)) {
+        inflow.awaited = atOnce;
+        consumer.pull({ records: atOnce, bytes, waits });
+      }
+      if (batch.length > 0) yield batch;
+      else if (inflow.gone !== undefined) {
+        throw new LogError("unreachable", `Reading broke off: ${inflow.gone}`);
+      } else if (inflow.drained && !waits) return;
+      else await inflow.next(waits ? SILENT_WAITING_MS : SILENT_READING_MS);
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    unwatch();
+    consumer.close();
+  }
+}
+
+/** What has come and was not taken yet. */
+class Inflow {
+  /** How many records the pull under way may still bring; 0 when none is. */
+  awaited = 0;
+  /** Whether the last pull ended because there was no more. */
+  drained = false;
+  /** Why nothing more will come. What came before it still counts. */
+  gone: string | undefined;
+  #records: Delivered[] = [];
+  #deliveredSeq = 0;
+  #wake: () => void = () => {};
+
+  arrive(arrival: Arrival): void {
+    if (this.gone !== undefined) return;
+    switch (arrival.kind) {
+      case "record":
+        this.#record(arrival.delivered);
+        break;
+      case "over":
+        this.awaited = 0;
+        this.drained = arrival.drained;
+        break;
+      case "gone":
+        this.gone = arrival.why;
+        break;
+      case "heartbeat":
+        break;
+    }
+    this.#wake();
+  }
+
+  #record(delivered: Delivered): void {
+    // The consumer counts what it sends: this is how a message lost on the way shows.
+    if (delivered.deliveredSeq !== this.#deliveredSeq + 1) {
+      this.gone = `record ${this.#deliveredSeq + 1} of the consumer is missing`;
+      return;
+    }
+    this.#deliveredSeq = delivered.deliveredSeq;
+    this.#records.push(delivered);
+    this.awaited = Math.max(0, this.awaited - 1);
+    this.drained = false;
+  }
+
+  take(): readonly Delivered[] {
+    const records = this.#records;
+    if (records.length > 0) this.#records = [];
+    return records;
+  }
+
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Resolves when something comes; after `silentMs` without, nothing more is expected. */
+  async next(silentMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(
+      () => this.arrive({ kind: "gone", why: `no word for ${silentMs} ms` }),
+      silentMs,
+    );
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
+    this.#wake = () => {};
+  }
+}

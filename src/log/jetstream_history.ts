@@ -1,0 +1,84 @@
+import { type Entry, entryFault, LogError, type Page, type PageQuery } from "./event_log.ts";
+import { connectionOf, type JetStream } from "./jetstream_api.ts";
+import { draw } from "./jetstream_draw.ts";
+import type { Slots } from "./jetstream_slots.ts";
+import { extentOf } from "./jetstream_stream.ts";
+
+/** Most records of a page that are asked for at once. */
+const READ_AT_ONCE = 1_000;
+/** Most last records at once. */
+const LASTS_AT_ONCE = 512;
+
+/**
+ * Reads a page through a consumer of its own, which costs 1–2 ms to make and lives as long as the page; `readers` bounds
+ * how many there are. Rejects as `EventLog.read` does.
+ */
+export async function readPage(
+  js: JetStream,
+  readers: Slots,
+  { after, upTo = Infinity, subject, limit }: PageQuery,
+  signal: AbortSignal,
+): Promise<Page> {
+  assertFilter(subject);
+  using _reader = await readers.take();
+  const connection = connectionOf(js);
+  // The head before reading: whatever is at or before it, the consumer has seen.
+  const { lastSeq } = await extentOf(js, connection);
+  const end = Math.max(after, Math.min(upTo, lastSeq));
+  const entries: Entry[] = [];
+  if (after >= end || limit < 1) return { entries, through: limit < 1 ? after : end };
+  const drawing = {
+    from: after + 1,
+    ...(subject === undefined ? {} : { subject }),
+    waits: false,
+    atOnce: Math.min(limit, READ_AT_ONCE),
+  };
+  for await (const batch of draw(js, connection, drawing, signal)) {
+    for (const { entry } of batch) {
+      if (entry.seq > end) return { entries, through: end };
+      entries.push(entry);
+      if (entries.length === limit || entry.seq === end) return { entries, through: entry.seq };
+    }
+  }
+  // The log was closed: what was read is no whole page.
+  signal.throwIfAborted();
+  return { entries, through: end };
+}
+
+/** Walks the last record of each subject. Throws as `EventLog.lastPerSubject` does. */
+export async function* readLasts(
+  js: JetStream,
+  readers: Slots,
+  subject: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Entry[], undefined, undefined> {
+  assertFilter(subject);
+  using _reader = await readers.take();
+  const connection = connectionOf(js);
+  const { lastSeq } = await extentOf(js, connection);
+  // A subject appended to during the walk may have left its place and is met behind the head, where the consumer goes on
+  // record by record: as far as the head is when the walk gets there, or it might run after the appends for ever.
+  let end: number | undefined;
+  const drawing = {
+    from: "lastPerSubject" as const,
+    ...(subject === undefined ? {} : { subject }),
+    waits: false,
+    atOnce: LASTS_AT_ONCE,
+  };
+  for await (const batch of draw(js, connection, drawing, signal)) {
+    const last = batch.at(-1)?.entry.seq;
+    if (last === undefined) continue;
+    yield batch.map(({ entry }) => entry);
+    if (last < lastSeq) continue;
+    end ??= (await extentOf(js, connection)).lastSeq;
+    if (last >= end) return;
+  }
+}
+
+/** A filter becomes part of a subject that is asked; what is none would be another command. */
+function assertFilter(subject: string | undefined): void {
+  const fault = subject === undefined
+    ? undefined
+    : entryFault({ subject: subject.replace(/\.>$/, ""), body: new Uint8Array(0) });
+  if (fault !== undefined) throw new LogError("refused", `Cannot read: ${fault}`);
+}
