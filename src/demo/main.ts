@@ -5,6 +5,8 @@ import { Screen } from "./screen.ts";
 import { filesBelow, workOn } from "./work.ts";
 
 const CAUGHT_UP_MS = 10_000;
+/** How long the last frames may take to arrive. */
+const LAST_FRAMES_MS = 5_000;
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
@@ -46,6 +48,9 @@ if (import.meta.main) {
     await workOn(worker, { files, root, scratch }, runId);
   } finally {
     await Deno.remove(scratch, { recursive: true });
+  }
+  for (const deadline = Date.now() + LAST_FRAMES_MS; !screen.allEnded && Date.now() < deadline;) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
   socket.close();
   print(`\nThe history stays: curl '${gateway.url}/api/tasks/verify-${runId}/events'\n`);

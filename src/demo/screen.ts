@@ -32,6 +32,11 @@ export class Screen {
     this.#moving = moving;
   }
 
+  /** Whether every task that was shown has ended. */
+  get allEnded(): boolean {
+    return [...this.#lines.values()].every(({ status }) => /^(completed|failed|cancelled)/.test(status));
+  }
+
   /** Takes in one frame as it came. */
   show(text: string): void {
     // Frames are our own gateway's; what is missing is simply not shown.
