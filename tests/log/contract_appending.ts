@@ -121,9 +121,9 @@ export const appending: Facts = {
     const { epoch } = await log.extent();
     const life = new AbortController();
     const live = log.follow({ epoch, after: 3 }, life.signal)[Symbol.asyncIterator]();
-    const waiting = live.next();
+    const ended = rejection(live.next());
     await log[Symbol.asyncDispose]();
-    assertEquals((await rejection(waiting)).code, "closed");
+    assertEquals((await ended).code, "closed");
     await log[Symbol.asyncDispose]();
     const attempts = [
       log.append([record("task.a.created")]),
@@ -132,7 +132,8 @@ export const appending: Facts = {
       first(log.lastPerSubject()),
       first(log.follow({ epoch, after: 0 }, life.signal)),
     ];
-    for (const attempt of attempts) assertEquals((await rejection(attempt)).code, "closed");
+    const codes = await Promise.all(attempts.map(async (attempt) => (await rejection(attempt)).code));
+    assertEquals(codes, attempts.map(() => "closed"));
   },
 };
 

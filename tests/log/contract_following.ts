@@ -97,6 +97,18 @@ export const following: Facts = {
     },
   ],
 
+  "a log that lost everything tells a follower so, up to its head": [
+    { retainAgeMs: 1000, dedupWindowMs: 500 },
+    async ({ log, passTime }) => {
+      await log.append(numbered(5));
+      await passTime(1200);
+      await until(async () => (await log.extent()).firstSeq === 6 ? true : undefined);
+      const seen = await followed(log, 2, (got) => got.covered.length === 3);
+      assertEquals(seen.kinds, ["missed"]);
+      assertEquals(seen.missed, [3, 4, 5]);
+    },
+  ],
+
   "every position is either brought or told as missed, once, in order": [
     { retainPerSubject: 2 },
     async ({ log }) => {
