@@ -1,5 +1,5 @@
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
-import type { Appended, EventLog, NewEntry } from "../log/event_log.ts";
+import type { Appended, Entry, EventLog, NewEntry } from "../log/event_log.ts";
 import { registerBuiltIn } from "../messages/built_in.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
 import { History } from "../projection/history.ts";
@@ -147,8 +147,7 @@ export class Pipeline implements AsyncDisposable {
               await this.#apply(followed.entries);
               break;
             case "missed":
-              telemetry.log.warn("Retention took events before they were read", followed);
-              await this.#startOver("retention");
+              await this.#missed(followed.from, followed.to);
               break;
             case "epoch":
               telemetry.log.warn("The stream is another one now", { epoch: followed.extent.epoch });
@@ -170,9 +169,25 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  async #apply(entries: Parameters<Projection["apply"]>[0]): Promise<void> {
-    const { deliveries, removed } = await this.projection.apply(entries);
-    this.router.publish(deliveries, this.projection.head, removed);
+  /** Hands one batch on. Its span is linked to those of the workers whose events are in it. */
+  async #apply(entries: readonly Entry[]): Promise<void> {
+    const links = entries.flatMap(({ traceparent }) => traceparent ?? []);
+    const attributes = { "taskwire.entries": entries.length, "taskwire.last_seq": entries.at(-1)?.seq ?? 0 };
+    await this.#options.telemetry.spans.span("follow batch", { attributes, links }, async () => {
+      const { deliveries, removed } = await this.projection.apply(entries);
+      this.router.publish(deliveries, this.projection.head, removed);
+    });
+  }
+
+  /**
+   * Positions are gone that we never read. Above the first retained one it was the cap on each subject that took them:
+   * then the same task said the same kind of thing again since, and nothing is lost that would still count.
+   */
+  async #missed(from: number, to: number): Promise<void> {
+    const { firstSeq } = await this.log.extent();
+    if (from >= firstSeq) return;
+    this.#options.telemetry.log.warn("Retention took events before they were read", { from, to });
+    await this.#startOver("retention");
   }
 
   /** Builds the state anew and tells every connection. */

@@ -22,7 +22,6 @@ export const READINGS = {
   tasks: { kind: "gauge", meaning: "Tasks in memory" },
   evicted_tasks: { kind: "counter", meaning: "Ended tasks that left memory for newer ones" },
   log_reachable: { kind: "gauge", meaning: "1 while the log is in reach, else 0" },
-  log_head: { kind: "gauge", meaning: "The newest position of the log that is known" },
   log_followed: { kind: "gauge", meaning: "The position up to which the log was followed" },
   appends: {
     kind: "counter",
