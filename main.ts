@@ -16,6 +16,17 @@ function complain(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
+/** What went wrong and why, in one line: what was tried, and below it what the system said. */
+function explained(error: unknown): string {
+  const why: string[] = [];
+  for (let cause = error; cause !== undefined && why.length < 8;) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (!why.some((known) => known.includes(message))) why.push(message);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return why.join(": ");
+}
+
 /** Serves until a signal comes; returns the exit code. */
 async function serve(settings: Settings): Promise<number> {
   const log = createLogger({ level: settings.logLevel });
@@ -33,7 +44,7 @@ async function serve(settings: Settings): Promise<number> {
     await Promise.race([gateway.ready, stopped]);
     await stopped;
   } catch (error) {
-    complain(error instanceof Error ? error.message : String(error));
+    complain(explained(error));
     await gateway[Symbol.asyncDispose]();
     return EXIT.failed;
   }

@@ -70,7 +70,10 @@ export class Gateway implements AsyncDisposable {
   listen(): Promise<AddressInfo> {
     const { host, port } = this.#options.settings;
     return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
+      this.#server.once(
+        "error",
+        (cause) => reject(new Error(`Cannot listen on ${host}:${port}`, { cause })),
+      );
       this.#server.listen(port, host, () => {
         const address = this.#server.address();
         if (address === null || typeof address === "string") reject(new Error(`no address: ${address}`));
