@@ -1,4 +1,4 @@
-import type { JetStreamManager, NatsConnection } from "nats";
+import type { JetStreamManager, NatsConnection } from "nats.ws";
 import type { TaskId } from "../protocol/names.ts";
 import { eventSubject, parseRecord } from "../task/worker_event.ts";
 import type { Clock } from "./clock.ts";

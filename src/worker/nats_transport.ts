@@ -1,4 +1,4 @@
-import { headers, type NatsConnection } from "nats";
+import { headers, type NatsConnection } from "nats.ws";
 import * as v from "valibot";
 import { eventSubject } from "../task/worker_event.ts";
 import { abortable } from "./clock.ts";
@@ -21,7 +21,8 @@ export function natsTransport(nc: NatsConnection, source: CancelSource): Transpo
   let closed: WorkerError | undefined;
   const cancels = new NatsCancels(nc, source);
 
-  const followed = (async () => {
+  // The client does not end this loop when it is closed; it is garbage then, and nobody may wait for it.
+  void (async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
         life.abort(new WorkerError("unreachable", `lost the connection to NATS at ${String(status.data)}`));
@@ -67,7 +68,7 @@ export function natsTransport(nc: NatsConnection, source: CancelSource): Transpo
     async [Symbol.asyncDispose]() {
       cancels.close();
       await nc.close();
-      await Promise.all([followed, ended]);
+      await ended;
     },
   };
 }

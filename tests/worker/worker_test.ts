@@ -5,6 +5,7 @@ import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { WorkerError } from "../../src/worker/worker_error.ts";
 import { ManualClock, settled } from "./manual_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 function setUp(options: WorkerOptions = {}) {
   const clock = new ManualClock();
@@ -20,11 +21,6 @@ function setUp(options: WorkerOptions = {}) {
 
 const unreachable = new WorkerError("unreachable", "the log is away");
 const refused = new WorkerError("refused", "you may not");
-
-/** Work that goes on until it is told to stop. */
-function untilAborted(task: TaskReporter): Promise<never> {
-  return new Promise((_, reject) => task.signal.addEventListener("abort", () => reject(task.signal.reason)));
-}
 
 Deno.test("a run tells what the task is, how it goes, and its result", async () => {
   const { log, worker } = setUp();
