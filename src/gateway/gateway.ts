@@ -22,6 +22,11 @@ export type GatewayOptions = {
   readonly openLog: (signal: AbortSignal) => Promise<EventLog>;
 };
 
+/** The share of the time for going away that is kept for closing the log: a server that stands still answers nothing. */
+const CLOSING_SHARE = 0.2;
+/** What closing may take even where there is next to no time for going away, ms. */
+const CLOSING_LEAST_MS = 250;
+
 /**
  * A gateway: an HTTP server with the WebSocket paths on it, and the pipeline behind. It listens before its log is
  * in reach, answering that it is not ready.
@@ -102,8 +107,15 @@ export class Gateway implements AsyncDisposable {
     this.#sockets.refuseNew();
     this.#pipeline?.router.flushAll();
     const { drainMs } = this.#options.settings;
-    await drainAll(() => this.#sockets.connections, { clock: systemClock, drainMs, random: Math.random });
-    await this[Symbol.asyncDispose]();
+    const over = Promise.withResolvers<void>();
+    const callOff = systemClock.after(Math.max(drainMs, CLOSING_LEAST_MS), over.resolve);
+    await drainAll(() => this.#sockets.connections, {
+      clock: systemClock,
+      drainMs: drainMs * (1 - CLOSING_SHARE),
+      random: Math.random,
+    });
+    await Promise.race([this[Symbol.asyncDispose](), over.promise]);
+    callOff();
   }
 
   /** Stops at once. */

@@ -68,7 +68,8 @@ class KeptLink implements Link {
     const connection = this.#connection;
     if (connection !== undefined && !connection.isClosed()) {
       const timer = setTimeout(() => connection.close(), DRAIN_MS);
-      await connection.drain();
+      // Draining waits for a PONG that a server which stands still never sends, even when the connection is closed.
+      await Promise.race([connection.drain(), connection.closed()]);
       clearTimeout(timer);
     }
     await this.#kept;

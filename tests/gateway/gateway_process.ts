@@ -1,0 +1,247 @@
+import { SETTINGS } from "../../src/settings/environment.ts";
+import { eventually } from "../worker/eventually.ts";
+
+/** The project's folder, from which the gateway is started. */
+export const ROOT = new URL("../../", import.meta.url);
+
+/** How a gateway is started. */
+export type GatewayOptions = {
+  /** Settings, beside `PORT` and `DATA_DIR`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Whether to wait until it says that it is ready. Default: true. */
+  readonly untilReady?: boolean;
+};
+
+/** How a process ended and what it said until then. */
+export type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** The most that a start may take on a machine that has much else to do, ms. */
+const START_MS = 30_000;
+/** The most that an end may take, ms. */
+const END_MS = 30_000;
+
+/**
+ * Runs `use` on a real gateway: a process started as `deno task start` does, on a port and a folder of its own, which
+ * are gone afterwards. When `use` throws, what the gateway said is shown.
+ */
+export async function withGateway<T>(
+  options: GatewayOptions,
+  use: (gateway: GatewayProcess) => Promise<T>,
+): Promise<T> {
+  const dataDir = await Deno.makeTempDir({ prefix: "taskwire-gateway-" });
+  const gateway = new GatewayProcess(dataDir, options);
+  try {
+    await gateway.start();
+    return await use(gateway);
+  } catch (error) {
+    show(`What the gateway said:\n${gateway.said}`);
+    throw error;
+  } finally {
+    await gateway.kill();
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+/** Starts a gateway that is expected to end by itself, and waits until it has. */
+export async function runToItsEnd(settings: Readonly<Record<string, string>>): Promise<Ended> {
+  const dataDir = await Deno.makeTempDir({ prefix: "taskwire-gateway-" });
+  const run = new Run({ PORT: "0", DATA_DIR: dataDir, ...settings }, dataDir);
+  try {
+    return await run.ended(END_MS);
+  } finally {
+    await run.end("SIGKILL");
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+/** A gateway as a process that can be killed and started again where it was. */
+export class GatewayProcess {
+  readonly dataDir: string;
+  readonly #options: GatewayOptions;
+  readonly #before: Run[] = [];
+  #run: Run | undefined;
+  #port = 0;
+
+  constructor(dataDir: string, options: GatewayOptions) {
+    this.dataDir = dataDir;
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** `http://127.0.0.1:<port>`. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** `ws://127.0.0.1:<port>`. */
+  get wsUrl(): string {
+    return `ws://127.0.0.1:${this.#port}`;
+  }
+
+  /** What the present process wrote to its standard output. */
+  get stdout(): string {
+    return this.#run?.stdout ?? "";
+  }
+
+  /** All that it and those before it wrote. */
+  get said(): string {
+    return [...this.#before, this.#run].map((run) => run === undefined ? "" : `${run.stdout}${run.stderr}`)
+      .join("\n");
+  }
+
+  /** Starts it, on the port that it had before; waits until it has announced itself, and until it is ready. */
+  async start(): Promise<void> {
+    const { settings = {}, untilReady = true } = this.#options;
+    if (this.#run !== undefined) this.#before.push(this.#run);
+    const run = new Run({ PORT: String(this.#port), DATA_DIR: this.dataDir, ...settings }, this.dataDir);
+    this.#run = run;
+    this.#port = await run.announced();
+    if (untilReady) await this.ready();
+  }
+
+  /** Waits until it says that it is ready. */
+  async ready(withinMs = START_MS): Promise<void> {
+    await eventually("the gateway is ready", () => this.isReady(), withinMs);
+  }
+
+  /** Whether it says that it is ready. */
+  async isReady(): Promise<boolean> {
+    const response = await fetch(`${this.url}/readyz`).catch(() => undefined);
+    await response?.body?.cancel();
+    return response?.status === 200;
+  }
+
+  /** Sends it a signal. */
+  signal(name: Deno.Signal): void {
+    this.#run?.signal(name);
+  }
+
+  /** Waits until it ends, which it does by itself or by a signal. Rejects when it goes on. */
+  async ended(withinMs = END_MS): Promise<Ended> {
+    if (this.#run === undefined) throw new Error("No gateway was started");
+    return await this.#run.ended(withinMs);
+  }
+
+  /** `kill -9`; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    await this.#run?.end("SIGKILL");
+  }
+
+  /** A GET of JSON. Rejects when the answer is no success. */
+  async get(path: string): Promise<unknown> {
+    const response = await fetch(`${this.url}${path}`);
+    const body = await response.text();
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${body}`);
+    return JSON.parse(body);
+  }
+
+  /** Appends events of a task over HTTP. Rejects when they are refused. */
+  async post(taskId: string, events: unknown): Promise<void> {
+    const response = await fetch(`${this.url}/api/tasks/${taskId}/events`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(events),
+    });
+    const body = await response.text();
+    if (response.status !== 202) throw new Error(`POST ${taskId}: ${response.status} ${body}`);
+  }
+
+  /** The value of a metric, as `/metrics` prints it: `name` with its labels where it has any. */
+  async metric(name: string): Promise<number> {
+    const response = await fetch(`${this.url}/metrics`);
+    const line = (await response.text()).split("\n").find((line) => line.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`There is no metric ${name}`);
+    return Number(line.slice(name.length + 1));
+  }
+}
+
+/** One run of `main.ts` with the permissions that `deno task start` gives it. */
+class Run {
+  stdout = "";
+  stderr = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #gone: Promise<number>;
+  readonly #killWithUs = () => this.signal("SIGKILL");
+
+  constructor(settings: Readonly<Record<string, string>>, dataDir: string) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-P", `--allow-write=${dataDir}`, "main.ts"],
+      cwd: ROOT,
+      clearEnv: true,
+      env: { ...environment(), ...settings },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    globalThis.addEventListener("unload", this.#killWithUs);
+    this.#gone = this.#untilGone();
+  }
+
+  /** The port that it announces. Rejects with what it said when it ends instead. */
+  async announced(): Promise<number> {
+    let over = false;
+    const gone = this.#gone.then(() => over = true);
+    await eventually(
+      "the gateway announced itself",
+      () => over || this.stdout.includes("Try:"),
+      START_MS,
+    );
+    const port = /listens on http:\/\/\S+:(\d+)/.exec(this.stdout)?.[1];
+    if (port !== undefined) return Number(port);
+    await gone;
+    throw new Error(`The gateway did not start: ${this.stdout}${this.stderr}`);
+  }
+
+  async ended(withinMs: number): Promise<Ended> {
+    let code: number | undefined;
+    void this.#gone.then((exit) => code = exit);
+    await eventually("the gateway ended", () => code !== undefined, withinMs);
+    return { code: await this.#gone, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  signal(name: Deno.Signal): void {
+    try {
+      this.#child.kill(name);
+    } catch (error) {
+      // It ended by itself before.
+      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  async end(name: Deno.Signal): Promise<void> {
+    this.signal(name);
+    await this.#gone;
+  }
+
+  async #untilGone(): Promise<number> {
+    const [{ code }] = await Promise.all([
+      this.#child.status,
+      this.#read(this.#child.stdout, (text) => this.stdout += text),
+      this.#read(this.#child.stderr, (text) => this.stderr += text),
+    ]);
+    globalThis.removeEventListener("unload", this.#killWithUs);
+    return code;
+  }
+
+  async #read(
+    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+    take: (text: string) => void,
+  ): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+  }
+}
+
+/** Our environment without what would be a setting, and without colours. */
+function environment(): Record<string, string> {
+  const env = Deno.env.toObject();
+  for (const { name } of SETTINGS) delete env[name];
+  return { ...env, NO_COLOR: "1" };
+}
+
+/** Writes to standard error, beside what the test runner says. */
+function show(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+}
