@@ -4,6 +4,8 @@ import { natsServerBinary } from "./nats_server_binary.ts";
 export type NatsServerOptions = {
   /** Whether it listens for WebSocket too, without TLS. */
   readonly websocket?: boolean;
+  /** Whether it has JetStream. Default: true. */
+  readonly jetstream?: boolean;
   /** Where JetStream keeps its files. Default: a temporary folder that goes with the server. */
   readonly storeDir?: string;
   /** More lines of the server's configuration, such as `authorization { … }`. */
@@ -43,7 +45,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   for (let attempt = 1;; attempt++) {
     const ports = { client: freePort(), websocket: options.websocket ? freePort() : undefined };
     const configFile = `${folder}/nats.conf`;
-    await Deno.writeTextFile(configFile, configuration({ ...ports, storeDir, more: options.config ?? "" }));
+    await Deno.writeTextFile(configFile, configuration({ ...options, ...ports, storeDir }));
     const start = () => runServer(binary, configFile);
     try {
       return controls(await start(), start, { ...ports, folder, storeDir });
@@ -60,17 +62,18 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
 }
 
 function configuration(
-  { client, websocket, storeDir, more }: {
+  { client, websocket, storeDir, jetstream = true, config = "" }: {
     client: number;
     websocket: number | undefined;
     storeDir: string;
-    more: string;
+    jetstream?: boolean;
+    config?: string;
   },
 ): string {
   return `listen: "127.0.0.1:${client}"
-jetstream { store_dir: ${JSON.stringify(storeDir)} }
+${jetstream ? `jetstream { store_dir: ${JSON.stringify(storeDir)} }` : ""}
 ${websocket === undefined ? "" : `websocket { listen: "127.0.0.1:${websocket}", no_tls: true }`}
-${more}
+${config}
 `;
 }
 

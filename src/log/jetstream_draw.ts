@@ -20,6 +20,11 @@ const SILENT_WAITING_MS = 2.5 * HEARTBEAT_MS;
 /** How long a pull that does not wait may be silent: the server may be reading through a cold gigabyte for one record. */
 const SILENT_READING_MS = 10_000;
 
+/** The server said that a consumer is gone, or the connection did; unlike silence, that may be over at once. */
+export class GoneError extends LogError {
+  override name = "GoneError";
+}
+
 /**
  * Draws records in order, each once, in batches of what has come since the last one. The first batch is empty: it says
  * that the consumer is there. Never more than one pull is under way, and the next is asked for when a batch is taken, so
@@ -33,6 +38,7 @@ export async function* draw(
   signal: AbortSignal,
 ): AsyncGenerator<readonly Delivered[], undefined, undefined> {
   const { waits, atOnce } = drawing;
+  const silentMs = waits ? SILENT_WAITING_MS : SILENT_READING_MS;
   const inflow = new Inflow();
   const bytes = Math.max(PULL_BYTES, 2 * (connection.info?.max_payload ?? 0));
   const opening = openConsumer(js, connection, drawing, (arrival) => inflow.arrive(arrival));
@@ -51,9 +57,11 @@ export async function* draw(
       }
       if (batch.length > 0) yield batch;
       else if (inflow.gone !== undefined) {
-        throw new LogError("unreachable", `Reading broke off: ${inflow.gone}`);
+        throw new GoneError("unreachable", `Reading broke off: ${inflow.gone}`);
       } else if (inflow.drained && !waits) return;
-      else await inflow.next(waits ? SILENT_WAITING_MS : SILENT_READING_MS);
+      else if (!await inflow.next(silentMs)) {
+        throw new LogError("unreachable", `Reading broke off: no word for ${silentMs} ms`);
+      }
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
@@ -115,16 +123,14 @@ class Inflow {
     this.#wake();
   }
 
-  /** Resolves when something comes; after `silentMs` without, nothing more is expected. */
-  async next(silentMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(
-      () => this.arrive({ kind: "gone", why: `no word for ${silentMs} ms` }),
-      silentMs,
-    );
-    this.#wake = resolve;
-    await promise;
+  /** Resolves when something comes; with false when nothing did for `silentMs`. */
+  async next(silentMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), silentMs);
+    this.#wake = () => resolve(true);
+    const came = await promise;
     clearTimeout(timer);
     this.#wake = () => {};
+    return came;
   }
 }

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "nats.ws";
 import type { Entry, Extent, Followed } from "./event_log.ts";
 import { API_CODES, ApiError, connectionOf, type JetStream, logError } from "./jetstream_api.ts";
-import { draw } from "./jetstream_draw.ts";
+import { draw, GoneError } from "./jetstream_draw.ts";
 import type { Delivered } from "./jetstream_record.ts";
 import { ensureStream, extentOf, type StreamSettings } from "./jetstream_stream.ts";
 import { linkChange, unlessAborted } from "./jetstream_wait.ts";
@@ -95,6 +95,7 @@ export async function* followStream(
   let absentSince = Infinity;
   while (!signal.aborted) {
     const startedAt = performance.now();
+    let mayBeOver = false;
     try {
       for await (const settled of attach(js, connectionOf(js), at, signal)) {
         everAttached = true;
@@ -110,10 +111,11 @@ export async function* followStream(
     } catch (error) {
       const failure = logError(error, `Cannot follow the stream ${js.stream}`);
       if (failure.code === "refused" && !everAttached) throw failure;
+      mayBeOver = error instanceof GoneError && js.link.connection !== undefined;
       if (isAbsent(error)) absentSince = Math.min(absentSince, performance.now());
     }
     losses = performance.now() - startedAt > LIVED_MS ? 1 : losses + 1;
-    if (reachable && (losses > 1 || js.link.connection === undefined)) {
+    if (reachable && !(mayBeOver && losses === 1)) {
       reachable = false;
       yield { kind: "reachable", reachable };
     }
