@@ -4,12 +4,20 @@ import { Tag, TaskId } from "./names.ts";
 /** A request's id, which its reply carries back: 1–128 characters. */
 export const FrameId = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 
+/** An object in JSON's sense; to valibot an array is a record too. */
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** What every client frame has in common. Extra members are ignored; `data` is checked by its type's own schema. */
 export const ClientEnvelope = v.object({
   type: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   id: FrameId,
   timestamp: v.optional(v.number()),
-  data: v.optional(v.record(v.string(), v.unknown()), {}),
+  data: v.optional(
+    v.pipe(v.custom<object>(isObject, "must be an object"), v.record(v.string(), v.unknown())),
+    {},
+  ),
 });
 /** See {@link ClientEnvelope}. */
 export type ClientFrame = v.InferOutput<typeof ClientEnvelope>;

@@ -39,7 +39,9 @@ export class BareNats implements AsyncDisposable {
   /** Connects to `nats://host:port`. Rejects when nobody listens there. */
   static async connect(url: string): Promise<BareNats> {
     const { hostname, port } = new URL(url);
-    const bare = new BareNats(await Deno.connect({ hostname, port: Number(port) }));
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    connection.setNoDelay(true);
+    const bare = new BareNats(connection);
     const options = { verbose: false, pedantic: false, headers: true, no_responders: true, lang: "none" };
     bare.#send(`CONNECT ${JSON.stringify(options)}\r\nSUB ${bare.#inbox}.* 1\r\n`);
     await bare.flush();
