@@ -42,20 +42,25 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const binary = options.binary ?? await natsServerBinary();
   const folder = await Deno.makeTempDir({ prefix: "taskwire-nats-" });
   const storeDir = options.storeDir ?? `${folder}/store`;
+  left.folders.add(folder);
+  const remove = async () => {
+    await Deno.remove(folder, { recursive: true });
+    left.folders.delete(folder);
+  };
   for (let attempt = 1;; attempt++) {
     const ports = { client: freePort(), websocket: options.websocket ? freePort() : undefined };
     const configFile = `${folder}/nats.conf`;
     await Deno.writeTextFile(configFile, configuration({ ...options, ...ports, storeDir }));
     const start = () => runServer(binary, configFile);
     try {
-      return controls(await start(), start, { ...ports, folder, storeDir });
+      return controls(await start(), start, { ...ports, storeDir, remove });
     } catch (error) {
       if (
         attempt < START_ATTEMPTS && error instanceof Error && error.message.includes("address already in use")
       ) {
         continue;
       }
-      await Deno.remove(folder, { recursive: true });
+      await remove();
       throw error;
     }
   }
@@ -80,11 +85,11 @@ ${config}
 function controls(
   first: RunningServer,
   start: () => Promise<RunningServer>,
-  { client, websocket, folder, storeDir }: {
+  { client, websocket, storeDir, remove }: {
     client: number;
     websocket: number | undefined;
-    folder: string;
     storeDir: string;
+    remove: () => Promise<void>;
   },
 ): NatsServer {
   let running: RunningServer | undefined = first;
@@ -107,9 +112,29 @@ function controls(
     resume: () => running?.signal("SIGCONT"),
     async [Symbol.asyncDispose]() {
       await end("SIGKILL");
-      await Deno.remove(folder, { recursive: true });
+      await remove();
     },
   };
+}
+
+/** What is not disposed of yet. A test file that dies of an uncaught error leaves nothing behind either. */
+const left = { processes: new Set<Deno.ChildProcess>(), folders: new Set<string>() };
+
+globalThis.addEventListener("unload", () => {
+  for (const child of left.processes) child.kill("SIGKILL");
+  for (const folder of left.folders) removeNow(folder);
+});
+
+/** A killed server may be writing still for a moment. */
+function removeNow(folder: string): void {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      Deno.removeSync(folder, { recursive: true });
+      return;
+    } catch {
+      // Once more.
+    }
+  }
 }
 
 type RunningServer = {
@@ -128,8 +153,7 @@ async function runServer(binary: string, configFile: string): Promise<RunningSer
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const killWithUs = () => child.kill("SIGKILL");
-  globalThis.addEventListener("unload", killWithUs);
+  left.processes.add(child);
   const ready = Promise.withResolvers<void>();
   const lines: string[] = [];
   const output = (async () => {
@@ -140,9 +164,7 @@ async function runServer(binary: string, configFile: string): Promise<RunningSer
     }
     ready.reject(new Error(`${binary} ended before it was ready:\n${lines.join("\n")}`));
   })();
-  const gone = Promise.all([child.status, output]).then(() => {
-    globalThis.removeEventListener("unload", killWithUs);
-  });
+  const gone = Promise.all([child.status, output]).then(() => void left.processes.delete(child));
   const signal = (name: Deno.Signal) => {
     try {
       child.kill(name);
