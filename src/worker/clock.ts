@@ -31,6 +31,8 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
 
 /** What `promise` comes to, or a rejection with the signal's reason if that aborts first. */
 export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  // Whatever comes of it after nobody waits any more must not count as unhandled.
+  promise.then(undefined, () => {});
   return untilAborted(signal, (done, failed) => {
     promise.then(done, failed);
     return () => {};

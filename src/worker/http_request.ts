@@ -43,7 +43,7 @@ export async function ask(
     const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), by.clock.now());
     return { status: response.status, body, retryAfterMs };
   } catch (error) {
-    throw asWorkerError(given.signal.aborted ? given.signal.reason : error);
+    throw asWorkerError(given.signal.aborted ? given.signal.reason : error, `cannot reach ${url.origin}`);
   } finally {
     stopTimer();
     by.signal.removeEventListener("abort", abort);

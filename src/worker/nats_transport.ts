@@ -12,7 +12,12 @@ const ACK_TIMEOUT_MS = 5_000;
 
 const encoder = new TextEncoder();
 
-/** Publishes to the stream and waits for its acknowledgement. Owns `nc`: it is closed with the transport. */
+/**
+ * Publishes to the stream and waits for its acknowledgement. Owns `nc`: it is closed with the transport.
+ *
+ * The stream knows an event that comes again by its id for as long as its `duplicate_window`. An event whose
+ * acknowledgement was lost in an outage longer than that may be stored twice; the same task comes of it.
+ */
 export function natsTransport(nc: NatsConnection, source: CancelSource): Transport {
   const js = nc.jetstream({ timeout: ACK_TIMEOUT_MS });
   const listeners: (() => void)[] = [];

@@ -32,17 +32,21 @@ export class WorkerError extends Error {
   }
 }
 
-/** `error` itself if it is ours, else the world's failure as something that may pass. */
-export function asWorkerError(error: unknown): WorkerError {
+/** `error` itself if it is ours, else the world's failure as something that may pass; `what` could not be done. */
+export function asWorkerError(error: unknown, what = "cannot reach the log"): WorkerError {
   if (error instanceof WorkerError) return error;
-  return new WorkerError("unreachable", `cannot reach the log: ${messageOf(error)}`, { cause: error });
+  return new WorkerError("unreachable", `${what}: ${messageOf(error)}`, { cause: error });
 }
 
-/** What an unknown thrown value says of itself, with the cause that libraries hide it behind. Never throws. */
+/** What an unknown thrown value says of itself, with the cause that `fetch` hides it behind. Never throws. */
 export function messageOf(error: unknown): string {
+  const text = textOf(error);
+  const cause = error instanceof Error && error.cause !== undefined ? textOf(error.cause) : "";
+  return cause === "" || text.includes(cause) ? text : `${text} (${cause})`;
+}
+
+/** Node's refused connections have a code and no message. */
+function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const text = error.message || error.name;
-  return error.cause instanceof Error && error.cause.message !== ""
-    ? `${text} (${error.cause.message})`
-    : text;
+  return error.message || ("code" in error && typeof error.code === "string" ? error.code : error.name);
 }

@@ -10,6 +10,7 @@ import { publishError } from "../../src/worker/nats_transport.ts";
 import { startNatsServer } from "../nats_server.ts";
 import { eventually } from "./eventually.ts";
 import { type Kept, openTaskStream } from "./task_stream.ts";
+import { ManualClock } from "./manual_clock.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 function quiet(): void {}
@@ -80,6 +81,25 @@ Deno.test("a server killed twice in the middle of runs costs nothing: no event i
     const end = kept.findLast(({ taskId }) => taskId === id)?.body.progress;
     assertEquals(end, { total: 60, completed: 60 });
   }
+});
+
+Deno.test("what waits out an outage goes as soon as the connection is back, not at its next try", async () => {
+  await using server = await startNatsServer();
+  await using stream = await openTaskStream(server.url);
+  // On this clock the next try never comes.
+  const clock = new ManualClock(Date.now());
+  const troubles: string[] = [];
+  const options = { clock, onTrouble: (trouble: WorkerError) => troubles.push(trouble.message) };
+  const worker = await connectWorker(server.url, options);
+  const task = worker.task("t");
+  await task.created();
+  await server.kill();
+  const started = task.started();
+  await eventually("the event waits", () => troubles.length > 0);
+  await server.restart();
+  await started;
+  assertEquals(kinds(await stream.kept(), "t"), ["created", "started"]);
+  await worker.close();
 });
 
 Deno.test("a server that falls silent is waited for, and what it took without saying so is not doubled", async () => {

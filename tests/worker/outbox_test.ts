@@ -91,6 +91,24 @@ Deno.test("at the bound status events wait in order, progress is not taken, and 
   assertEquals(outbox.size, 0);
 });
 
+Deno.test("nothing overtakes the status events that wait, not even in the room of progress that came back", () => {
+  const outbox = new Outbox<Event>(1);
+  const [progress, first, second] = [
+    event("a", "progress"),
+    event("a", "paused"),
+    event("a", "paused"),
+  ] as const;
+  outbox.offer(progress);
+  outbox.take("a", ANY);
+  outbox.offer(first);
+  outbox.settle("a", 0);
+  assertEquals(outbox.offer(event("a", "progress")), { kind: "full" });
+  assertEquals(outbox.offer(second), { kind: "full" });
+  assertEquals(outbox.take("a", ANY), [progress]);
+  outbox.settle("a", 1);
+  assertEquals(outbox.take("a", ANY), [first]);
+});
+
 Deno.test("what was given up to a turn is held until it, or what replaced it, has come to its end", () => {
   const outbox = new Outbox<Event>(10);
   outbox.offer(event("a", "progress"));

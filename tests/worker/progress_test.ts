@@ -55,11 +55,11 @@ Deno.test("progress that finds no room is tried again after an interval, with wh
   const { clock, held, room, sent } = setUp();
   room.left = 0;
   held.say({ completed: 1 });
-  await clock.advance(500);
+  await clock.advance(1_500);
   held.say({ completed: 2 });
   room.left = Infinity;
   await clock.advance(500);
-  assertEquals(sent, [[1000, { completed: 2 }]]);
+  assertEquals(sent, [[2_000, { completed: 2 }]]);
   assertEquals(clock.pending, 0);
 });
 

@@ -116,6 +116,18 @@ Deno.test("when the task is aborted the loop throws its reason: the finished ite
   assertEquals([seen, task.counters, state.closed], [["a"], { completed: 1, current: "a" }, true]);
 });
 
+Deno.test("a loop over what is all there stops at an abort as well", async () => {
+  const { stop, task, track } = setUp();
+  await assertRejects(
+    async () => {
+      for await (const n of track([1, 2, 3])) if (n === 2) stop.abort(new Error("enough"));
+    },
+    Error,
+    "enough",
+  );
+  assertEquals(task.counters, { total: 3, completed: 2, current: "2" });
+});
+
 Deno.test("a source that never answers does not hold an aborted loop", async () => {
   const { stop, track } = setUp();
   let closed = false;
