@@ -69,6 +69,11 @@ export class Outbox<E extends Queueable> {
     return false;
   }
 
+  /** Whether a task has events queued or on their way. */
+  has(taskId: string): boolean {
+    return this.#lanes.has(taskId);
+  }
+
   /** Takes an event in, behind all others of its task. */
   offer(event: E): Offered<E> {
     // Nothing overtakes those that wait for room; while they do, a lane's tail is not its task's last event either.

@@ -143,7 +143,11 @@ export class Sender {
       const { events, bytes } = this.#transport.batch;
       const singly = (this.#lanes.get(taskId)?.singly ?? 0) > 0;
       const batch = this.#outbox.take(taskId, { events: singly ? 1 : events, bytes });
-      if (batch.length === 0) continue;
+      if (batch.length === 0) {
+        // On its way already, or its only event was evicted while it waited for its next try.
+        if (!this.#outbox.has(taskId)) this.#lanes.delete(taskId);
+        continue;
+      }
       this.#active++;
       // #carry never rejects: whatever happens to a try is an outcome of its events.
       void this.#carry(taskId, batch);
@@ -153,14 +157,17 @@ export class Sender {
   async #carry(taskId: string, batch: readonly Entry[]): Promise<void> {
     const lane = this.#lanes.get(taskId) ?? { tries: 0, singly: 0 };
     this.#lanes.set(taskId, lane);
+    let stored: readonly Stored[] = [];
+    let failure: WorkerError | undefined;
     try {
-      const stored = await this.#transport.send(batch, this.#closing.signal);
-      this.#active--;
-      if (!this.#closing.signal.aborted) this.#stored(taskId, lane, batch, stored);
+      stored = await this.#transport.send(batch, this.#closing.signal);
     } catch (error) {
-      this.#active--;
-      if (!this.#closing.signal.aborted) this.#failed(taskId, lane, batch, asWorkerError(error));
+      failure = asWorkerError(error);
     }
+    this.#active--;
+    if (this.#closing.signal.aborted) return;
+    if (failure === undefined) this.#stored(taskId, lane, batch, stored);
+    else this.#failed(taskId, lane, batch, failure);
     this.#checkFlushes();
     if (this.#ready.size > 0) this.#pump();
   }

@@ -52,7 +52,9 @@ export function createWorker(
   transport: Transport,
   options: WorkerOptions & { readonly onTrouble: OnTrouble },
 ): Worker {
-  const { clock = systemClock, onTrouble, closeMs = 5_000 } = options;
+  const { clock = systemClock, closeMs = 5_000 } = options;
+  // Not in the middle of a turn of ours: what it throws is the caller's, and may break nothing here.
+  const onTrouble: OnTrouble = (trouble) => queueMicrotask(() => options.onTrouble(trouble));
   const { maxQueued = 1_000, maxInFlight = 32, deadlineMs = Infinity } = options;
   const sender = new Sender(transport, { clock, onTrouble, limits: { maxQueued, maxInFlight, deadlineMs } });
   const open = new Set<Reporter>();
