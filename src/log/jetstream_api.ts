@@ -46,8 +46,8 @@ const Failure = v.object({
 
 const decoder = new TextDecoder();
 
-/** How long JetStream may take to answer, ms. */
-const ANSWER_MS = 5_000;
+/** How long JetStream may take to answer, ms. A cluster without a leader does not answer at all. */
+const ANSWER_MS = 2_000;
 
 /** The connection as it is; throws {@link LogError} "unreachable" when there is none. */
 export function connectionOf({ link }: JetStream): NatsConnection {
@@ -57,15 +57,16 @@ export function connectionOf({ link }: JetStream): NatsConnection {
   return link.connection;
 }
 
-/** Asks JetStream's API; rejects with {@link ApiError}, or with the client's error when no answer came. */
+/** Asks JetStream's API; rejects with {@link ApiError}, or with the client's error when no answer came in `timeout` ms. */
 export async function ask<T>(
   connection: NatsConnection,
   operation: string,
   body: unknown,
   schema: v.GenericSchema<unknown, T>,
+  timeout: number = ANSWER_MS,
 ): Promise<T> {
   const payload = body === undefined ? "" : JSON.stringify(body);
-  const reply = await connection.request(`$JS.API.${operation}`, payload, { timeout: ANSWER_MS });
+  const reply = await connection.request(`$JS.API.${operation}`, payload, { timeout });
   return answerOf(reply.data, schema);
 }
 

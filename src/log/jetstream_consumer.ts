@@ -43,6 +43,8 @@ export const HEARTBEAT_MS = 1_000;
 const PULL_MS = 30_000;
 /** When the server drops a consumer that nobody pulls from, ms: a gateway that was killed, or stood still for as long. */
 const INACTIVE_MS = 60_000;
+/** How long a consumer may take to make, ms: 2.9 counts what it will deliver, over the whole stream. */
+const CREATE_MS = 5_000;
 const NS_PER_MS = 1_000_000;
 
 /** Makes a consumer; `receive` gets what comes, in order. Rejects as {@link ask} does. */
@@ -55,15 +57,21 @@ export async function openConsumer(
   const name = `taskwire_${nuid.next()}`;
   const filter = start.subject === undefined ? undefined : `${js.prefix}.${start.subject}`;
   const operation = `CONSUMER.CREATE.${js.stream}.${name}`;
-  await ask(connection, filter === undefined ? operation : `${operation}.${filter}`, {
-    stream_name: js.stream,
-    config: {
-      name,
-      ...policyOf(start.from),
-      ...(filter === undefined ? {} : { filter_subject: filter }),
-      ...EPHEMERAL,
+  await ask(
+    connection,
+    filter === undefined ? operation : `${operation}.${filter}`,
+    {
+      stream_name: js.stream,
+      config: {
+        name,
+        ...policyOf(start.from),
+        ...(filter === undefined ? {} : { filter_subject: filter }),
+        ...EPHEMERAL,
+      },
     },
-  }, v.object({}));
+    v.object({}),
+    CREATE_MS,
+  );
   const inbox = js.link.newInbox();
   // Each pull has an inbox of its own, so that a late word on the one before is not taken for this one's.
   let pulls = 0;

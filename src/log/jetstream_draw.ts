@@ -26,9 +26,9 @@ export class GoneError extends LogError {
 }
 
 /**
- * Draws records in order, each once, in batches of what has come since the last one. The first batch is empty: it says
- * that the consumer is there. Never more than one pull is under way, and the next is asked for when a batch is taken, so
- * that at most two pulls' worth lies here, however slow the taker.
+ * Draws records in order, each once, in batches of what has come since the last one. An empty batch is a sign of life: the
+ * first says that the consumer is there, later ones that it has nothing new. Never more than one pull is under way, and the
+ * next is asked for when a batch is taken, so that at most two pulls' worth lies here, however slow the taker.
  * Ends when `signal` aborts; throws {@link LogError} "unreachable" when the consumer or the connection is lost.
  */
 export async function* draw(
@@ -61,7 +61,7 @@ export async function* draw(
       } else if (inflow.drained && !waits) return;
       else if (!await inflow.next(silentMs)) {
         throw new LogError("unreachable", `Reading broke off: no word for ${silentMs} ms`);
-      }
+      } else if (inflow.hasNothing) yield [];
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
@@ -111,6 +111,10 @@ class Inflow {
     this.#records.push(delivered);
     this.awaited = Math.max(0, this.awaited - 1);
     this.drained = false;
+  }
+
+  get hasNothing(): boolean {
+    return this.#records.length === 0 && this.gone === undefined;
   }
 
   take(): readonly Delivered[] {

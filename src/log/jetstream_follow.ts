@@ -75,6 +75,8 @@ const FOLLOWED_AT_ONCE = 512;
 const BACKOFF_MS = { first: 50, longest: 1_000 };
 /** How long a consumer must have lived for its loss not to count as one more in a row, ms. */
 const LIVED_MS = 1_000;
+/** How often a follower that is brought nothing looks at the stream, ms. */
+const LOOK_MS = 2_000;
 /** How long the stream may be away before a follower makes it anew, ms: whoever deleted it may be about to. */
 const ABSENT_MS = 5_000;
 
@@ -137,13 +139,21 @@ async function* attach(
   const settled = settle(from, before);
   yield settled;
   let { at } = settled;
+  let looked: { readonly ms: number; readonly behindAt: number | undefined } = {
+    ms: -Infinity,
+    behindAt: undefined,
+  };
   const drawing = { from: startOf(at, before), waits: true, atOnce: FOLLOWED_AT_ONCE };
   for await (const batch of draw(js, connection, drawing, signal)) {
     if (batch.length === 0) {
-      // Attached. Had the stream been made again since we looked, this consumer would skip the new one's beginning, or
-      // wait at a position that is long in coming; it ends with its stream, so once is enough.
+      // At the first sign of life, and while it is quiet. Had the stream been made again between our look and the making of
+      // this consumer, it would skip the new one's beginning, or wait at a position that is long in coming. And a
+      // consumer may be stuck, as those of a 2.9 cluster are that lost its leader: it lives and brings nothing.
+      if (performance.now() - looked.ms < LOOK_MS) continue;
       const now = await unlessAborted(extentOf(js, connection), signal);
       if (now === undefined || now.epoch !== before.epoch) return;
+      if (now.lastSeq > at.seq && looked.behindAt === at.seq) return;
+      looked = { ms: performance.now(), behindAt: now.lastSeq > at.seq ? at.seq : undefined };
       continue;
     }
     const next = advance(at, batch);
