@@ -25,8 +25,8 @@ export class BareNats implements AsyncDisposable {
   readonly #connection: Deno.TcpConn;
   readonly #reading: Promise<void>;
   readonly #inbox = `_INBOX.${crypto.randomUUID()}`;
-  readonly #waiting = new Map<string, (received: Received) => void>();
-  #pongs: (() => void)[] = [];
+  readonly #waiting = new Map<string, PromiseWithResolvers<Received>>();
+  #pongs: PromiseWithResolvers<void>[] = [];
   #writing: Promise<void> = Promise.resolve();
   #asked = 0;
   #lost = false;
@@ -44,8 +44,13 @@ export class BareNats implements AsyncDisposable {
     const bare = new BareNats(connection);
     const options = { verbose: false, pedantic: false, headers: true, no_responders: true, lang: "none" };
     bare.#send(`CONNECT ${JSON.stringify(options)}\r\nSUB ${bare.#inbox}.* 1\r\n`);
-    await bare.flush();
-    return bare;
+    try {
+      await bare.flush();
+      return bare;
+    } catch (error) {
+      await bare[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Whether the connection has ended. */
@@ -73,12 +78,13 @@ export class BareNats implements AsyncDisposable {
   /** Publishes and waits for an answer. Rejects when none comes in time, or nobody is there to give one. */
   async request(subject: string, body: unknown = "", options: PublishOptions = {}): Promise<Received> {
     const reply = `${this.#inbox}.${++this.#asked}`;
-    const { promise, resolve, reject } = Promise.withResolvers<Received>();
-    const late = setTimeout(() => reject(new Error(`No answer on ${subject}`)), ANSWER_MS);
-    this.#waiting.set(reply, resolve);
+    const waiting = Promise.withResolvers<Received>();
+    const late = setTimeout(() => waiting.reject(new Error(`No answer on ${subject}`)), ANSWER_MS);
+    this.#waiting.set(reply, waiting);
     try {
       this.publish(subject, typeof body === "string" ? body : JSON.stringify(body), { ...options, reply });
-      const received = await promise;
+      if (this.#lost) throw new Error("The connection is lost");
+      const received = await waiting.promise;
       if (received.status === "503") throw new Error(`Nobody answers on ${subject}`);
       return received;
     } finally {
@@ -99,11 +105,12 @@ export class BareNats implements AsyncDisposable {
 
   /** `PING`, and waits for `PONG`: what was sent before has been taken. */
   async flush(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const late = setTimeout(() => reject(new Error("No PONG")), ANSWER_MS);
-    this.#pongs.push(resolve);
+    const pong = Promise.withResolvers<void>();
+    const late = setTimeout(() => pong.reject(new Error("No PONG")), ANSWER_MS);
+    this.#pongs.push(pong);
     this.#send("PING\r\n");
-    await promise.finally(() => clearTimeout(late));
+    if (this.#lost) pong.reject(new Error("The connection is lost"));
+    await pong.promise.finally(() => clearTimeout(late));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -143,6 +150,8 @@ export class BareNats implements AsyncDisposable {
       // It was cut off, or closed by us.
     }
     this.#lost = true;
+    const lost = new Error("The connection was lost");
+    for (const { reject } of [...this.#waiting.values(), ...this.#pongs]) reject(lost);
   }
 
   /** Takes one command from the front; returns its length, or 0 while it is not whole. */
@@ -159,7 +168,7 @@ export class BareNats implements AsyncDisposable {
       return from + size + 2;
     }
     if (verb === "PING") this.#send("PONG\r\n");
-    if (verb === "PONG") this.#pongs.shift()?.();
+    if (verb === "PONG") this.#pongs.shift()?.resolve();
     if (verb === "-ERR") this.errors.push(words.join(" "));
     return from;
   }
@@ -168,7 +177,7 @@ export class BareNats implements AsyncDisposable {
     const headed = verb === "HMSG" ? Number(sizes.at(-2)) : 0;
     const head = decoder.decode(bytes.subarray(0, headed));
     const status = /^NATS\/1\.0 (\d+)/.exec(head)?.[1] ?? "";
-    this.#waiting.get(subject)?.({ subject, status, body: bytes.subarray(headed) });
+    this.#waiting.get(subject)?.resolve({ subject, status, body: bytes.subarray(headed) });
   }
 }
 

@@ -45,6 +45,7 @@ export class Watcher implements AsyncDisposable {
   cursor: Cursor | undefined;
   readonly #options: WatcherOptions;
   #socket: WebSocket | undefined;
+  readonly #asked = new Set<string>();
   #held: TaskFrame[] = [];
   #replaying = true;
   #epoch = "";
@@ -94,6 +95,7 @@ export class Watcher implements AsyncDisposable {
   /** Sends a request and waits for what has its id. */
   async ask(type: string, data: Readonly<Record<string, unknown>> = {}): Promise<Frame> {
     const id = `${type}-${crypto.randomUUID()}`;
+    this.#asked.add(id);
     this.#socket?.send(JSON.stringify({ type, id, timestamp: Date.now(), data }));
     const reply = () => this.frames.find((frame) => frame.id === id);
     await this.until(`an answer to ${type} comes`, () => reply() !== undefined);
@@ -147,6 +149,7 @@ export class Watcher implements AsyncDisposable {
 
   #received(frame: Frame): void {
     this.frames.push(frame);
+    if (this.#asked.has(frame.id)) return; // a reply says how a task is, and not that this is where we are
     switch (frame.type) {
       case "welcome":
         this.#epoch = frame.data.epoch;

@@ -1,0 +1,107 @@
+import { assert, assertEquals } from "@std/assert";
+import { SETTINGS } from "../../src/settings/environment.ts";
+import { eventually } from "../worker/eventually.ts";
+import { type GatewayProcess, ROOT, withGateway } from "./gateway_process.ts";
+import { Watcher } from "./watcher.ts";
+
+const README = await Deno.readTextFile(new URL("README.md", ROOT));
+
+/** The code of the README's fence with this info string. */
+function fence(info: string): string {
+  const block = README.match(new RegExp(`^\`\`\`${info}\\n([\\s\\S]*?)^\`\`\``, "m"))?.[1];
+  assert(block !== undefined, `README has no block "${info}"`);
+  return block;
+}
+
+/** A subprocess that runs `code` as pasted, against `gateway`, with the project's configuration. */
+async function pasted(code: string, gateway: GatewayProcess): Promise<[Deno.ChildProcess, string]> {
+  const file = await Deno.makeTempFile({ dir: gateway.dataDir, suffix: ".ts" });
+  await Deno.writeTextFile(file, code.replaceAll("127.0.0.1:8000", `127.0.0.1:${gateway.port}`));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", new URL("deno.json", ROOT).pathname, file],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  return [child, file];
+}
+
+Deno.test("the README's worker runs as pasted, and its watchers see it end", async () => {
+  await withGateway({}, async (gateway) => {
+    await using watcher = await Watcher.start({ url: gateway.wsUrl });
+    const [child] = await pasted(fence("ts worker"), gateway);
+    const { code, stderr } = await child.output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    await watcher.until("it completed", () => watcher.statuses.at(-1)?.status === "completed");
+    assertEquals(watcher.statuses.map(({ status }) => status), ["pending", "running", "completed"]);
+    const last = watcher.of("task_status").at(-1)?.data;
+    assertEquals([last?.task_id, last?.name, last?.tags, last?.result], [
+      "import-42",
+      "Import",
+      ["user-1"],
+      { files: 3 },
+    ]);
+    assertEquals(last?.progress.percentage, 100);
+  });
+});
+
+Deno.test("the README's client runs as pasted and prints what it is sent", async () => {
+  await withGateway({}, async (gateway) => {
+    const [child] = await pasted(fence("js client"), gateway);
+    let said = "";
+    const reading = (async () => {
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) said += text;
+    })();
+    const errors = child.stderr.text();
+    try {
+      await eventually("the client is there", async () => {
+        return await gateway.metric("taskwire_audiences") === 1;
+      }, 30_000);
+      await gateway.post("job1", { kind: "progress", total: 10, completed: 3 });
+      await eventually(
+        "the client printed both",
+        () => said.includes("job1 30 %") && said.includes("job1 running"),
+      );
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
+      await reading;
+      assertEquals(await errors, "");
+    }
+  });
+});
+
+Deno.test("the README's curl line is taken", async () => {
+  const line = README.match(/^curl --json '(.*)' http:\/\/127\.0\.0\.1:8000(\/\S+)$/m);
+  assert(line?.[1] !== undefined && line[2] !== undefined);
+  const [, json, path] = line;
+  await withGateway({}, async (gateway) => {
+    const response = await fetch(`${gateway.url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: json,
+    });
+    assertEquals([response.status, await response.json()], [202, {
+      results: [{ seq: 1, duplicate: false }],
+    }]);
+  });
+});
+
+Deno.test("the README's `nats pub` line is an event of the protocol", () => {
+  const line = README.match(/^nats pub taskwire\.(\S+) '(.*)'$/m);
+  assertEquals([line?.[1], JSON.parse(line?.[2] ?? "null")], ["task.job1.progress", {
+    total: 10,
+    completed: 3,
+  }]);
+});
+
+Deno.test("the README's table of settings is the settings' own", () => {
+  const rows = SETTINGS.map(({ name, default: value, rule, meaning }) => {
+    const shown = value === undefined ? "" : `\`${value}\``;
+    return `| \`${name}\` | ${shown} | ${meaning}; ${rule} |`;
+  });
+  const table = README.slice(README.indexOf("| name | default | meaning |")).split("\n\n")[0];
+  assertEquals(table?.split("\n").slice(2), rows);
+});
