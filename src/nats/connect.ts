@@ -52,7 +52,7 @@ const DIAL_MS = 5_000;
 /** Waiting between two tries, at least and at most. Short, so that the log is back within a second of its server. */
 const RETRY_MS = { least: 150, most: 400 };
 /** A server is taken for dead after three of these without an answer. */
-const PING_MS = 5_000;
+const PING_MS = 3_000;
 
 /**
  * Connects, trying until a server is there or `withinMs` is over. The connection reconnects by itself, for ever. Rejects

@@ -5,8 +5,8 @@ import { type Dialer, dialerOf, type NatsOptions, seek, type Trying } from "./co
  * A connection to NATS that outlives its connections: when one is lost another is made, for ever. Nothing is carried
  * over: requests under way reject at once, subscriptions end, and who watches starts them anew.
  *
- * It does not use the client's own reconnecting, which keeps requests waiting for their timeout, and which, after a
- * server had stood still for longer than a dial, delivered everything twice.
+ * It does not use the client's own reconnecting, which keeps the requests of a lost connection waiting until each times
+ * out, and carries subscriptions over to a server that knows nothing of the consumers behind them.
  */
 export interface Link extends AsyncDisposable {
   /** The connection; undefined while there is none. */

@@ -12,6 +12,7 @@ import {
   numbered,
   plain,
   positions,
+  rejection,
   until,
   whole,
 } from "./probe.ts";
@@ -67,6 +68,25 @@ fact(
     assertEquals(following.got.entries.map((e) => e.seq), positions(1, 30));
   },
 );
+
+for (const family of ["nats", "ws"] as const) {
+  fact(`over ${family}://, closing does not wait for a server that stands still`, async () => {
+    await using server = await startNatsServer({ websocket: true });
+    const log = await openJetStreamLog(optionsOf(server, family));
+    const following = await follower(log);
+    await log.append(numbered(10));
+    server.pause();
+    // More than the system takes from us.
+    const body = new Uint8Array(1_000_000);
+    const appending = log.append(Array.from({ length: 40 }, () => ({ subject: "task.a.x", body })));
+    const refused = rejection(appending);
+    const from = performance.now();
+    await Promise.all([log[Symbol.asyncDispose](), rejection(following.ended)]);
+    assert(performance.now() - from < 4_000, `took ${performance.now() - from} ms`);
+    assertEquals((await refused).code, "closed");
+    server.resume();
+  });
+}
 
 fact("a stream made while the server was away is another epoch, however long it is", async () => {
   await using server = await startNatsServer();
@@ -173,7 +193,11 @@ function fact(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `JetStream: ${name}`, sanitizeOps: true, sanitizeResources: true, fn });
 }
 
-type Following = AsyncDisposable & { readonly got: Collected; readonly reachable: boolean };
+type Following = AsyncDisposable & {
+  readonly got: Collected;
+  readonly reachable: boolean;
+  readonly ended: Promise<void>;
+};
 
 /** Follows the whole of the log until disposed, which fails when following did. */
 async function follower(log: EventLog): Promise<Following> {
@@ -189,6 +213,7 @@ async function follower(log: EventLog): Promise<Following> {
   })();
   return {
     got,
+    ended: reading,
     get reachable() {
       return reachable;
     },
