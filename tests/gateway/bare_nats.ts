@@ -20,6 +20,8 @@ const decoder = new TextDecoder();
  * library stands between a test and the server.
  */
 export class BareNats implements AsyncDisposable {
+  /** `nats://host:port`. */
+  readonly url: string;
   /** What the server complained of, such as `'Invalid Publish Subject'`. */
   readonly errors: string[] = [];
   readonly #connection: Deno.TcpConn;
@@ -31,7 +33,8 @@ export class BareNats implements AsyncDisposable {
   #asked = 0;
   #lost = false;
 
-  private constructor(connection: Deno.TcpConn) {
+  private constructor(url: string, connection: Deno.TcpConn) {
+    this.url = url;
     this.#connection = connection;
     this.#reading = this.#read();
   }
@@ -41,7 +44,7 @@ export class BareNats implements AsyncDisposable {
     const { hostname, port } = new URL(url);
     const connection = await Deno.connect({ hostname, port: Number(port) });
     connection.setNoDelay(true);
-    const bare = new BareNats(connection);
+    const bare = new BareNats(url, connection);
     const options = { verbose: false, pedantic: false, headers: true, no_responders: true, lang: "none" };
     bare.#send(`CONNECT ${JSON.stringify(options)}\r\nSUB ${bare.#inbox}.* 1\r\n`);
     try {

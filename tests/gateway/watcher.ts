@@ -19,6 +19,8 @@ export type WatcherOptions = {
   readonly topics?: readonly string[];
   /** Where to go on from. */
   readonly since?: Cursor;
+  /** What to begin with. Default: the present state. */
+  readonly replay?: "all";
   /** Comes back by itself, where it was. Default: false. */
   readonly returns?: boolean;
   /** How often it asks for its position while nothing comes, ms. Default: never. */
@@ -115,9 +117,10 @@ export class Watcher implements AsyncDisposable {
   }
 
   #connect(): void {
-    const { url, topics = ["task:progress", "task:status"] } = this.#options;
+    const { url, topics = ["task:progress", "task:status"], replay } = this.#options;
     const query = new URLSearchParams({ topics: topics.join(",") });
     if (this.cursor !== undefined) query.set("since", `${this.cursor.epoch}:${this.cursor.seq}`);
+    if (replay !== undefined) query.set("replay", replay);
     const socket = new WebSocket(`${url}/ws?${query}`);
     this.#socket = socket;
     this.#held = [];
