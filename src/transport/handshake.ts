@@ -37,14 +37,13 @@ export function judge(
   request: UpgradeRequest,
   allowedOrigins: AllowedOrigins,
 ): Judged {
-  const url = parseUrl(request.url);
-  if (url === undefined || !PATHS.has(url.pathname)) {
+  const { path, query } = partsOf(request.url);
+  if (!PATHS.has(path)) {
     return { status: 404, reason: `no such path; there are ${[...PATHS.keys()].join(", ")}` };
   }
   if (!originAllowed(request.origin, request.host, allowedOrigins)) {
     return { status: 403, reason: "this origin may not connect; see ALLOWED_ORIGINS" };
   }
-  const query = url.searchParams;
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
   const protocol = offered.includes(JSON_PROTOCOL) ? JSON_PROTOCOL : undefined;
   const clientId = query.get("client_id") ?? undefined;
@@ -53,7 +52,7 @@ export function judge(
     : undefined;
   return {
     accept: {
-      path: url.pathname,
+      path,
       clientId,
       codec: protocol === JSON_PROTOCOL || query.get("batch") === "1" ? jsonBatch : json,
       protocol,
@@ -63,12 +62,14 @@ export function judge(
   };
 }
 
-function parseUrl(url: string): URL | undefined {
-  try {
-    return new URL(url, "http://host");
-  } catch {
-    return undefined;
-  }
+/**
+ * Path and query of a request's target. The path is left as it was sent, dots and all: a proxy that guards some of the
+ * paths may compare letters too.
+ */
+function partsOf(target: string): { readonly path: string; readonly query: URLSearchParams } {
+  const local = target.replace(/^https?:\/\/[^/?]*/i, ""); // what comes through a proxy may name the host too
+  const [path = ""] = local.split("?", 1);
+  return { path, query: new URLSearchParams(local.slice(path.length)) };
 }
 
 /** The `data` of the `subscribe` that the query stands for; the frame's own schema judges it. */

@@ -1,0 +1,215 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { json, jsonBatch } from "../../src/protocol/codec.ts";
+import { type Handshake, judge, type UpgradeRequest } from "../../src/transport/handshake.ts";
+import type { AllowedOrigins } from "../../src/transport/origin.ts";
+
+type Asked = Partial<UpgradeRequest> & { readonly allow?: AllowedOrigins };
+
+function judged({ allow = "same-host", ...request }: Asked): ReturnType<typeof judge> {
+  const plain = { url: "/ws", host: "127.0.0.1:8000", origin: undefined, protocols: undefined };
+  return judge({ ...plain, ...request }, allow);
+}
+
+/** The handshake that is accepted; fails where it is not. */
+function accepted(url: string, more: Asked = {}): Handshake {
+  const outcome = judged({ url, ...more });
+  if (!("accept" in outcome)) throw new TypeError(`refused with ${outcome.status}: ${outcome.reason}`);
+  return outcome.accept;
+}
+
+function statusOf(asked: Asked): number {
+  const outcome = judged(asked);
+  return "accept" in outcome ? 101 : outcome.status;
+}
+
+Deno.test("nothing but a path is needed", () => {
+  for (const path of ["/ws", "/ws/task", "/ws/data", "/ws/strategy"]) {
+    assertEquals(accepted(path), {
+      path,
+      clientId: undefined,
+      codec: json,
+      protocol: undefined,
+      subscribe: undefined,
+    });
+  }
+});
+
+Deno.test("any other path is not found", () => {
+  const paths = [
+    "/",
+    "",
+    "*",
+    "/ws/",
+    "/wss",
+    "/WS",
+    "/ws/Task",
+    "/ws/task/",
+    "/ws//task",
+    "/ws/task/job1",
+    "/ws/tasks",
+    "/ws/%74ask",
+    "/ws%2Ftask",
+    "/ws;task",
+    "/api/ws",
+    "/constructor",
+    "http://",
+    "//gateway/ws",
+    "/ws/../etc",
+    "/etc/../ws",
+    "/ws/data/../task",
+    "/ws/data/%2e%2e/task",
+    "/ws/./task",
+    "/ws\\task",
+    "/ws\ttask",
+    "/ws#task",
+    "/?path=/ws",
+  ];
+  assertEquals(paths.filter((url) => statusOf({ url }) !== 404), []);
+  const { path } = accepted("http://gateway.example/ws/task?client_id=a");
+  assertEquals(path, "/ws/task"); // the absolute form, as clients of proxies send it
+});
+
+Deno.test("a path that does not exist is told before an origin that may not connect", () => {
+  const origin = "https://evil.example";
+  assertEquals([statusOf({ origin }), statusOf({ origin, url: "/wss" })], [403, 404]);
+});
+
+Deno.test("a foreign origin is refused, whatever it resembles", () => {
+  const host = "app.example.org:8000";
+  const foreign = [
+    "null",
+    "",
+    "http://app.example.org",
+    "http://app.example.org:80",
+    "http://app.example.org:8000.evil.example",
+    "http://app.example.org:8000@evil.example",
+    "http://evil.example#app.example.org:8000",
+    "http://user@app.example.org:8000",
+    "http://APP.EXAMPLE.ORG:8000",
+    "http://xapp.example.org:8000",
+    "ws://app.example.org:8000",
+    "http://app.example.org:8000/",
+  ];
+  assertEquals(foreign.filter((origin) => statusOf({ origin, host }) !== 403), []);
+  assertEquals(
+    foreign.filter((origin) => statusOf({ origin, host, allow: ["http://app.example.org"] }) !== 403),
+    [
+      "http://app.example.org",
+    ],
+  );
+  assertEquals(foreign.filter((origin) => statusOf({ origin, host, allow: "*" }) !== 101), []);
+  assertEquals(statusOf({ origin: "http://app.example.org:8000", host }), 101);
+  assertEquals(statusOf({ origin: "https://app.example.org:8000", host }), 101);
+  assertEquals(statusOf({ origin: undefined, host }), 101);
+});
+
+Deno.test("a client_id is taken as it is, and one that breaks its rule is told on the socket", () => {
+  const rule = "client_id: must be 1–128 characters of A-Za-z0-9._:-";
+  const good = ["a", "abc123", "A.b_c:d-9", "x".repeat(128), "..", "0"];
+  for (const id of good) {
+    const { clientId, invalid } = accepted(`/ws?client_id=${id}`);
+    assertEquals([clientId, invalid], [id, undefined]);
+  }
+  const bad = [
+    "",
+    "x".repeat(129),
+    "a b",
+    "a%20b",
+    "a/b",
+    "ä",
+    "%00",
+    "a%0Ab",
+    "a+b",
+    "%3Cscript%3E",
+    "%ff",
+    "a,b",
+  ];
+  for (const id of bad) assertEquals(accepted(`/ws?client_id=${id}`).invalid, rule, id);
+  assertEquals(accepted("/ws?client_id=a&client_id=b%20").clientId, "a");
+});
+
+Deno.test("of the sub-protocols offered ours is echoed, or none", () => {
+  const cases: readonly [offered: string | undefined, protocol: string | undefined][] = [
+    [undefined, undefined],
+    ["", undefined],
+    ["taskwire.v1.json", "taskwire.v1.json"],
+    ["other, taskwire.v1.json", "taskwire.v1.json"],
+    ["taskwire.v1.json,taskwire.bearer.c2VjcmV0", "taskwire.v1.json"],
+    ["  other ,taskwire.v1.json  , more", "taskwire.v1.json"],
+    ["taskwire.bearer.c2VjcmV0", undefined],
+    ["taskwire.v1.cbor", undefined],
+    ["taskwire.v1.jsonp, taskwire.v1, Taskwire.v1.json", undefined],
+    ["graphql-transport-ws", undefined],
+  ];
+  for (const [protocols, protocol] of cases) {
+    const handshake = accepted("/ws", { protocols });
+    assertEquals([handshake.protocol, handshake.codec], [
+      protocol,
+      protocol === undefined ? json : jsonBatch,
+    ]);
+  }
+});
+
+Deno.test("batch=1 asks for batches, and nothing else does", () => {
+  const batches = ["batch=1", "client_id=a&batch=1"];
+  const none = [
+    "batch=0",
+    "batch",
+    "batch=",
+    "batch=true",
+    "batch=11",
+    "Batch=1",
+    "batch=1%20",
+    "batch=0&batch=1",
+  ];
+  assertEquals(
+    [...batches, ...none].filter((query) => accepted(`/ws?${query}`).codec === jsonBatch),
+    batches,
+  );
+  const { codec, protocol } = accepted("/ws?batch=1");
+  assertEquals([codec, protocol], [jsonBatch, undefined]);
+});
+
+Deno.test("topics, since and replay are the data of a subscribe, which its own rules judge", () => {
+  const cases: readonly [query: string, subscribe: unknown][] = [
+    ["topics=task:progress,task:status", { topics: ["task:progress", "task:status"] }],
+    ["topics=task%3Aid%3Ajob1", { topics: ["task:id:job1"] }],
+    ["topics=%20task:list%20,,", { topics: ["task:list"] }],
+    ["topics=nonsense", { topics: ["nonsense"] }],
+    ["topics=", undefined],
+    ["topics=,%20,", undefined],
+    ["since=e:1&replay=all", undefined],
+    ["topics=a&replay=all", { topics: ["a"], replay: "all" }],
+    ["topics=a&replay=some", { topics: ["a"], replay: "some" }],
+    ["topics=a&replay=", { topics: ["a"], replay: "" }],
+    ["topics=a&since=e1:4711", { topics: ["a"], since: { epoch: "e1", seq: 4711 } }],
+    ["topics=a&since=e:1:4711", { topics: ["a"], since: { epoch: "e:1", seq: 4711 } }],
+    ["topics=a&since=4711", { topics: ["a"], since: { epoch: "", seq: 4711 } }],
+    ["topics=a&since=", { topics: ["a"], since: { epoch: "", seq: NaN } }],
+    ["topics=a&since=e:", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
+    ["topics=a&since=e:-1", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
+    ["topics=a&since=e:1e3", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
+    ["topics=a&since=e:%201", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
+    ["topics=a&since=e:99999999999999999999", { topics: ["a"], since: { epoch: "e", seq: 1e20 } }],
+  ];
+  for (const [query, subscribe] of cases) {
+    assertEquals<unknown>(accepted(`/ws?${query}`).subscribe, subscribe);
+  }
+});
+
+Deno.test("whatever is sent as a request, it is judged and nothing is thrown", () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("/ws?client_id=", "/ws?since=%"),
+  );
+  fc.assert(fc.property(text, text, fc.option(text), fc.option(text), (url, host, origin, protocols) => {
+    const outcome = judge(
+      { url: `/ws?${url}`, host, origin: origin ?? undefined, protocols: protocols ?? undefined },
+      "same-host",
+    );
+    assert("accept" in outcome || outcome.status === 403);
+    judge({ url, host, origin: undefined, protocols: undefined }, "*");
+  }));
+});
