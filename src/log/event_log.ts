@@ -48,6 +48,11 @@ export type PageQuery = {
   readonly subject?: string;
   /** At most this many records. */
   readonly limit: number;
+  /**
+   * Where the records of `subject` after `after` lie, ascending, from a caller who knows: a log without an index of its
+   * own then need not look for them. Those that are gone by now are left out.
+   */
+  readonly positions?: readonly number[];
 };
 
 /** Records in order. `through` is the position up to which nothing of the query is missing. */

@@ -1,6 +1,7 @@
 import { type Entry, entryFault, LogError, type Page, type PageQuery } from "./event_log.ts";
 import { connectionOf, type JetStream } from "./jetstream_api.ts";
 import { draw } from "./jetstream_draw.ts";
+import { readAt } from "./jetstream_direct.ts";
 import type { Slots } from "./jetstream_slots.ts";
 import { extentOf } from "./jetstream_stream.ts";
 
@@ -19,7 +20,7 @@ const LASTS_AT_ONCE = 512;
 export async function readPage(
   js: JetStream,
   readers: Slots,
-  { after, upTo = Infinity, subject, limit }: PageQuery,
+  { after, upTo = Infinity, subject, limit, positions }: PageQuery,
   signal: AbortSignal,
 ): Promise<Page> {
   assertFilter(subject);
@@ -30,6 +31,14 @@ export async function readPage(
   const end = Math.max(after, Math.min(upTo, lastSeq));
   const entries: Entry[] = [];
   if (after >= end || limit < 1) return { entries, through: limit < 1 ? after : end };
+  if (positions !== undefined) {
+    const wanted = positions.filter((seq) => seq > after && seq <= end);
+    const page = wanted.slice(0, limit);
+    return {
+      entries: await readAt(js, connection, page, signal),
+      through: page.length < wanted.length ? page.at(-1) ?? end : end,
+    };
+  }
   const drawing = {
     from: after + 1,
     ...(subject === undefined ? {} : { subject }),

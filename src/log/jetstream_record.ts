@@ -48,8 +48,8 @@ function placeOf(reply: string): { seq: number; deliveredSeq: number; stamp: str
   return { seq, deliveredSeq, stamp };
 }
 
-/** What we write ourselves; other clients may write the name in capitals. */
-function traceparentOf(message: Msg): string | undefined {
+/** The producer's trace context. We write its name small; other clients may write it in capitals. */
+export function traceparentOf(message: Msg): string | undefined {
   try {
     for (const [name, [value]] of message.headers ?? []) {
       if (name.toLowerCase() === "traceparent" && value !== undefined && value !== "") return value;
