@@ -98,8 +98,10 @@ export class Connection implements Member {
   #state: State = { kind: "greeting" };
   #wanted: Ask | undefined;
   #asked: Ask | undefined;
-  #walking: { readonly walk: Walk; readonly chunks: SnapshotWalk } | undefined;
+  #walking: { readonly asked: Walk["asked"]; readonly chunks: SnapshotWalk } | undefined;
   #waitsForDrain = false;
+  /** Calls off what was to be asked again. */
+  #callOff: (() => void) | undefined;
   #inFlight = 0;
   #sent = 0;
   #lastState: string | undefined;
@@ -200,15 +202,27 @@ export class Connection implements Member {
     this.#state = state;
     const to = this.stateName;
     if (to === from) return;
-    if (to === "closed") this.#lastState = from;
+    if (to === "closed") {
+      this.#lastState = from;
+      this.#callOff?.();
+      this.#wanted = undefined;
+      this.#walking = undefined;
+    }
     this.#deps.moved(from, to);
   }
 
   #turn(input: Input): void {
-    try {
+    this.#guarded(() => {
       const [state, effects] = step(this.#state, input, this.#position(), this.#deps.limits);
       this.#become(state);
       for (const effect of effects) this.#perform(effect);
+    });
+  }
+
+  /** A fault of ours ends this connection, and nothing else. */
+  #guarded(run: () => void): void {
+    try {
+      run();
     } catch (error) {
       this.#deps.incident(error, this.identity.connectionId);
       if (this.#state.kind === "closed") return;
@@ -245,6 +259,7 @@ export class Connection implements Member {
       case "leave":
         return this.#deps.router.leave(this);
       case "join":
+        if (this.#state.kind === "closed") return;
         return this.#deps.router.join(this, effect.topics, this.identity.codec, effect.cursor);
       case "readPage":
       case "walk":
@@ -276,7 +291,7 @@ export class Connection implements Member {
     outcome.catch((error: unknown) => this.#failure(error)).then((late) => {
       this.#inFlight--;
       this.#answer(frame.id, late);
-      this.#throttleReading();
+      this.#guarded(() => this.#throttleReading());
     });
   }
 
@@ -325,7 +340,10 @@ export class Connection implements Member {
     this.#asked = ask;
     const answer = ask.kind === "walk" ? this.#chunk(ask.walk) : this.#page(ask);
     if (!(answer instanceof Promise)) return this.#settle(ask, answer);
-    answer.then((input) => this.#settle(ask, input), (error: unknown) => this.#retry(error));
+    answer.then(
+      (input) => this.#guarded(() => this.#settle(ask, input)),
+      (error: unknown) => this.#retry(error),
+    );
   }
 
   #startWhenDrained(): void {
@@ -333,8 +351,10 @@ export class Connection implements Member {
     this.#waitsForDrain = true;
     this.#socket.onceDrained(() => {
       this.#waitsForDrain = false;
-      this.#throttleReading();
-      this.#start();
+      this.#guarded(() => {
+        this.#throttleReading();
+        this.#start();
+      });
     });
   }
 
@@ -347,24 +367,27 @@ export class Connection implements Member {
 
   /** The log is out of reach: the cursor stays where it is and the same is asked again. */
   #retry(error: unknown): void {
+    if (this.#state.kind === "closed") return;
     this.#deps.incident(error, this.identity.connectionId);
-    this.#deps.clock.after(RETRY_MS, () => {
+    this.#callOff = this.#deps.clock.after(RETRY_MS, () => {
+      this.#callOff = undefined;
       this.#asked = undefined;
-      this.#start();
+      this.#guarded(() => this.#start());
     });
   }
 
   #page(ask: Extract<Ask, { kind: "readPage" }>): FlowInput | Promise<FlowInput> {
-    const { after, tasks } = ask;
-    const page = this.#deps.history.page(tasks === undefined ? { after } : { after, tasks });
+    const { wanted, carry } = ask;
+    const page = this.#deps.history.page({ ...wanted, ...(carry === undefined ? {} : { carry }) });
     return page instanceof Promise
-      ? page.then((late) => ({ kind: "page", after, page: late }))
-      : { kind: "page", after, page };
+      ? page.then((late) => ({ kind: "page", wanted, page: late }))
+      : { kind: "page", wanted, page };
   }
 
   #chunk(walk: Walk): FlowInput | Promise<FlowInput> {
-    if (this.#walking?.walk !== walk) {
-      this.#walking = { walk, chunks: new SnapshotWalk(this.#deps.projection, walk.topics, walk.at) };
+    if (this.#walking?.asked !== walk.asked) {
+      const chunks = new SnapshotWalk(this.#deps.projection, walk.asked, walk.at);
+      this.#walking = { asked: walk.asked, chunks };
     }
     const chunk = this.#walking.chunks.next(this.#deps.clock.now());
     return chunk instanceof Promise
@@ -434,9 +457,9 @@ export class Connection implements Member {
 }
 
 function sameAsk(one: Ask, other: Ask): boolean {
-  if (one.kind === "walk") return other.kind === "walk" && one.walk === other.walk;
-  if (other.kind === "walk" || one.after !== other.after) return false;
-  if (one.tasks === undefined || other.tasks === undefined) return one.tasks === other.tasks;
-  const theirs = other.tasks;
-  return one.tasks.size === theirs.size && [...one.tasks].every((id) => theirs.has(id));
+  if (one.kind === "walk") return other.kind === "walk" && one.walk.asked === other.walk.asked;
+  if (other.kind === "walk" || one.wanted.after !== other.wanted.after) return false;
+  const [ours, theirs] = [one.wanted.tasks, other.wanted.tasks];
+  if (ours === undefined || theirs === undefined) return ours === theirs;
+  return ours.size === theirs.size && [...ours].every((id) => theirs.has(id));
 }

@@ -1,24 +1,32 @@
 import type { ServerData } from "../protocol/server_frames.ts";
 import type { Delivery } from "../projection/delivery.ts";
-import type { ReplayPage } from "../projection/history.ts";
+import type { Carry, ReplayPage } from "../projection/history.ts";
 import type { Held } from "../router/interest.ts";
+import { isFor, type SnapshotFrame } from "../router/snapshot.ts";
 
 /** What a subscription starts with. */
 export type Start =
   | { readonly kind: "none" }
   | { readonly kind: "latest" }
   /** The whole retained history; `from` is the position before its first record. */
-  | { readonly kind: "all"; readonly from: number; readonly truncated: boolean }
+  | { readonly kind: "all"; readonly epoch: string; readonly from: number; readonly truncated: boolean }
   /** Everything after a cursor that the log still has. */
-  | { readonly kind: "since"; readonly seq: number }
+  | { readonly kind: "since"; readonly epoch: string; readonly seq: number }
   /** A cursor that the log has not: the client is told, and gets the present state. */
   | { readonly kind: "gap"; readonly gap: Gap };
 
 /** Positions that a client will never see, and why. */
 export type Gap = Pick<ServerData["gap"], "missed_from" | "missed_to" | "reason">;
 
-/** A snapshot that is being sent: the present state, as of `at`, of what these topics match. Known by its identity. */
-export type Walk = { readonly topics: readonly string[]; readonly at: number };
+/**
+ * A snapshot that is being sent: the present state, as of `at`, of what `topics` match. `asked` are those it was begun
+ * with, by whose identity it is known: some of them may not be held any more.
+ */
+export type Walk = {
+  readonly asked: readonly string[];
+  readonly topics: readonly string[];
+  readonly at: number;
+};
 
 /**
  * What a connection is served, and how far it has been. A connection is a cursor on the log: everything that its
@@ -35,8 +43,12 @@ export type Flow =
     readonly walks: readonly Walk[];
     /** Topics whose history was asked for whole: nothing of it is merged. */
     readonly whole: ReadonlySet<string>;
+    /** Those of `whole` of which nothing was read yet. */
+    readonly unread: ReadonlySet<string>;
     /** Topics whose replay is to be reported over by `caught_up`. */
     readonly announce: readonly string[];
+    /** What the page up to `cursor` left for the next. */
+    readonly carry?: Carry;
   };
 
 /** Where the log and the connection stand when an input is decided; `cursor` is meaningful while live. */
@@ -51,13 +63,13 @@ export type FlowInput =
     readonly start: Start;
   }
   | { readonly kind: "unsubscribe"; readonly requestId: string; readonly topics: readonly string[] }
-  /** A page that was asked for after `after`; one that is not wanted any more is ignored. */
-  | { readonly kind: "page"; readonly after: number; readonly page: ReplayPage }
+  /** The page that was asked for; one that is not wanted any more is ignored. */
+  | { readonly kind: "page"; readonly wanted: Wanted; readonly page: ReplayPage }
   /** A chunk of a snapshot. */
   | {
     readonly kind: "walked";
     readonly walk: Walk;
-    readonly payloads: readonly Uint8Array[];
+    readonly frames: readonly SnapshotFrame[];
     readonly done: boolean;
   }
   /** The socket did not drain: the audience let the connection go, served up to `cursor`. */
@@ -65,8 +77,15 @@ export type FlowInput =
   /** The projection was built anew: positions before `head` are out of reach, or of another epoch. */
   | { readonly kind: "rebuilt"; readonly reason: Gap["reason"]; readonly served: number };
 
-/** The tasks to which what is being caught up on is limited; undefined when it is not. */
-export type TaskScope = ReadonlySet<string> | undefined;
+/**
+ * Which page is to be read: what follows `after`, up to `upTo`, which is as far as those who are live were handed
+ * events. `tasks` are those that what is being caught up on is limited to; absent when it is not.
+ */
+export type Wanted = {
+  readonly after: number;
+  readonly upTo: number;
+  readonly tasks?: ReadonlySet<string>;
+};
 
 /** What the connection is to do. */
 export type FlowEffect =
@@ -80,7 +99,7 @@ export type FlowEffect =
   | { readonly kind: "caughtUp"; readonly data: ServerData["caught_up"] }
   | { readonly kind: "leave" }
   | { readonly kind: "join"; readonly topics: Iterable<string>; readonly cursor: number }
-  | { readonly kind: "readPage"; readonly after: number; readonly tasks: TaskScope }
+  | { readonly kind: "readPage"; readonly wanted: Wanted; readonly carry?: Carry }
   | { readonly kind: "walk"; readonly walk: Walk }
   | {
     readonly kind: "deliver";
@@ -134,7 +153,7 @@ export function stepFlow(flow: Flow, input: FlowInput, position: Position): Deci
 }
 
 function behind(held: Held, cursor: number): Behind {
-  return { kind: "behind", held, cursor, walks: [], whole: NONE, announce: [] };
+  return { kind: "behind", held, cursor, walks: [], whole: NONE, unread: NONE, announce: [] };
 }
 
 /** The flow as if it were behind, which every flow can be seen as; and what leaving the live state takes. */
@@ -154,7 +173,7 @@ function subscribe(
   input: Extract<FlowInput, { kind: "subscribe" }>,
   position: Position,
 ): Decision {
-  const { start } = input;
+  const start = ofThisEpoch(input.start, position);
   const already = flow.kind === "quiet" ? new Map<string, number>() : flow.held;
   const added = input.topics.filter((topic) => !already.has(topic));
   const tell: FlowEffect = {
@@ -176,19 +195,33 @@ function subscribe(
   for (const [topic, served] of held) held.set(topic, Math.max(served, from.cursor));
   for (const topic of added) held.set(topic, since);
   const walks = start.kind === "latest" || start.kind === "gap"
-    ? [...from.walks, { topics: added, at: position.head }]
+    ? [...from.walks, { asked: added, topics: added, at: position.head }]
     : from.walks;
+  const cursor = from.held.size === 0 ? since : Math.min(from.cursor, since);
   const next: Behind = {
     kind: "behind",
     held,
-    cursor: from.held.size === 0 ? since : Math.min(from.cursor, since),
+    ...movedTo(from, cursor),
     walks,
     whole: start.kind === "all" ? new Set([...from.whole, ...added]) : from.whole,
+    unread: start.kind === "all" ? new Set([...from.unread, ...added]) : from.unread,
     announce: start.kind === "none" ? from.announce : [...from.announce, ...added],
   };
   const gap: FlowEffect[] = start.kind === "gap" ? [gapEffect(added, start.gap, position)] : [];
   const [after, effects] = proceed(next, position);
   return [after, [...leaving, tell, ...gap, ...effects]];
+}
+
+/** The cursor moved elsewhere: what the last page left for the next is of no use then. */
+function movedTo(from: Behind, cursor: number): Pick<Behind, "cursor" | "carry"> {
+  return cursor === from.cursor && from.carry !== undefined ? { cursor, carry: from.carry } : { cursor };
+}
+
+/** The log may have become another one while it was asked about the cursor. */
+function ofThisEpoch(start: Start, { epoch, head }: Position): Start {
+  if (start.kind === "all" && start.epoch !== epoch) return { ...start, epoch, from: 0, truncated: false };
+  if (start.kind !== "since" || start.epoch === epoch) return start;
+  return { kind: "gap", gap: { missed_from: 1, missed_to: head, reason: "epoch" } };
 }
 
 function startOf(start: Start, position: Position): number {
@@ -233,14 +266,19 @@ function unsubscribe(
   if (flow.kind === "quiet" || left.length === flow.held.size) return [flow, [tell]];
   const [from, leaving] = settled(flow, position);
   if (left.length === 0) return [{ kind: "quiet" }, [...leaving, tell]];
+  const held = new Map([...from.held].filter(([topic]) => !gone.has(topic)));
+  // What was still to be read for those that went may be passed over.
+  const oldest = [...held.values()].reduce((least, since) => Math.min(least, since));
   const next: Behind = {
-    ...from,
-    held: new Map([...from.held].filter(([topic]) => !gone.has(topic))),
+    kind: "behind",
+    held,
+    ...movedTo(from, Math.max(from.cursor, oldest)),
     walks: from.walks.flatMap((walk) => {
       const topics = walk.topics.filter((topic) => !gone.has(topic));
       return topics.length === 0 ? [] : [{ ...walk, topics }];
     }),
     whole: new Set([...from.whole].filter((topic) => !gone.has(topic))),
+    unread: new Set([...from.unread].filter((topic) => !gone.has(topic))),
     announce: from.announce.filter((topic) => !gone.has(topic)),
   };
   const [after, effects] = proceed(next, position);
@@ -248,28 +286,41 @@ function unsubscribe(
 }
 
 function paged(flow: Behind, input: Extract<FlowInput, { kind: "page" }>, position: Position): Decision {
-  const { page } = input;
-  if (input.after !== flow.cursor) return [flow, []];
-  if (page.kind === "gone") {
-    const gap: Gap = { missed_from: flow.cursor + 1, missed_to: page.firstSeq - 1, reason: "retention" };
+  const { page, wanted } = input;
+  if (wanted.after !== flow.cursor || !isCovered(flow, wanted)) return [flow, []];
+  const { missedTo } = page;
+  if (missedTo !== undefined && isMissed(flow, missedTo)) {
+    const gap: Gap = { missed_from: flow.cursor + 1, missed_to: missedTo, reason: "retention" };
     return startOver(flow.held, flow.announce, gap, position);
   }
-  const next = { ...flow, cursor: Math.max(flow.cursor, page.through) };
-  const deliver: FlowEffect = {
-    kind: "deliver",
-    deliveries: page.deliveries,
-    held: flow.held,
-    whole: flow.whole,
-  };
-  const [after, effects] = proceed(next, position);
-  return [after, page.deliveries.length === 0 ? effects : [deliver, ...effects]];
+  const { held, walks, whole, announce } = flow;
+  const cursor = Math.max(flow.cursor, page.through);
+  const carry = page.carry === undefined ? {} : { carry: page.carry };
+  const unread = new Set([...flow.unread].filter((topic) => (held.get(topic) ?? 0) >= cursor));
+  const next: Behind = { kind: "behind", held, cursor, walks, whole, unread, announce, ...carry };
+  const deliver: FlowEffect = { kind: "deliver", deliveries: page.deliveries, held, whole };
+  const [then, effects] = proceed(next, position);
+  return [then, page.deliveries.length === 0 ? effects : [deliver, ...effects]];
+}
+
+/**
+ * Whether any topic lacks what retention took up to `missedTo`. A history asked for whole begins where the log does: it
+ * lacks nothing as long as none of it was read.
+ */
+function isMissed({ held, unread }: Behind, missedTo: number): boolean {
+  return [...held].some(([topic, from]) => from < missedTo && !unread.has(topic));
 }
 
 function walked(flow: Behind, input: Extract<FlowInput, { kind: "walked" }>, position: Position): Decision {
-  if (flow.walks[0] !== input.walk) return [flow, []];
+  const walk = flow.walks[0];
+  if (walk === undefined || walk.asked !== input.walk.asked) return [flow, []];
   const next = input.done ? { ...flow, walks: flow.walks.slice(1) } : flow;
+  const topics = new Set(walk.topics);
+  const frames = walk.topics.length === walk.asked.length
+    ? input.frames
+    : input.frames.filter((frame) => isFor(frame, topics));
   const [after, effects] = proceed(next, position);
-  return [after, [{ kind: "write", payloads: input.payloads }, ...effects]];
+  return [after, [{ kind: "write", payloads: frames.map(({ payload }) => payload) }, ...effects]];
 }
 
 function rebuilt(
@@ -298,8 +349,9 @@ function startOver(
     kind: "behind",
     held: new Map(topics.map((topic) => [topic, position.head])),
     cursor: position.head,
-    walks: [{ topics, at: position.head }],
+    walks: [{ asked: topics, topics, at: position.head }],
     whole: NONE,
+    unread: NONE,
     announce: [...new Set([...announce, ...topics])].sort(),
   };
   const [after, effects] = proceed(next, position);
@@ -315,7 +367,9 @@ function proceed(flow: Behind, position: Position): Decision {
   const walk = flow.walks[0];
   if (walk !== undefined) return [flow, [{ kind: "walk", walk }]];
   if (flow.cursor < position.head) {
-    return [flow, [{ kind: "readPage", after: flow.cursor, tasks: scopeOf(flow, position) }]];
+    const tasks = scopeOf(flow, position.head);
+    const wanted = { after: flow.cursor, upTo: position.head, ...(tasks === undefined ? {} : { tasks }) };
+    return [flow, [{ kind: "readPage", wanted, ...(flow.carry === undefined ? {} : { carry: flow.carry }) }]];
   }
   const caughtUp: FlowEffect[] = flow.announce.length === 0
     ? []
@@ -326,14 +380,21 @@ function proceed(flow: Behind, position: Position): Decision {
 
 const MAX_SCOPE = 32;
 
-/** The tasks whose records are all that is missing; undefined where only the whole stream will do. */
-function scopeOf(flow: Behind, position: Position): TaskScope {
+/** The tasks whose records are all that is missing up to `upTo`; undefined where only the whole stream will do. */
+function scopeOf(flow: Behind, upTo: number): ReadonlySet<string> | undefined {
   const tasks = new Set<string>();
   for (const [topic, from] of flow.held) {
-    if (from >= position.head) continue;
+    if (from >= upTo) continue;
     const [, kind, id] = topic.split(":");
     if (kind !== "id" || id === undefined || tasks.size === MAX_SCOPE) return undefined;
     tasks.add(id);
   }
   return tasks.size === 0 ? undefined : tasks;
+}
+
+/** Whether a page has all that is to be read up to its end. */
+function isCovered(flow: Behind, { upTo, tasks }: Wanted): boolean {
+  if (tasks === undefined) return true;
+  const needed = scopeOf(flow, upTo);
+  return needed !== undefined && [...needed].every((id) => tasks.has(id));
 }

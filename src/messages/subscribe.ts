@@ -2,7 +2,7 @@ import type * as v from "valibot";
 import type { RequestContext } from "../connection/connection.ts";
 import type { Start } from "../connection/flow.ts";
 import type { TaskQueries } from "../projection/queries.ts";
-import { SubscribeData } from "../protocol/client_frames.ts";
+import { type Cursor, SubscribeData } from "../protocol/client_frames.ts";
 import { parseTopic, pathAllows } from "../protocol/topics.ts";
 import { defineMessage, type MessageType, refuse } from "./message_type.ts";
 
@@ -40,18 +40,23 @@ function startOf(data: Asked, context: RequestContext, queries: TaskQueries): St
   const { since, replay = "latest" } = data;
   if (since === undefined) return replay === "all" ? fromTheFirst(queries) : { kind: replay };
   if (since.epoch !== context.epoch) {
-    return { kind: "gap", gap: { missed_from: 1, missed_to: context.head, reason: "epoch" } };
+    return anotherEpoch(context);
   }
-  return queries.isRecent(since.seq) ? { kind: "since", seq: since.seq } : fromCursor(since.seq, queries);
+  return queries.isRecent(since.seq) ? { kind: "since", ...since } : fromCursor(since, context, queries);
 }
 
 async function fromTheFirst(queries: TaskQueries): Promise<Start> {
-  const { firstSeq } = await queries.extent();
-  return { kind: "all", from: firstSeq - 1, truncated: firstSeq > 1 };
+  const { epoch, firstSeq } = await queries.extent();
+  return { kind: "all", epoch, from: firstSeq - 1, truncated: firstSeq > 1 };
 }
 
-async function fromCursor(seq: number, queries: TaskQueries): Promise<Start> {
-  const { firstSeq } = await queries.extent();
-  if (seq + 1 >= firstSeq) return { kind: "since", seq };
-  return { kind: "gap", gap: { missed_from: seq + 1, missed_to: firstSeq - 1, reason: "retention" } };
+function anotherEpoch({ head }: RequestContext): Start {
+  return { kind: "gap", gap: { missed_from: 1, missed_to: head, reason: "epoch" } };
+}
+
+async function fromCursor(since: Cursor, context: RequestContext, queries: TaskQueries): Promise<Start> {
+  const { epoch, firstSeq } = await queries.extent();
+  if (since.epoch !== epoch) return anotherEpoch(context);
+  if (since.seq + 1 >= firstSeq) return { kind: "since", ...since };
+  return { kind: "gap", gap: { missed_from: since.seq + 1, missed_to: firstSeq - 1, reason: "retention" } };
 }

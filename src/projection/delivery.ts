@@ -1,5 +1,5 @@
 import { encodeJson } from "../protocol/codec.ts";
-import type { ServerFrame } from "../protocol/server_frames.ts";
+import type { ProgressData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import type { Change, TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
 import { isTerminal, progressData, statusData, statusOf } from "../task/task.ts";
@@ -23,6 +23,8 @@ export type Delivery = {
   readonly terminal: boolean;
   /** When it happened by the worker's clock, else when it was appended; ms since the epoch. */
   readonly atMs: number;
+  /** What it is taken to weigh in memory, its encoded frames included; in bytes. */
+  readonly bytes: number;
   readonly progress?: Prepared<FrameOf<"task_progress">>;
   readonly status?: Prepared<FrameOf<"task_status">>;
 };
@@ -35,17 +37,45 @@ export function deliveryOf(
   pace: Pace | undefined,
 ): Delivery | undefined {
   if (!change.progress && !change.status) return undefined;
+  const progress = change.progress
+    ? progressFrame(state, pace, event.seq, event.time, !change.status)
+    : undefined;
+  const status = change.status ? statusFrame(state, pace, event.seq, event.time) : undefined;
   return {
     seq: event.seq,
     taskId: state.id,
     tags: tagsOf(state),
     terminal: change.status && isTerminal(statusOf(state)),
     atMs: event.body.at ?? event.time,
-    ...(change.progress
-      ? { progress: { frame: progressFrame(state, pace, event.seq, event.time, !change.status) } }
-      : {}),
-    ...(change.status ? { status: { frame: statusFrame(state, pace, event.seq, event.time) } } : {}),
+    bytes: OVERHEAD_BYTES + (progress === undefined ? 0 : progressBytes(progress.data.progress)) +
+      (status === undefined ? 0 : statusBytes(status.data)),
+    ...(progress === undefined ? {} : { progress: { frame: progress } }),
+    ...(status === undefined ? {} : { status: { frame: status } }),
   };
+}
+
+/** Objects, slots and the fixed part of two frames, in bytes. */
+const OVERHEAD_BYTES = 1_200;
+/** A character is held as a string and as JSON, which may escape it. */
+const CHARACTER_BYTES = 3;
+const VALUE_BYTES = 16;
+
+function progressBytes({ current, status }: ProgressData): number {
+  return CHARACTER_BYTES * ((current?.length ?? 0) + (status?.length ?? 0));
+}
+
+function statusBytes({ name, reason, error, result, progress }: TaskStatusData): number {
+  const texts = (name?.length ?? 0) + (reason?.length ?? 0) + (error?.message.length ?? 0);
+  return CHARACTER_BYTES * texts + valueBytes(result) + progressBytes(progress);
+}
+
+/** What a value of JSON weighs. Recursive: what workers send nests 64 deep at most. */
+function valueBytes(value: unknown): number {
+  if (typeof value === "string") return VALUE_BYTES + CHARACTER_BYTES * value.length;
+  if (typeof value !== "object" || value === null) return VALUE_BYTES;
+  let bytes = VALUE_BYTES;
+  for (const [key, inner] of Object.entries(value)) bytes += CHARACTER_BYTES * key.length + valueBytes(inner);
+  return bytes;
 }
 
 /** The tags of a task. */

@@ -1,11 +1,11 @@
 import type { Entry, EventLog } from "../log/event_log.ts";
-import { changeOf, fold, type TaskState } from "../task/fold.ts";
+import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import { paced } from "../task/task.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { RejectedRecords } from "./rejected.ts";
 import { Tail, type TailBounds } from "./tail.ts";
-import { type TaskRecord, TaskTable } from "./task_table.ts";
+import { type Marks, NO_MARKS, type TaskRecord, TaskTable } from "./task_table.ts";
 
 /** Bounds of a projection's memory. */
 export type ProjectionBounds = { readonly maxTasks: number; readonly tail: TailBounds };
@@ -20,6 +20,9 @@ export type Applied = {
   readonly removed: readonly string[];
 };
 
+/** A task that was read from the log. */
+export type Past = Marks & { readonly state: TaskState };
+
 /**
  * The tasks, as the fold of the log up to `head`. It is the one writer of its state: `apply` is called with every
  * batch in order, and what it returns is what watchers are to be told.
@@ -27,8 +30,8 @@ export type Applied = {
 export class Projection {
   readonly #log: EventLog;
   readonly #bounds: ProjectionBounds;
-  readonly rejected: RejectedRecords = new RejectedRecords();
   readonly counts: ProjectionCounts = { events: {}, late: 0, evicted: 0 };
+  #rejected = new RejectedRecords();
   #table: TaskTable;
   #tail: Tail;
   #epoch = "";
@@ -61,22 +64,31 @@ export class Projection {
     return this.#tail;
   }
 
+  /** The records that could not be understood, since the state was last built. */
+  get rejected(): RejectedRecords {
+    return this.#rejected;
+  }
+
   /**
    * Builds the state anew from the last event of each subject, in time that grows with tasks and not with events.
-   * Nothing of the former state is left. Afterwards follow the log from `head`.
+   * Nothing of the former state is left; where it fails, all of it. Afterwards follow the log from `head`.
    */
   async boot(): Promise<void> {
     const extent = await this.#log.extent();
     const table = new TaskTable(this.#bounds.maxTasks);
-    for await (const entries of this.#log.lastPerSubject()) {
-      for (const entry of entries) {
-        if (entry.seq > extent.lastSeq) continue; // following will bring it, and then it is news
-        const parsed = parseRecord(entry);
-        if ("rejected" in parsed) this.rejected.add(entry, parsed.rejected);
-        else this.#fold(table, parsed.event);
+    const rejected = new RejectedRecords();
+    for await (const batch of this.#log.lastPerSubject()) {
+      // What is newer, following will bring; and then it is news.
+      const read = batch.filter(({ seq }) => seq <= extent.lastSeq).map(readEntry);
+      await this.#recall(table, eventsOf(read));
+      for (const one of read) {
+        if ("event" in one) foldInto(table, one.event);
+        else rejected.add(one.entry, one.rejected);
       }
+      table.evict();
     }
     this.#table = table;
+    this.#rejected = rejected;
     this.#epoch = extent.epoch;
     this.#head = extent.lastSeq;
     this.#tail = new Tail(this.#bounds.tail, extent.lastSeq);
@@ -84,48 +96,44 @@ export class Projection {
 
   /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
   async apply(batch: readonly Entry[]): Promise<Applied> {
-    const entries = batch.filter((entry) => entry.seq > this.#head);
-    const events = entries.map((entry) => this.#parse(entry));
-    const strangers = this.#evictedAmong(events);
-    if (strangers.size > 0) await this.#recall(strangers);
-    return this.#applyAll(entries, events);
+    const read = batch.filter(({ seq }) => seq > this.#head).map(readEntry);
+    await this.#recall(this.#table, eventsOf(read));
+    return this.#applyAll(read);
   }
 
-  /** A task's state just before position `before`, from the log alone; undefined where it had none. */
-  async stateFromLog(taskId: string, before = Infinity): Promise<TaskState | undefined> {
-    let state: TaskState | undefined;
-    if (before === Infinity) {
-      for await (const entries of this.#log.lastPerSubject(`task.${taskId}.>`)) {
-        state = foldAll(state, entries);
-      }
-      return state;
-    }
-    for (let after = 0;;) {
-      const query = { after, upTo: before - 1, subject: `task.${taskId}.>`, limit: 1_000 };
-      const page = await this.#log.read(query);
-      state = foldAll(state, page.entries);
-      if (page.through >= before - 1 || page.through <= after) return state;
+  /** A task from the log alone, by the last event of each kind; undefined where the log has none of it. */
+  async stateFromLog(taskId: string): Promise<Past | undefined> {
+    let past: Past | undefined;
+    for await (const entries of this.#log.lastPerSubject(`task.${taskId}.>`)) past = foldAll(past, entries);
+    return past;
+  }
+
+  /** A task as it was at position `at`, from the log alone; undefined where it had no event yet. */
+  async stateAt(taskId: string, at: number): Promise<Past | undefined> {
+    let past: Past | undefined;
+    for (let after = 0; after < at;) {
+      const page = await this.#log.read({ after, upTo: at, subject: `task.${taskId}.>`, limit: 1_000 });
+      past = foldAll(past, page.entries);
+      if (past !== undefined && past.bornSeq === 0) past = { ...past, bornSeq: page.entries[0]?.seq ?? 0 };
+      if (page.through <= after) break;
       after = page.through;
     }
+    return past;
   }
 
-  #parse(entry: Entry): TaskEvent | undefined {
-    const parsed = parseRecord(entry);
-    if ("event" in parsed) {
-      const { kind } = parsed.event;
-      this.counts.events[kind] = (this.counts.events[kind] ?? 0) + 1;
-      return parsed.event;
-    }
-    this.rejected.add(entry, parsed.rejected);
-    return undefined;
-  }
-
-  #applyAll(entries: readonly Entry[], events: readonly (TaskEvent | undefined)[]): Applied {
+  #applyAll(read: readonly ReadEntry[]): Applied {
     const deliveries: Delivery[] = [];
-    const removed: string[] = [];
-    for (const event of events) {
-      if (event === undefined) continue;
-      const delivery = this.#fold(this.#table, event, removed);
+    for (const one of read) {
+      if ("rejected" in one) {
+        this.#rejected.add(one.entry, one.rejected);
+        continue;
+      }
+      const { event } = one;
+      this.counts.events[event.kind] = (this.counts.events[event.kind] ?? 0) + 1;
+      const isBorn = this.#table.get(event.taskId) === undefined;
+      const folded = foldInto(this.#table, event);
+      if (isBorn && folded !== undefined) folded.record.bornSeq = event.seq;
+      const delivery = folded && deliveryOf(event, folded.record.state, folded.change, folded.record.pace);
       if (delivery === undefined) {
         this.counts.late++;
       } else {
@@ -133,62 +141,80 @@ export class Projection {
         this.#tail.push(delivery);
       }
     }
-    this.#head = entries.at(-1)?.seq ?? this.#head;
+    this.#head = read.at(-1)?.entry.seq ?? this.#head;
+    const removed = this.#table.evict();
     this.counts.evicted += removed.length;
     return { deliveries, removed };
   }
 
-  #fold(table: TaskTable, event: TaskEvent, removed: string[] = []): Delivery | undefined {
-    const known = table.get(event.taskId);
-    const state = fold(known?.state, event);
-    const change = changeOf(known?.state, state, event);
-    if (known?.state === state) return undefined;
-    const pace = paced(known?.pace, state, event);
-    const { record, evicted } = table.put(event.taskId, state, pace);
-    removed.push(...evicted);
-    mark(record, event, change);
-    return deliveryOf(event, state, change, pace);
-  }
-
-  /** Ids of tasks that are not in memory but may once have been. */
-  #evictedAmong(events: readonly (TaskEvent | undefined)[]): Map<string, number> {
+  /**
+   * Brings those of the events' tasks back that were evicted, as they were before, so that a straggler finds the
+   * ended task ended.
+   */
+  async #recall(table: TaskTable, events: readonly TaskEvent[]): Promise<void> {
     const strangers = new Map<string, number>();
-    for (const event of events) {
-      if (event === undefined || strangers.has(event.taskId)) continue;
-      if (this.#table.get(event.taskId) === undefined && this.#table.mayBeEvicted(event.taskId)) {
-        strangers.set(event.taskId, event.seq);
-      }
+    for (const { taskId, seq } of events) {
+      if (strangers.has(taskId) || table.get(taskId) !== undefined || !table.mayBeEvicted(taskId)) continue;
+      strangers.set(taskId, seq);
     }
-    return strangers;
-  }
-
-  /** Brings evicted tasks back as they were before their next event, so that a straggler finds the ended task ended. */
-  async #recall(strangers: ReadonlyMap<string, number>): Promise<void> {
     for (const [id, seq] of strangers) {
-      const state = await this.stateFromLog(id, seq);
-      if (state !== undefined) this.#table.put(id, state, undefined);
+      const past = await this.stateAt(id, seq - 1);
+      if (past === undefined) continue;
+      const { state, ...marks } = past;
+      Object.assign(table.put(id, state, undefined), marks);
     }
   }
 }
 
-/** `state` after the events among `entries`. */
-function foldAll(state: TaskState | undefined, entries: readonly Entry[]): TaskState | undefined {
-  let folded = state;
+/** A record as it was understood, or why it was not. */
+type ReadEntry = { readonly entry: Entry } & ReturnType<typeof parseRecord>;
+
+function readEntry(entry: Entry): ReadEntry {
+  return { entry, ...parseRecord(entry) };
+}
+
+function eventsOf(read: readonly ReadEntry[]): TaskEvent[] {
+  return read.flatMap((one) => "event" in one ? [one.event] : []);
+}
+
+/** Folds an event in; undefined where it says nothing new. */
+function foldInto(
+  table: TaskTable,
+  event: TaskEvent,
+): { readonly record: TaskRecord; readonly change: Change } | undefined {
+  const known = table.get(event.taskId);
+  const state = fold(known?.state, event);
+  if (known?.state === state) return undefined;
+  const change = changeOf(known?.state, state, event);
+  const record = table.put(event.taskId, state, paced(known?.pace, state, event));
+  mark(record, event, change);
+  return { record, change };
+}
+
+/** `past` after the events among `entries`. */
+function foldAll(past: Past | undefined, entries: readonly Entry[]): Past | undefined {
+  let folded = past;
   for (const entry of entries) {
     const parsed = parseRecord(entry);
-    if ("event" in parsed) folded = fold(folded, parsed.event);
+    if ("rejected" in parsed) continue;
+    const { event } = parsed;
+    const before = folded?.state;
+    const state = fold(before, event);
+    const next = { ...(folded ?? NO_MARKS), state };
+    mark(next, event, changeOf(before, state, event));
+    folded = next;
   }
   return folded;
 }
 
 /** Notes where a task last had something to tell. */
-function mark(record: TaskRecord, event: TaskEvent, change: { progress: boolean; status: boolean }): void {
+function mark(marks: Marks, event: TaskEvent, change: Change): void {
   if (change.progress) {
-    record.progressSeq = event.seq;
-    record.progressTimeMs = event.time;
+    marks.progressSeq = event.seq;
+    marks.progressTimeMs = event.time;
   }
   if (change.status) {
-    record.statusSeq = event.seq;
-    record.statusTimeMs = event.time;
+    marks.statusSeq = event.seq;
+    marks.statusTimeMs = event.time;
   }
 }

@@ -21,7 +21,7 @@ export class TaskQueries {
   readonly #projection: Projection;
   readonly #history: History;
   readonly #now: () => number;
-  #extent: { readonly askedMs: number; readonly answer: Promise<Extent> } | undefined;
+  #extent: { readonly askedMs: number; readonly epoch: string; readonly answer: Promise<Extent> } | undefined;
 
   constructor(log: EventLog, projection: Projection, history: History, now: () => number) {
     this.#log = log;
@@ -38,8 +38,9 @@ export class TaskQueries {
       return { data: statusData(record.state, record.pace), seq };
     }
     if (!this.#projection.tasks.mayBeEvicted(taskId)) return undefined;
-    const state = await this.#projection.stateFromLog(taskId);
-    return state && { data: statusData(state, undefined), seq: state.top.seq };
+    const past = await this.#projection.stateFromLog(taskId);
+    return past &&
+      { data: statusData(past.state, undefined), seq: Math.max(past.statusSeq, past.progressSeq) };
   }
 
   /** A page of the tasks in memory that fit: all that have not ended, and those that ended last. */
@@ -65,11 +66,15 @@ export class TaskQueries {
 
   /** The extent of the log, as of a moment ago. */
   extent(): Promise<Extent> {
-    const nowMs = this.#now();
-    if (this.#extent !== undefined && nowMs - this.#extent.askedMs < EXTENT_MS) return this.#extent.answer;
-    const answer = this.#log.extent();
-    this.#extent = { askedMs: nowMs, answer };
-    answer.catch(() => this.#extent = undefined);
-    return answer;
+    const askedMs = this.#now();
+    const { epoch } = this.#projection;
+    const known = this.#extent;
+    if (known?.epoch === epoch && askedMs - known.askedMs < EXTENT_MS) return known.answer;
+    const asked = { askedMs, epoch, answer: this.#log.extent() };
+    this.#extent = asked;
+    asked.answer.catch(() => {
+      if (this.#extent === asked) this.#extent = undefined;
+    });
+    return asked.answer;
   }
 }

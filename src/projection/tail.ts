@@ -3,9 +3,6 @@ import type { Delivery } from "./delivery.ts";
 /** How much of the recent past is kept in memory. */
 export type TailBounds = { readonly maxEvents: number; readonly maxBytes: number };
 
-/** What a delivery is taken to weigh beside its encoded frames: objects, strings and slots, in bytes. */
-const OVERHEAD_BYTES = 1_200;
-
 /**
  * The most recent deliveries, in order. Whoever's cursor is at or after `floor` is served from here; whoever is
  * older reads the log. At either bound the oldest are forgotten and `floor` rises.
@@ -14,6 +11,7 @@ export class Tail {
   readonly #bounds: TailBounds;
   #items: Delivery[] = [];
   #start = 0;
+  #bytes = 0;
   #floor: number;
 
   constructor(bounds: TailBounds, floor: number) {
@@ -31,15 +29,23 @@ export class Tail {
     return this.#items.length - this.#start;
   }
 
+  /** What they weigh, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Adds the newest delivery. */
   push(delivery: Delivery): void {
     this.#items.push(delivery);
-    const max = Math.min(this.#bounds.maxEvents, Math.floor(this.#bounds.maxBytes / OVERHEAD_BYTES));
-    while (this.size > max) {
+    this.#bytes += delivery.bytes;
+    while (this.size > this.#bounds.maxEvents || this.#bytes > this.#bounds.maxBytes) {
       const oldest = this.#items[this.#start++];
-      if (oldest !== undefined) this.#floor = oldest.seq;
+      if (oldest === undefined) break;
+      this.#floor = oldest.seq;
+      this.#bytes -= oldest.bytes;
     }
-    if (this.#start > 1024 && this.#start * 2 > this.#items.length) {
+    // What was forgotten is held on to until now: never more than a tenth of what is kept, beyond a few.
+    if (this.#start > 256 && this.#start * 10 > this.#items.length) {
       this.#items = this.#items.slice(this.#start);
       this.#start = 0;
     }

@@ -5,29 +5,41 @@ import { isTerminal, statusOf } from "../task/task.ts";
 import { type Prepared, progressFrame, statusFrame, tagsOf } from "./delivery.ts";
 import { KnownIds } from "./known_ids.ts";
 
+/** Positions and times of the events that last changed a task's status and its counters; 0 when none did. */
+export type Marks = {
+  /** The position of the task's first event, where that is known; else 0. */
+  bornSeq: number;
+  statusSeq: number;
+  statusTimeMs: number;
+  progressSeq: number;
+  progressTimeMs: number;
+};
+
+/** The marks of a task of which nothing is known yet. */
+export const NO_MARKS: Marks = {
+  bornSeq: 0,
+  statusSeq: 0,
+  statusTimeMs: 0,
+  progressSeq: 0,
+  progressTimeMs: 0,
+};
+
 /** A task in memory. */
-export type TaskRecord = {
+export type TaskRecord = Marks & {
   readonly id: string;
   /** Order of arrival in this process; grows. A reopened task arrives anew. */
   order: number;
   state: TaskState;
   pace: Pace | undefined;
-  /** Positions of the events that last changed the status and the counters; 0 when none did. */
-  statusSeq: number;
-  statusTimeMs: number;
-  progressSeq: number;
-  progressTimeMs: number;
   /** The present state as frames, once somebody asked for it since it last changed. */
   statusNow?: Prepared;
   progressNow?: Prepared;
 };
 
-/** What an update removed from memory. */
-export type Evicted = readonly string[];
-
 /**
- * The tasks in memory, indexed by tag, parent and status. At `maxTasks` the task that ended first leaves, or, when
- * none has ended, the one that arrived first; `mayBeEvicted` remembers them all.
+ * The tasks in memory, indexed by tag, parent and status. Past `maxTasks` the task that ended first leaves, or, when
+ * none has ended, the one that arrived first: at `evict`, so that none leaves amid a batch of events that may name it.
+ * `mayBeEvicted` remembers them all.
  */
 export class TaskTable {
   readonly #maxTasks: number;
@@ -79,13 +91,13 @@ export class TaskTable {
     return this.#active.has(id);
   }
 
-  /** Tasks with `tag`, ended ones too, in order of arrival. */
+  /** Tasks with `tag`, ended ones too. */
   tagged(tag: string): Iterable<TaskRecord> {
     return this.#byTag.get(tag) ?? [];
   }
 
-  /** Puts a task in its new state, and evicts where that passes the bound. */
-  put(id: string, state: TaskState, pace: Pace | undefined): { record: TaskRecord; evicted: Evicted } {
+  /** Puts a task in its new state. */
+  put(id: string, state: TaskState, pace: Pace | undefined): TaskRecord {
     const known = this.#tasks.get(id);
     if (known !== undefined) {
       const before = known.state;
@@ -94,20 +106,32 @@ export class TaskTable {
       delete known.statusNow;
       delete known.progressNow;
       if (before !== state) this.#reindex(known, before);
-      return { record: known, evicted: [] };
+      return known;
     }
-    const times = { statusSeq: 0, statusTimeMs: 0, progressSeq: 0, progressTimeMs: 0 };
-    const record: TaskRecord = { id, order: ++this.#arrivals, state, pace, ...times };
+    const record: TaskRecord = { id, order: ++this.#arrivals, state, pace, ...NO_MARKS };
     this.#tasks.set(id, record);
-    this.#indexAbout(record, state);
+    this.#indexAbout(record, undefined);
     this.#indexStatus(record);
-    return { record, evicted: this.#evict() };
+    return record;
+  }
+
+  /** Lets tasks go until no more than `maxTasks` are left; returns their ids. */
+  evict(): string[] {
+    const evicted: string[] = [];
+    while (this.#tasks.size > this.#maxTasks) {
+      const oldest = this.#ended.values().next().value ?? this.#tasks.values().next().value;
+      if (oldest === undefined) break;
+      this.#remove(oldest);
+      evicted.push(oldest.id);
+    }
+    return evicted;
   }
 
   /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */
   list(query: TaskQuery): { readonly records: readonly TaskRecord[]; readonly total: number } {
     const fitting: TaskRecord[] = [];
     for (const record of this.#candidates(query)) if (fits(record, query)) fitting.push(record);
+    fitting.sort((one, other) => one.order - other.order);
     const end = fitting.length - (query.page - 1) * query.limit;
     const page = end <= 0 ? [] : fitting.slice(Math.max(0, end - query.limit), end).reverse();
     return { records: page, total: fitting.length };
@@ -122,25 +146,20 @@ export class TaskTable {
     return sets.reduce((least, set) => (set?.size ?? 0) < (least?.size ?? 0) ? set : least) ?? [];
   }
 
-  #evict(): Evicted {
-    if (this.#tasks.size <= this.#maxTasks) return [];
-    const oldest = this.#ended.values().next().value ?? this.#tasks.values().next().value;
-    if (oldest === undefined) return [];
-    this.#unindexAbout(oldest, oldest.state);
-    removeFrom(this.#byStatus, statusOf(oldest.state), oldest);
-    this.#tasks.delete(oldest.id);
-    this.#evicted.add(oldest.id);
-    this.#ended.delete(oldest.id);
-    this.#active.delete(oldest.id);
-    return [oldest.id];
+  #remove(record: TaskRecord): void {
+    for (const tag of tagsOf(record.state)) removeFrom(this.#byTag, tag, record);
+    const parent = parentOf(record.state);
+    if (parent !== undefined) removeFrom(this.#byParent, parent, record);
+    removeFrom(this.#byStatus, statusOf(record.state), record);
+    this.#tasks.delete(record.id);
+    this.#ended.delete(record.id);
+    this.#active.delete(record.id);
+    this.#evicted.add(record.id);
   }
 
   /** Touches only the indices that the change concerns: most events concern none. */
   #reindex(record: TaskRecord, before: TaskState): void {
-    if (before.greatest.created !== record.state.greatest.created) {
-      this.#unindexAbout(record, before);
-      this.#indexAbout(record, record.state);
-    }
+    if (before.greatest.created !== record.state.greatest.created) this.#indexAbout(record, before);
     const status = statusOf(before);
     if (status !== statusOf(record.state)) {
       removeFrom(this.#byStatus, status, record);
@@ -160,16 +179,17 @@ export class TaskTable {
     }
   }
 
-  #indexAbout(record: TaskRecord, state: TaskState): void {
-    for (const tag of tagsOf(state)) addTo(this.#byTag, tag, record);
-    const parent = state.greatest.created?.body.parent_id;
-    if (typeof parent === "string") addTo(this.#byParent, parent, record);
-  }
-
-  #unindexAbout(record: TaskRecord, state: TaskState): void {
-    for (const tag of tagsOf(state)) removeFrom(this.#byTag, tag, record);
-    const parent = state.greatest.created?.body.parent_id;
-    if (typeof parent === "string") removeFrom(this.#byParent, parent, record);
+  /** What stays the same stays where it is: whoever walks an index must not meet a record twice. */
+  #indexAbout(record: TaskRecord, before: TaskState | undefined): void {
+    const tags = tagsOf(record.state);
+    const formerTags = before === undefined ? [] : tagsOf(before);
+    for (const tag of formerTags) if (!tags.includes(tag)) removeFrom(this.#byTag, tag, record);
+    for (const tag of tags) if (!formerTags.includes(tag)) addTo(this.#byTag, tag, record);
+    const parent = parentOf(record.state);
+    const formerParent = before && parentOf(before);
+    if (parent === formerParent) return;
+    if (formerParent !== undefined) removeFrom(this.#byParent, formerParent, record);
+    if (parent !== undefined) addTo(this.#byParent, parent, record);
   }
 }
 
@@ -193,6 +213,10 @@ function fits(record: TaskRecord, query: TaskQuery): boolean {
     (query.tag === undefined || tagsOf(record.state).includes(query.tag)) &&
     (query.parent_id === undefined || about?.parent_id === query.parent_id) &&
     (query.type === undefined || about?.type === query.type);
+}
+
+function parentOf(state: TaskState): string | undefined {
+  return state.greatest.created?.body.parent_id ?? undefined;
 }
 
 function addTo<K>(index: Map<K, Set<TaskRecord>>, key: K, record: TaskRecord): void {

@@ -27,11 +27,11 @@ export class Audience {
   readonly topics: ReadonlySet<string>;
   readonly codec: Codec;
   readonly #members = new Set<Member>();
-  /** Members that joined after something had become pending, and how far they had been served then. */
+  /** Members that have been served further than the last flush, and how far. */
   readonly #ahead = new Map<Member, number>();
   #pending: Part[] = [];
-  /** Tasks that left memory, for those who hold `task:list`. */
-  #removed: string[] = [];
+  /** Tasks that left memory, for those who hold `task:list`, and how far the log was followed then. */
+  readonly #removed = new Map<string, number>();
   #flushedTo: number;
   /** When the last flush was, in ms of the router's clock. */
   flushedAtMs = -Infinity;
@@ -50,12 +50,13 @@ export class Audience {
 
   /** Whether there is something to flush. */
   get dirty(): boolean {
-    return this.#pending.length > 0 || this.#removed.length > 0;
+    return this.#pending.length > 0 || this.#removed.size > 0;
   }
 
   /** The position up to which `member` has been served, while the log was followed up to `head`. */
   cursorOf(member: Member, head: number): number {
-    return this.dirty ? this.#ahead.get(member) ?? this.#flushedTo : head;
+    const ahead = this.#ahead.get(member);
+    return this.dirty ? ahead ?? this.#flushedTo : Math.max(head, ahead ?? 0);
   }
 
   /** Takes in a connection that has been served up to `cursor`, which must not lie before the last flush. */
@@ -74,18 +75,19 @@ export class Audience {
   /** Adds what the next flush is to bring. */
   add(part: Part): void {
     this.#pending.push(part);
+    if (part.list) this.#removed.delete(part.delivery.taskId);
   }
 
-  /** Adds tasks that the list is to lose. */
-  remove(taskIds: readonly string[]): void {
-    this.#removed.push(...taskIds);
+  /** Adds tasks that the list is to lose, as of position `head`. */
+  remove(taskIds: readonly string[], head: number): void {
+    for (const id of taskIds) this.#removed.set(id, head);
   }
 
   /** Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches. */
   flush(head: number, nowMs: number): Flushed {
     const parts = this.#pending;
     const from = this.#flushedTo;
-    const batch = batchOf(parts, this.codec, nowMs, this.#removed);
+    const batch = batchOf(parts, this.codec, nowMs, [...this.#removed.keys()]);
     const ahead = this.#batchesAhead(parts, from, nowMs);
     const lagged: Lagged[] = [];
     let writes = 0;
@@ -102,8 +104,9 @@ export class Audience {
       writes++;
     }
     this.#pending = [];
-    this.#removed = [];
-    this.#ahead.clear();
+    this.#removed.clear();
+    // Who came with a cursor that another gateway gave it may know of more than we do.
+    for (const [member, cursor] of this.#ahead) if (cursor <= head) this.#ahead.delete(member);
     this.#flushedTo = head;
     this.flushedAtMs = nowMs;
     return { batch, writes, lagged };
@@ -119,11 +122,15 @@ export class Audience {
     const byMember = new Map<Member, { batch: Batch; cursor: number }>();
     for (const [member, cursor] of this.#ahead) {
       if (cursor <= from) continue;
-      const batch = byCursor.get(cursor) ??
-        batchOf(parts.filter((part) => part.delivery.seq > cursor), this.codec, nowMs);
+      const batch = byCursor.get(cursor) ?? this.#batchAfter(cursor, parts, nowMs);
       byCursor.set(cursor, batch);
       byMember.set(member, { batch, cursor });
     }
     return byMember;
+  }
+
+  #batchAfter(cursor: number, parts: readonly Part[], nowMs: number): Batch {
+    const removed = [...this.#removed].flatMap(([id, head]) => head > cursor ? [id] : []);
+    return batchOf(parts.filter(({ delivery }) => delivery.seq > cursor), this.codec, nowMs, removed);
   }
 }

@@ -38,7 +38,7 @@ export class Router {
   readonly #homes = new Map<Member, Audience>();
   readonly #dirty = new Set<Audience>();
   #head: number;
-  #calledOff: (() => void) | undefined;
+  #timer: { readonly dueMs: number; readonly callOff: () => void } | undefined;
 
   constructor(options: { clock: Clock; flushMs: number; head: number; counts: RouterCounts }) {
     this.#clock = options.clock;
@@ -55,6 +55,11 @@ export class Router {
   /** How many audiences there are. */
   get audiences(): number {
     return this.#audiences.size;
+  }
+
+  /** How many topics anybody live holds. */
+  get topics(): number {
+    return this.#byTopic.size;
   }
 
   /** Makes `member` live: it has been served up to `cursor`, at or after the last flush of its audience. */
@@ -93,7 +98,7 @@ export class Router {
     for (const delivery of deliveries) this.#deliver(delivery);
     if (removed.length > 0) {
       for (const audience of this.#byTopic.get("task:list") ?? []) {
-        audience.remove(removed);
+        audience.remove(removed, head);
         this.#dirty.add(audience);
       }
     }
@@ -119,10 +124,10 @@ export class Router {
     for (const audience of [...this.#dirty]) this.#flush(audience);
   }
 
-  /** Ends the timer. */
+  /** Calls off the timer: what is pending waits for the next `publish`. */
   stop(): void {
-    this.#calledOff?.();
-    this.#calledOff = undefined;
+    this.#timer?.callOff();
+    this.#timer = undefined;
   }
 
   #deliver(delivery: Delivery): void {
@@ -157,11 +162,13 @@ export class Router {
       if (due <= now) this.#flush(audience);
       else next = Math.min(next, due);
     }
-    if (next === Infinity || this.#calledOff !== undefined) return;
-    this.#calledOff = this.#clock.after(next - now, () => {
-      this.#calledOff = undefined;
+    if (next === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= next)) return;
+    this.stop();
+    const callOff = this.#clock.after(next - now, () => {
+      this.#timer = undefined;
       this.#flushDue();
     });
+    this.#timer = { dueMs: next, callOff };
   }
 
   #flush(audience: Audience): void {

@@ -1,13 +1,29 @@
-import { payloadOf, type Prepared, progressFrame, statusFrame, tagsOf } from "../projection/delivery.ts";
-import type { Projection } from "../projection/projection.ts";
+import { payloadOf, progressFrame, statusFrame, tagsOf } from "../projection/delivery.ts";
+import type { Past, Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
-import { parseTopic, type Topic, topicsOf } from "../protocol/topics.ts";
-import { countersEvent, type TaskState } from "../task/fold.ts";
+import { type Facet, parseTopic, type Topic, topicsOf } from "../protocol/topics.ts";
 
-/** Some of a snapshot's frames, encoded; `done` when there are no more. */
-export type SnapshotChunk = { readonly payloads: readonly Uint8Array[]; readonly done: boolean };
+/** A frame of a snapshot, encoded, and what it is about: `list` is a `task_list` frame. */
+export type SnapshotFrame =
+  | {
+    readonly payload: Uint8Array;
+    readonly facet: Facet;
+    readonly taskId: string;
+    readonly tags: readonly string[];
+  }
+  | { readonly payload: Uint8Array; readonly facet: "list" };
+
+/** Some of a snapshot's frames; `done` when there are no more. */
+export type SnapshotChunk = { readonly frames: readonly SnapshotFrame[]; readonly done: boolean };
+
+/** Whether a frame of a snapshot is for whoever holds `topics`. */
+export function isFor(frame: SnapshotFrame, topics: ReadonlySet<string>): boolean {
+  return frame.facet === "list"
+    ? topics.has("task:list")
+    : topicsOf(frame.facet, frame.taskId, frame.tags).some((topic) => topics.has(topic));
+}
 
 const CHUNK_TASKS = 100;
 
@@ -24,6 +40,8 @@ export class SnapshotWalk {
   readonly #named: string[] = [];
   readonly #namedAll: ReadonlySet<string>;
   readonly #records: Iterator<TaskRecord>;
+  /** The first of the named tasks, once it was asked of the log. */
+  #looked: { readonly id: string; readonly past: Past | undefined } | undefined;
 
   constructor(projection: Projection, topics: readonly string[], at: number) {
     this.#projection = projection;
@@ -38,29 +56,42 @@ export class SnapshotWalk {
     this.#records = this.#unnamed(parsed);
   }
 
-  /** The next chunk; a promise only where a named task has to be asked of the log. */
+  /**
+   * The next chunk; a promise, of an empty one, only where a named task has to be asked of the log first. After a
+   * rejection the same is asked again: nothing is lost.
+   */
   next(nowMs: number): SnapshotChunk | Promise<SnapshotChunk> {
-    const payloads: Uint8Array[] = [];
-    while (this.#named.length > 0) {
-      const id = this.#named[0] ?? "";
+    const frames: SnapshotFrame[] = [];
+    for (let id = this.#named[0]; id !== undefined; id = this.#named[0]) {
       const record = this.#projection.tasks.get(id);
-      if (record === undefined && this.#projection.tasks.mayBeEvicted(id)) {
-        return this.#fromLog(id).then((frames) => ({ payloads: [...payloads, ...frames], done: false }));
+      if (record !== undefined) {
+        frames.push(...this.#framesOf(record));
+      } else if (this.#projection.tasks.mayBeEvicted(id)) {
+        if (this.#looked?.id !== id) return frames.length > 0 ? { frames, done: false } : this.#look(id);
+        frames.push(...this.#framesOfPast(id, this.#looked.past));
       }
       this.#named.shift();
-      if (record !== undefined) payloads.push(...this.#framesOf(record).map(payloadOf));
     }
+    return this.#walk(frames, nowMs);
+  }
+
+  #walk(frames: SnapshotFrame[], nowMs: number): SnapshotChunk {
     const listed: TaskStatusData[] = [];
-    for (let tasks = 0; tasks < CHUNK_TASKS; tasks++) {
-      const { value: record, done } = this.#records.next();
-      if (done) return { payloads: [...listOf(listed, this.#at, nowMs), ...payloads], done: true };
-      payloads.push(...this.#framesOf(record).map(payloadOf));
-      if (this.#topics.has("task:list") && record.statusSeq <= this.#at) {
-        const { frame } = statusNow(record);
-        if (frame.type === "task_status") listed.push(frame.data);
+    let done = false;
+    for (let tasks = 0; tasks < CHUNK_TASKS && !done; tasks++) {
+      const next = this.#records.next();
+      if (next.done) {
+        done = true;
+      } else {
+        const record: TaskRecord = next.value;
+        if (!this.#namedAll.has(record.id)) frames.push(...this.#framesOf(record));
+        if (this.#topics.has("task:list") && this.#isPast(record.statusSeq)) {
+          const { frame } = statusNow(record);
+          if (frame.type === "task_status") listed.push(frame.data);
+        }
       }
     }
-    return { payloads: [...listOf(listed, this.#at, nowMs), ...payloads], done: false };
+    return { frames: [...listOf(listed, this.#at, nowMs), ...frames], done };
   }
 
   /** The tasks that topics match without naming them, each once. */
@@ -69,7 +100,7 @@ export class SnapshotWalk {
     if (topics.some((topic) => topic.kind === "all" || topic.kind === "list")) {
       for (const record of tasks.active()) {
         if (record.order > this.#lastOrder) return;
-        if (!this.#namedAll.has(record.id)) yield record;
+        yield record;
       }
       return;
     }
@@ -77,56 +108,77 @@ export class SnapshotWalk {
     const distinct = [...new Set<string>(tags)];
     for (const [i, tag] of distinct.entries()) {
       for (const record of tasks.tagged(tag)) {
-        if (record.order > this.#lastOrder || this.#namedAll.has(record.id) || !tasks.isActive(record.id)) {
-          continue;
-        }
+        if (record.order > this.#lastOrder || !tasks.isActive(record.id)) continue;
         if (!distinct.slice(0, i).some((earlier) => tagsOf(record.state).includes(earlier))) yield record;
       }
     }
   }
 
   /** The frames of one task that these topics are to get, earlier position first. */
-  #framesOf(record: TaskRecord): Prepared[] {
-    const tags = tagsOf(record.state);
-    const frames: { seq: number; frame: Prepared }[] = [];
-    if (this.#wants("progress", record.id, tags) && this.#isPast(record.progressSeq)) {
-      frames.push({ seq: record.progressSeq, frame: progressNow(record) });
+  #framesOf(record: TaskRecord): SnapshotFrame[] {
+    const { id, state, progressSeq, statusSeq } = record;
+    const about = { taskId: id, tags: tagsOf(state) };
+    const progress = (): Uint8Array => payloadOf(progressNow(record));
+    const status = (): Uint8Array => payloadOf(statusNow(record));
+    return this.#wanted(about, { progressSeq, statusSeq, progress, status });
+  }
+
+  /** The same of a task that only the log knows. */
+  #framesOfPast(id: string, past: Past | undefined): SnapshotFrame[] {
+    if (past === undefined) return [];
+    const { state, progressSeq, progressTimeMs, statusSeq, statusTimeMs } = past;
+    const about = { taskId: id, tags: tagsOf(state) };
+    const progress = (): Uint8Array =>
+      encodeJson(progressFrame(state, undefined, progressSeq, progressTimeMs, true));
+    const status = (): Uint8Array => encodeJson(statusFrame(state, undefined, statusSeq, statusTimeMs));
+    return this.#wanted(about, { progressSeq, statusSeq, progress, status });
+  }
+
+  #wanted(
+    about: { readonly taskId: string; readonly tags: readonly string[] },
+    task: {
+      readonly progressSeq: number;
+      readonly statusSeq: number;
+      readonly progress: () => Uint8Array;
+      readonly status: () => Uint8Array;
+    },
+  ): SnapshotFrame[] {
+    const frames: SnapshotFrame[] = [];
+    if (this.#isPast(task.progressSeq) && this.#wants("progress", about)) {
+      frames.push({ ...about, facet: "progress", payload: task.progress() });
     }
-    if (this.#wants("status", record.id, tags) && this.#isPast(record.statusSeq)) {
-      frames.push({ seq: record.statusSeq, frame: statusNow(record) });
+    if (this.#isPast(task.statusSeq) && this.#wants("status", about)) {
+      frames.push({ ...about, facet: "status", payload: task.status() });
     }
-    return frames.sort((a, b) => a.seq - b.seq).map(({ frame }) => frame);
+    return task.statusSeq < task.progressSeq ? frames.reverse() : frames;
   }
 
   #isPast(seq: number): boolean {
     return seq > 0 && seq <= this.#at;
   }
 
-  #wants(facet: "progress" | "status", taskId: string, tags: readonly string[]): boolean {
+  #wants(
+    facet: Facet,
+    { taskId, tags }: { readonly taskId: string; readonly tags: readonly string[] },
+  ): boolean {
     return topicsOf(facet, taskId, tags).some((topic) => this.#topics.has(topic));
   }
 
-  async #fromLog(id: string): Promise<Uint8Array[]> {
-    const state = await this.#projection.stateFromLog(id);
-    this.#named.shift();
-    return state === undefined || state.top.seq > this.#at ? [] : this.#evictedFrames(id, state);
-  }
-
-  #evictedFrames(id: string, state: TaskState): Uint8Array[] {
-    const frames: Prepared[] = [];
-    const counted = countersEvent(state);
-    if (counted !== undefined && this.#wants("progress", id, tagsOf(state))) {
-      frames.push({ frame: progressFrame(state, undefined, counted.seq, counted.time, true) });
-    }
-    if (this.#wants("status", id, tagsOf(state))) {
-      frames.push({ frame: statusFrame(state, undefined, state.top.seq, state.top.time) });
-    }
-    return frames.map(payloadOf);
+  /** Asks the log for a task as it was at `at`: what it has beyond, whoever walks this meets later. */
+  async #look(id: string): Promise<SnapshotChunk> {
+    const last = await this.#projection.stateFromLog(id);
+    const newest = last === undefined
+      ? 0
+      : Math.max(...Object.values(last.state.greatest).map(({ seq }) => seq));
+    const past = newest <= this.#at ? last : await this.#projection.stateAt(id, this.#at);
+    this.#looked = { id, past };
+    return { frames: [], done: false };
   }
 }
 
-function listOf(tasks: readonly TaskStatusData[], at: number, nowMs: number): Uint8Array[] {
+function listOf(tasks: readonly TaskStatusData[], at: number, nowMs: number): SnapshotFrame[] {
   if (tasks.length === 0) return [];
   const data = { tasks, removed: [] };
-  return [encodeJson({ type: "task_list", id: `list_${at}`, timestamp: nowMs, data })];
+  const payload = encodeJson({ type: "task_list", id: `list_${at}`, timestamp: nowMs, data });
+  return [{ payload, facet: "list" }];
 }

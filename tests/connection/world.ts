@@ -1,0 +1,184 @@
+import { Connection, type ConnectionCounts, type ConnectionDeps } from "../../src/connection/connection.ts";
+import { LogError } from "../../src/log/event_log.ts";
+import { registerBuiltIn } from "../../src/messages/built_in.ts";
+import { MessageRegistry } from "../../src/messages/message_registry.ts";
+import { History } from "../../src/projection/history.ts";
+import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
+import { TaskQueries } from "../../src/projection/queries.ts";
+import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
+import { Router, type RouterCounts } from "../../src/router/router.ts";
+import { ManualClock } from "../router/manual_clock.ts";
+import { FakeSocket } from "./fake_socket.ts";
+import { MemoryLog, type MemoryLogOptions } from "./memory_log.ts";
+
+/** How a world is made. */
+export type WorldOptions = {
+  readonly bounds?: ProjectionBounds;
+  readonly retention?: Omit<MemoryLogOptions, "now">;
+  readonly flushMs?: number;
+  readonly limits?: ConnectionDeps["limits"];
+};
+
+/** A connection with both its ends. */
+export type Peer = {
+  readonly connection: Connection;
+  readonly socket: FakeSocket;
+  /** Sends a client frame and returns its id. */
+  readonly send: (type: string, data?: object) => string;
+  /** The client's end of the TCP connection is gone. */
+  readonly vanish: () => void;
+};
+
+const ROOMY: ProjectionBounds = { maxTasks: 10_000, tail: { maxEvents: 10_000, maxBytes: 100_000_000 } };
+const UNLIMITED = { maxTopics: 256, rate: { perSecond: 1e9, burst: 1e9 } };
+
+/**
+ * The whole spine but for the transport: a log in memory, the real projection, router, messages and connections, and
+ * time that a test moves. Nothing follows the log by itself: {@link World.follow} does.
+ */
+export class World {
+  readonly clock = new ManualClock();
+  readonly log: MemoryLog;
+  readonly projection: Projection;
+  readonly history: History;
+  readonly router: Router;
+  readonly queries: TaskQueries;
+  readonly messages = new MessageRegistry();
+  readonly counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
+  readonly routed: RouterCounts = { flushes: 0, frames: 0, bytes: 0, writes: 0, lag: () => {} };
+  /** Failures that were noted, other than of the log. */
+  readonly faults: unknown[] = [];
+  /** How often the log was noted to be out of reach. */
+  outages = 0;
+  readonly #limits: ConnectionDeps["limits"];
+  #following: Promise<void> = Promise.resolve();
+  #connections = 0;
+
+  constructor({ bounds = ROOMY, retention = {}, flushMs = 20, limits = UNLIMITED }: WorldOptions = {}) {
+    this.#limits = limits;
+    this.log = new MemoryLog({ ...retention, now: () => this.clock.now() });
+    this.projection = new Projection(this.log, bounds);
+    this.router = new Router({ clock: this.clock, flushMs, head: 0, counts: this.routed });
+    this.history = new History(this.log, this.projection);
+    this.queries = new TaskQueries(this.log, this.projection, this.history, () => this.clock.now());
+    registerBuiltIn(this.messages, this.queries);
+  }
+
+  /** A world whose projection was booted from what `prepare` put into the log. */
+  static async booted(
+    options: WorldOptions = {},
+    prepare: (log: MemoryLog) => void = () => {},
+  ): Promise<World> {
+    const world = new World(options);
+    prepare(world.log);
+    await world.projection.boot();
+    world.router.reset(world.projection.head);
+    return world;
+  }
+
+  /** Appends an event as a stranger does. */
+  put(taskId: string, kind: string, body: object = {}): number {
+    return this.log.put({ subject: `task.${taskId}.${kind}`, body: encoder.encode(JSON.stringify(body)) });
+  }
+
+  /** Follows the log by up to `max` records, after what was begun before; trying again while it is out of reach. */
+  follow(max = Infinity): Promise<void> {
+    return this.#following = this.#following.then(async () => {
+      const { head } = this.projection;
+      const entries = this.log.entries.filter(({ seq }) => seq > head).slice(0, max);
+      const { deliveries, removed } = await this.#apply(entries);
+      this.router.publish(deliveries, this.projection.head, removed);
+    });
+  }
+
+  async #apply(entries: Parameters<Projection["apply"]>[0]): ReturnType<Projection["apply"]> {
+    for (;;) {
+      try {
+        return await this.projection.apply(entries);
+      } catch (error) {
+        this.#note(error);
+      }
+    }
+  }
+
+  /** Builds the projection anew, and tells every one of `peers`. */
+  async rebuild(reason: "retention" | "epoch", peers: readonly Peer[]): Promise<void> {
+    await this.projection.boot();
+    const served = this.router.reset(this.projection.head);
+    for (const { connection } of peers) {
+      connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
+    }
+  }
+
+  /** What connections of this world work with. */
+  deps(): ConnectionDeps {
+    return {
+      projection: this.projection,
+      history: this.history,
+      router: this.router,
+      messages: this.messages,
+      clock: this.clock,
+      limits: this.#limits,
+      welcome: {
+        heartbeat: { interval_ms: 30_000, timeout_ms: 75_000 },
+        limits: {
+          max_message_bytes: 65_536,
+          max_topics: this.#limits.maxTopics,
+          messages_per_second: 50,
+          messages_burst: 100,
+        },
+      },
+      counts: this.counts,
+      moved: () => {},
+      noteDepth: () => {},
+      incident: (error) => {
+        this.#note(error);
+        return "incident";
+      },
+    };
+  }
+
+  #note(error: unknown): void {
+    if (error instanceof LogError && error.code === "unreachable") this.outages++;
+    else this.faults.push(error);
+  }
+
+  /** Connects a client that is greeted at once. */
+  connect(
+    options: { readonly codec?: CodecName; readonly path?: string; readonly query?: object } = {},
+  ): Peer {
+    const socket = new FakeSocket();
+    const peer = this.peer(socket, options);
+    const { query } = options;
+    peer.connection.open(query === undefined ? undefined : { ...query });
+    return peer;
+  }
+
+  /** A connection over `socket` that was not greeted yet. */
+  peer(
+    socket: FakeSocket,
+    { codec = "json", path = "/ws" }: { readonly codec?: CodecName; readonly path?: string } = {},
+  ): Peer {
+    const connectionId = `c${++this.#connections}`;
+    const identity = { connectionId, clientId: connectionId, path, codec: CODECS[codec] };
+    const connection = new Connection(socket, identity, this.deps());
+    let requests = 0;
+    return {
+      connection,
+      socket,
+      send(type, data = {}) {
+        const id = `r${++requests}`;
+        connection.receive(JSON.stringify({ type, id, data }));
+        return id;
+      },
+      vanish: () => connection.socketClosed(),
+    };
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** Lets everything run that needs no timer and no gate. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 60; i++) await Promise.resolve();
+}
