@@ -22,7 +22,7 @@ const END_MS = 30_000;
 
 /**
  * Runs `use` on a real gateway: a process started as `deno task start` does, on a port and a folder of its own, which
- * are gone afterwards. When `use` throws, what the gateway said is shown.
+ * are gone afterwards, and told to end in order. When `use` throws, what the gateway said is shown.
  */
 export async function withGateway<T>(
   options: GatewayOptions,
@@ -32,7 +32,9 @@ export async function withGateway<T>(
   const gateway = new GatewayProcess(dataDir, options);
   try {
     await gateway.start();
-    return await use(gateway);
+    const result = await use(gateway);
+    await gateway.leave();
+    return result;
   } catch (error) {
     show(`What the gateway said:\n${gateway.said}`);
     throw error;
@@ -130,6 +132,14 @@ export class GatewayProcess {
     await this.#run?.end("SIGKILL");
   }
 
+  /** SIGTERM, unless it has ended before. Rejects when it does not end in order: with 0, and in time. */
+  async leave(): Promise<void> {
+    if (this.#run === undefined || this.#run.over) return;
+    this.signal("SIGTERM");
+    const { code } = await this.ended();
+    if (code !== 0) throw new Error(`The gateway ended with ${code}`);
+  }
+
   /** A GET of JSON. Rejects when the answer is no success. */
   async get(path: string): Promise<unknown> {
     const response = await fetch(`${this.url}${path}`);
@@ -162,6 +172,8 @@ export class GatewayProcess {
 class Run {
   stdout = "";
   stderr = "";
+  /** Whether it has ended. */
+  over = false;
   readonly #child: Deno.ChildProcess;
   readonly #gone: Promise<number>;
   readonly #killWithUs = () => this.signal("SIGKILL");
@@ -182,23 +194,19 @@ class Run {
 
   /** The port that it announces. Rejects with what it said when it ends instead. */
   async announced(): Promise<number> {
-    let over = false;
-    const gone = this.#gone.then(() => over = true);
     await eventually(
       "the gateway announced itself",
-      () => over || this.stdout.includes("Try:"),
+      () => this.over || this.stdout.includes("Try:"),
       START_MS,
     );
     const port = /listens on http:\/\/\S+:(\d+)/.exec(this.stdout)?.[1];
     if (port !== undefined) return Number(port);
-    await gone;
+    await this.#gone;
     throw new Error(`The gateway did not start: ${this.stdout}${this.stderr}`);
   }
 
   async ended(withinMs: number): Promise<Ended> {
-    let code: number | undefined;
-    void this.#gone.then((exit) => code = exit);
-    await eventually("the gateway ended", () => code !== undefined, withinMs);
+    await eventually("the gateway ended", () => this.over, withinMs);
     return { code: await this.#gone, stdout: this.stdout, stderr: this.stderr };
   }
 
@@ -223,6 +231,7 @@ class Run {
       this.#read(this.#child.stderr, (text) => this.stderr += text),
     ]);
     globalThis.removeEventListener("unload", this.#killWithUs);
+    this.over = true;
     return code;
   }
 
