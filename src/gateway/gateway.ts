@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
-import { REQUEST_BOUNDS, serveApp } from "../http/listener.ts";
+import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Peak } from "../telemetry/peak.ts";
@@ -47,7 +47,7 @@ export class Gateway implements AsyncDisposable {
   constructor(options: GatewayOptions) {
     const { settings, telemetry } = options;
     this.#options = options;
-    this.#server = createServer(REQUEST_BOUNDS);
+    this.#server = createServer(SERVER_OPTIONS);
     serveApp(this.#server, gatewayApp(this, telemetry, settings.allowedOrigins), telemetry.incident);
     this.#sockets = new TaskWebSocketServer(this.#server, {
       deps: () => this.#connectionDeps(),

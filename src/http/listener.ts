@@ -17,6 +17,16 @@ export const REQUEST_BOUNDS = {
   keepAliveTimeout: 65_000,
 } as const satisfies ServerOptions;
 
+/**
+ * How our server is made. It takes upgrades to WebSocket; others, such as the `h2c` that curl and Java's client offer
+ * beside a plain request, are passed over and the request is answered. Node's types do not know that option yet.
+ */
+export const SERVER_OPTIONS = {
+  ...REQUEST_BOUNDS,
+  shouldUpgradeCallback: ({ headers }: IncomingMessage): boolean =>
+    headers.upgrade?.toLowerCase() === "websocket",
+};
+
 /** What can answer a request: a hono app. */
 type App = { readonly fetch: (request: Request) => Response | Promise<Response> };
 

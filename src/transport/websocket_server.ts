@@ -186,9 +186,10 @@ export class TaskWebSocketServer {
 
 const REASONS = { 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
 
-/** Answers an upgrade over plain HTTP. */
+/** Answers an upgrade over plain HTTP, and hangs up: a peer that stays would be nobody's connection. */
 function refuse(stream: Duplex, status: keyof typeof REASONS, detail: string): void {
   const body = JSON.stringify({ type: "about:blank", title: REASONS[status], status, detail });
+  stream.once("finish", () => stream.destroy());
   const retry = status === 503 ? "Retry-After: 1\r\n" : "";
   stream.end(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\n${retry}` +
