@@ -1,0 +1,161 @@
+import * as v from "valibot";
+import { type Bench, LOAD_CORE, pause, SERVER_CORE } from "./bench.ts";
+import { lagsOf, lastCameMs } from "./lags.ts";
+import { LineProcess } from "./line_process.ts";
+import type { Publisher } from "./publishing.ts";
+import { type Opening, Receiver, type Report } from "./receiver.ts";
+import type { Measures } from "./scenario.ts";
+import { percentile } from "./statistics.ts";
+
+const CLIENTS = 1_000;
+/** Clients of which every frame is looked at. */
+const SAMPLED = 10;
+const TASKS = 100;
+/** The lag at which a rate is too high, ms. */
+const MOST_LAG_MS = 250;
+/** The rate of the first step where nothing is known, events a second. */
+const FIRST_RATE = 40;
+/** How much faster the next step is, while none was too fast. */
+const FASTER = 2;
+/** Where the next alternation begins, as a share of what this one found. */
+const BELOW = 0.75;
+/** How close the fastest good rate and the slowest bad one are to come. */
+const CLOSE = 1.08;
+/** How long frames may still come after the last was published, ms. */
+const LATE_MS = 2_000;
+
+/** A server to which clients can be connected, and the NATS server that feeds it. */
+export type FanOutServer = {
+  readonly name: string;
+  readonly opening: Omit<Opening, "count" | "read">;
+  readonly natsPort: number;
+  /** Whether its log is a stream, which says where the last event lies. */
+  readonly stored: boolean;
+};
+
+type Load = { readonly receiver: Receiver; readonly publisher: Publisher };
+type Step = {
+  readonly p99Ms: number;
+  readonly framesPerSecond: number;
+  readonly whole: boolean;
+  readonly cpu: number;
+};
+
+/**
+ * Raises the rate of status changes until their lag at p99 passes {@link MOST_LAG_MS}, closes in on that rate, and
+ * tells what the last good step delivered.
+ */
+export async function fastestFanOut(bench: Bench, server: FanOutServer, load: Load): Promise<Measures> {
+  const { receiver } = load;
+  await receiver.connect("counted", { ...server.opening, count: CLIENTS - SAMPLED, read: "count" });
+  await receiver.connect("sampled", { ...server.opening, count: SAMPLED, read: "positions" });
+  let [good, bad] = [0, Infinity];
+  let best: Step | undefined;
+  let from = 1;
+  let frameBytes = 0;
+  for (let rate = bench.hint(server.name) ?? FIRST_RATE; bad / Math.max(good, 1) > CLOSE;) {
+    const events = Math.round(rate * bench.pick(3, 1.5));
+    const [step, report] = await stepAt(rate, events, from, server, load);
+    from += events;
+    const isGood = step.whole && step.p99Ms <= MOST_LAG_MS;
+    bench.say(
+      `    ${server.name} at ${rate.toFixed(0)} events/s: p99 ${step.p99Ms.toFixed(0)} ms, ` +
+        `${step.framesPerSecond.toFixed(0)} frames/s, receiver ${(step.cpu * 100).toFixed(0)} %` +
+        `${isGood ? "" : " – too fast"}`,
+    );
+    frameBytes = report.groups["sampled"]?.frameBytes ?? 0;
+    if (isGood) [good, best] = [rate, step];
+    else bad = rate;
+    rate = bad === Infinity ? rate * FASTER : good === 0 ? rate / 2 : Math.sqrt(good * bad);
+    if (rate < 1) throw new Error(`${server.name} keeps up with no rate`);
+    await settled(receiver);
+  }
+  bench.hint(server.name, good * BELOW);
+  return {
+    framesPerSecond: best?.framesPerSecond ?? NaN,
+    eventsPerSecond: good,
+    p99Ms: best?.p99Ms ?? NaN,
+    receiverCpu: best?.cpu ?? NaN,
+    frameBytes,
+  };
+}
+
+async function stepAt(
+  rate: number,
+  events: number,
+  from: number,
+  { natsPort, stored }: FanOutServer,
+  { receiver, publisher }: Load,
+): Promise<[Step, Report]> {
+  await receiver.start();
+  const load = { port: natsPort, workload: "status", tasks: TASKS, rate, events, from, stored } as const;
+  const published = await publisher.steady(load);
+  const report = await complete(receiver, events);
+  const sampled = report.groups["sampled"];
+  if (sampled === undefined) throw new Error("the sampled clients are gone");
+  const frames = Object.values(report.groups).reduce((sum, group) => sum + group.frames, 0);
+  const startMs = published.timesMs[0] ?? 0;
+  const tookMs = Math.max(lastCameMs(sampled.samples) - startMs, (events / rate) * 1_000);
+  const step = {
+    p99Ms: percentile(lagsOf(sampled.samples, published, from), 0.99),
+    framesPerSecond: frames / tookMs * 1_000,
+    whole: Object.values(report.groups).every(({ fewest }) => fewest >= events),
+    cpu: report.cpu,
+  };
+  return [step, report];
+}
+
+/** Waits, not for long, until every client has every frame. */
+async function complete(receiver: Receiver, events: number): Promise<Report> {
+  for (let waitedMs = 0;; waitedMs += 100) {
+    const report = await receiver.report();
+    if (waitedMs >= LATE_MS || Object.values(report.groups).every(({ fewest }) => fewest >= events)) {
+      return report;
+    }
+    await pause(100);
+  }
+}
+
+/** Waits until nothing comes any more: a step that was too fast must not weigh on the next. */
+async function settled(receiver: Receiver): Promise<void> {
+  for (let before = -1;;) {
+    const { groups } = await receiver.report();
+    const frames = Object.values(groups).reduce((sum, group) => sum + group.frames, 0);
+    if (frames === before) return;
+    before = frames;
+    await pause(100);
+  }
+}
+
+/** What one write a frame reaches with frames of that size, and how busy the receiver is with many frames a write. */
+export async function floorRate(bench: Bench, payloadBytes: number): Promise<Measures> {
+  const one = await floorWith(bench, payloadBytes, 1);
+  const eight = await floorWith(bench, payloadBytes, 8);
+  bench.say(
+    `    floor: ${one.framesPerSecond.toFixed(0)} frames/s (receiver ${
+      (one.receiverCpu * 100).toFixed(0)
+    } %); ` +
+      `8 frames a write: ${eight.framesPerSecond.toFixed(0)} (receiver ${
+        (eight.receiverCpu * 100).toFixed(0)
+      } %)`,
+  );
+  return { ...one, eightAWrite: eight.framesPerSecond, receiverCpuAtEight: eight.receiverCpu };
+}
+
+async function floorWith(
+  bench: Bench,
+  payloadBytes: number,
+  framesAWrite: number,
+): Promise<{ framesPerSecond: number; receiverCpu: number }> {
+  const args = [CLIENTS, payloadBytes, framesAWrite].map(String);
+  await using floor = await LineProcess.start("floor.ts", { core: SERVER_CORE, args, greets: true });
+  await using receiver = await Receiver.start(LOAD_CORE);
+  const { port } = v.parse(v.object({ port: v.number() }), floor.hello);
+  const opening = { port, path: "/", dialect: "websocket", hello: [], openAfter: 0 } as const;
+  await receiver.connect("counted", { ...opening, count: CLIENTS, read: "count" });
+  await pause(500); // until it runs evenly
+  await receiver.start();
+  await pause(bench.pick(4_000, 1_500));
+  const { groups, elapsedMs, cpu } = await receiver.report();
+  return { framesPerSecond: (groups["counted"]?.frames ?? NaN) / elapsedMs * 1_000, receiverCpu: cpu };
+}

@@ -1,0 +1,107 @@
+/**
+ * Measures the gateway against its peers and against the machine's floor, scenario by scenario, and writes
+ * `RESULTS.md`: `deno task bench [--quick] [--only A,C]`. Either option makes it a try that writes nothing.
+ */
+import { natsServerBinary } from "../nats_server_binary.ts";
+import { Bench, LOAD_CORE } from "./bench.ts";
+import { machine } from "./machine.ts";
+import { document, type Result, table } from "./results.ts";
+import { Measured, type Measures, type Scenario } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios/all.ts";
+
+const RESULTS = new URL("RESULTS.md", import.meta.url);
+const ALTERNATIONS = 5;
+const EXIT_INTERRUPTED = 130;
+
+type Options = { readonly quick: boolean; readonly scenarios: readonly Scenario[] };
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+/** Reads the arguments; a sentence where they cannot be understood. */
+function optionsOf(args: readonly string[]): Options | string {
+  let names: readonly string[] | undefined;
+  let quick = false;
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === "--quick") quick = true;
+    else if (args[i] === "--only") names = (args[++i] ?? "").split(",");
+    else return `${args[i]} is not understood: there are --quick and --only ${names ?? "A,C"}`;
+  }
+  const known = SCENARIOS.map(({ name }) => name);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown !== undefined) return `There is no scenario ${unknown}; there are ${known.join(", ")}`;
+  return { quick, scenarios: SCENARIOS.filter(({ name }) => names?.includes(name) ?? true) };
+}
+
+/** Moves us to the load's core, and with us everything that we start and do not pin elsewhere. */
+async function pinned(): Promise<void> {
+  const args = ["-a", "-c", "-p", String(LOAD_CORE), String(Deno.pid)];
+  const { success } = await new Deno.Command("taskset", { args, stdout: "null", stderr: "null" }).output();
+  if (!success) throw new Error("The benchmark needs Linux, two cores and taskset (util-linux)");
+}
+
+/** Where every temporary file of the run lies, ours and our children's. */
+async function scratchFolder(): Promise<AsyncDisposable> {
+  // Found before, because a downloaded one is kept where temporary files are.
+  Deno.env.set("NATS_SERVER", await natsServerBinary());
+  const path = await Deno.makeTempDir({ prefix: "taskwire-bench-" });
+  Deno.env.set("TMPDIR", path);
+  return { [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Whoever stops us finds no process and no file of ours afterwards. */
+function stopOnSignals(scratch: AsyncDisposable): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      // What everything that we started listens for, to be killed with us.
+      globalThis.dispatchEvent(new Event("unload"));
+      const end = () => Deno.exit(EXIT_INTERRUPTED);
+      // Dying takes them a moment in which they may still write.
+      setTimeout(() => scratch[Symbol.asyncDispose]().then(end, end), 300);
+    });
+  }
+}
+
+async function run(scenario: Scenario, bench: Bench): Promise<Result> {
+  print(`\n${scenario.name} ${scenario.title}`);
+  const alternations: Record<string, Measures>[] = [];
+  for (let turn = 1; turn <= bench.pick(ALTERNATIONS, 1); turn++) {
+    const measures: Record<string, Measures> = {};
+    alternations.push(measures);
+    for (const [name, contender] of Object.entries(scenario.contenders)) {
+      measures[name] = await contender(bench, measures);
+      const shown = Object.entries(measures[name]).map(([what, value]) =>
+        `${what} ${Number(value.toPrecision(4))}`
+      );
+      print(`  ${turn}. ${name}: ${shown.join(", ")}`);
+    }
+  }
+  return { scenario, rows: scenario.rows(new Measured(alternations)) };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = optionsOf(args);
+  if (typeof options === "string") {
+    print(options);
+    return 2;
+  }
+  await pinned();
+  const { quick, scenarios } = options;
+  const about = await machine();
+  for (const line of about) print(line);
+  await using scratch = await scratchFolder();
+  stopOnSignals(scratch);
+  await using bench = new Bench({ quick, say: print });
+  const results: Result[] = [];
+  for (const scenario of scenarios) {
+    results.push(await run(scenario, bench));
+    print(`\n${table(results.slice(-1))}`);
+  }
+  print(`\n${table(results)}`);
+  const whole = !quick && scenarios.length === SCENARIOS.length;
+  if (whole) await Deno.writeTextFile(RESULTS, document(results, about, ALTERNATIONS));
+  return results.some(({ rows }) => rows.some(({ met }) => met === false)) ? 1 : 0;
+}
+
+Deno.exit(await main(Deno.args));

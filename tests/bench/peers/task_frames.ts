@@ -1,0 +1,54 @@
+import { connect } from "nats";
+
+/**
+ * Calls `deliver` with a frame for each worker event that NATS brings: of the same members as the gateway's own
+ * `task_status`, and so of the same size. What the gateway knows beyond that (the task's state, a place in the log
+ * to come back to) is spared the peers.
+ */
+export async function followFrames(url: string, deliver: (frame: unknown) => void): Promise<void> {
+  const connection = await connect({ servers: url });
+  connection.subscribe("taskwire.task.>", {
+    callback: (error, message) => {
+      if (error !== null) throw error;
+      const [, , taskId = "", kind = ""] = message.subject.split(".");
+      const { at, seq } = message.json<{ at: number; seq: number }>();
+      deliver(frameOf(taskId, kind, at, seq));
+    },
+  });
+  await connection.flush();
+}
+
+function frameOf(taskId: string, kind: string, at: number, seq: number): unknown {
+  return {
+    type: "task_status",
+    id: `status_${seq}`,
+    timestamp: at,
+    data: {
+      task_id: taskId,
+      status: kind === "paused" ? "paused" : "running",
+      start_time: null,
+      end_time: null,
+      attempt: 1,
+      name: null,
+      type: null,
+      tags: [],
+      parent_id: null,
+      reason: null,
+      error: null,
+      result: null,
+      progress: {
+        total: null,
+        completed: 0,
+        failed: 0,
+        current: null,
+        percentage: null,
+        status: null,
+        attempt: 1,
+        rate: null,
+        eta_ms: null,
+      },
+      created_time: null,
+    },
+    seq,
+  };
+}
