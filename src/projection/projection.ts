@@ -1,4 +1,5 @@
 import type { Entry, EventLog } from "../log/event_log.ts";
+import { isTaskId } from "../protocol/names.ts";
 import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import { paced } from "../task/task.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
@@ -77,16 +78,22 @@ export class Projection {
     const extent = await this.#log.extent();
     const table = new TaskTable(this.#bounds.maxTasks);
     const rejected = new RejectedRecords();
+    const hidden = new Set<string>();
     for await (const batch of this.#log.lastPerSubject()) {
+      const read = batch.map(readEntry);
       // What is newer, following will bring; and then it is news.
-      const read = batch.filter(({ seq }) => seq <= extent.lastSeq).map(readEntry);
-      await this.#recall(table, eventsOf(read));
-      for (const one of read) {
+      const past = read.filter(({ entry }) => entry.seq <= extent.lastSeq);
+      await this.#recall(table, eventsOf(past));
+      for (const one of past) {
         if ("event" in one) foldInto(table, one.event);
         else rejected.add(one.entry, one.rejected);
       }
+      for (const one of read) {
+        if (one.entry.seq > extent.lastSeq || "rejected" in one) hidden.add(taskOf(one.entry.subject));
+      }
       table.evict();
     }
+    await this.#restore(table, hidden, extent.lastSeq);
     this.#table = table;
     this.#rejected = rejected;
     this.#epoch = extent.epoch;
@@ -148,6 +155,20 @@ export class Projection {
   }
 
   /**
+   * Reads the tasks whole of which the last record of some kind was no event, or newer than `head`: it hides the one
+   * before it, which counts.
+   */
+  async #restore(table: TaskTable, hidden: ReadonlySet<string>, head: number): Promise<void> {
+    for (const id of hidden) {
+      const past = isTaskId(id) ? await this.stateAt(id, head) : undefined;
+      if (past === undefined) continue;
+      const { state, ...marks } = past;
+      Object.assign(table.put(id, state, undefined), marks);
+    }
+    table.evict();
+  }
+
+  /**
    * Brings those of the events' tasks back that were evicted, as they were before, so that a straggler finds the
    * ended task ended.
    */
@@ -164,6 +185,11 @@ export class Projection {
       Object.assign(table.put(id, state, undefined), marks);
     }
   }
+}
+
+/** The second token of a subject: the task, where it is an event's. */
+function taskOf(subject: string): string {
+  return subject.split(".")[1] ?? "";
 }
 
 /** A record as it was understood, or why it was not. */
