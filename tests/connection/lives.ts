@@ -235,7 +235,7 @@ export async function live(
   const truth = new Truth();
   const clients: (Client | undefined)[] = [];
   const gone: Client[] = [];
-  let held: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  const held: { resolve: () => void; reject: (error: Error) => void }[] = [];
   let holds = false;
   world.log.gate = () => {
     if (!holds) return Promise.resolve();
