@@ -37,11 +37,9 @@ export class Bench implements AsyncDisposable {
     return this.#hints.get(name);
   }
 
-  /** A folder that goes with the benchmark. */
-  async folder(): Promise<string> {
-    const path = await Deno.makeTempDir({ prefix: "taskwire-bench-" });
-    this.#stack.defer(() => Deno.remove(path, { recursive: true }));
-    return path;
+  /** A folder, below the one that goes with the benchmark. */
+  folder(): Promise<string> {
+    return Deno.makeTempDir({ prefix: "folder-" });
   }
 
   /** What `make` makes, made once for all alternations and gone with the benchmark. */

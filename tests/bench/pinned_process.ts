@@ -68,10 +68,14 @@ export class PinnedProcess implements AsyncDisposable {
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   }
 
-  /** The memory that it holds, bytes (`VmRSS`). */
+  /** The memory that it holds, bytes. */
   memoryBytes(): number {
-    const status = Deno.readTextFileSync(`/proc/${this.#child.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024;
+    return this.#status("VmRSS");
+  }
+
+  /** The most memory that it has ever held, bytes. */
+  peakMemoryBytes(): number {
+    return this.#status("VmHWM");
   }
 
   /** `kill -9`; resolves when it is gone. */
@@ -83,6 +87,11 @@ export class PinnedProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await this.lines.return?.();
+  }
+
+  #status(name: string): number {
+    const status = Deno.readTextFileSync(`/proc/${this.#child.pid}/status`);
+    return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1_024;
   }
 
   async #untilGone(): Promise<void> {

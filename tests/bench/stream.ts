@@ -32,3 +32,17 @@ export function natsServerWithHistory(bench: Bench): ReturnType<typeof natsServe
     return nats;
   });
 }
+
+/** A folder with an embedded log that has the large history, filled once. To be copied, not to be used. */
+export function embeddedHistory(bench: Bench): Promise<{ readonly folder: string } & AsyncDisposable> {
+  return bench.keep("history in SQLite", async () => {
+    const folder = await bench.folder();
+    const events = historyEvents(bench);
+    bench.say(`    appending ${events} events to an embedded log`);
+    const program = new URL("preload_embedded.ts", import.meta.url).pathname;
+    const args = ["run", "-A", "--no-check", program, folder, String(events), String(HISTORY_TASKS)];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    return { folder, [Symbol.asyncDispose]: () => Promise.resolve() };
+  });
+}

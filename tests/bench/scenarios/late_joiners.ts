@@ -1,0 +1,65 @@
+import { type Bench, LOAD_CORE, portOf, SERVER_CORE } from "../bench.ts";
+import { Gateway } from "../gateway.ts";
+import { monotonicMs } from "../libc.ts";
+import { precise, times } from "../numbers.ts";
+import { historyConsumers } from "../peers/nats_websocket.ts";
+import { type Opening, Receiver } from "../receiver.ts";
+import type { Measures, Scenario } from "../scenario.ts";
+import { HISTORY_TASKS, historyEvents, natsServerWithHistory } from "../stream.ts";
+
+const JOINERS = 200;
+const MOST_SECONDS = 1.5;
+const GIVE_UP_MS = 120_000;
+
+/** All at once; done when the last has all of its task's history. */
+async function joined(bench: Bench, opening: Omit<Opening, "count" | "read" | "atOnce">): Promise<Measures> {
+  const each = historyEvents(bench) / HISTORY_TASKS;
+  await using receiver = await Receiver.start(LOAD_CORE);
+  const startMs = monotonicMs();
+  await receiver.connect("joiners", { ...opening, count: JOINERS, atOnce: JOINERS, read: "count" });
+  const { all, count, atMs } = await receiver.reached("joiners", GIVE_UP_MS);
+  const joiners = (await receiver.report()).groups["joiners"];
+  if (!all || joiners === undefined) {
+    throw new Error(`${count} of ${JOINERS} were served: ${joiners?.ended[0]}`);
+  }
+  if (joiners.fewest < each) throw new Error(`A joiner got ${joiners.fewest} frames of ${each}`);
+  return { seconds: ((atMs ?? NaN) - startMs) / 1_000, fewest: joiners.fewest, most: joiners.most };
+}
+
+async function ours(bench: Bench): Promise<Measures> {
+  const nats = await natsServerWithHistory(bench);
+  const settings = { NATS_URL: nats.server.url };
+  await using gateway = await Gateway.start({ core: SERVER_CORE, dataDir: await bench.folder(), settings });
+  const opening = gateway.opening("topics=task:id:task-{i}&replay=all");
+  return await joined(bench, { ...opening, until: { marker: '{"type":"caught_up"' } });
+}
+
+async function aConsumerEach(bench: Bench): Promise<Measures> {
+  const nats = await natsServerWithHistory(bench);
+  const each = historyEvents(bench) / HISTORY_TASKS;
+  // The answer of the API comes before the events.
+  return await joined(bench, { ...historyConsumers(portOf(nats.server.wsUrl)), until: { frames: 1 + each } });
+}
+
+/** H: many want a history at once. */
+export const lateJoiners: Scenario = {
+  name: "H",
+  title: "Late joiners",
+  about:
+    "200 clients at once, each asking for `replay=all` of another task: 100 events among 1,000,000. Measured: " +
+    "from the first connect to the last `caught_up`. Compared with as many ordered consumers, one a client, on " +
+    "nats-server's own WebSocket.",
+  contenders: { "taskwire": ours, "a consumer each": aConsumerEach },
+  rows: (measured) => {
+    const seconds = measured.of("taskwire", "seconds");
+    return [{
+      what: "s until the last is done",
+      ours: precise(seconds),
+      peers: `a consumer each ${precise(measured.of("a consumer each", "seconds"))}`,
+      floor: "",
+      ratio: times(measured.ratio("taskwire", "a consumer each", "seconds")),
+      target: `≤ ${MOST_SECONDS} s`,
+      met: seconds <= MOST_SECONDS,
+    }];
+  },
+};

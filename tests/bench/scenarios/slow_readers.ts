@@ -1,0 +1,107 @@
+import { type Bench, LOAD_CORE, natsServer, pause, SERVER_CORE } from "../bench.ts";
+import { Gateway } from "../gateway.ts";
+import { lagsOf } from "../lags.ts";
+import { megabytes, precise, times, whole } from "../numbers.ts";
+import { PeakMemory } from "../peak_memory.ts";
+import { Publisher } from "../publishing.ts";
+import { Receiver } from "../receiver.ts";
+import type { Contender, Measures, Scenario } from "../scenario.ts";
+import { percentile } from "../statistics.ts";
+import { MIXED_EVERY } from "../workload.ts";
+
+const CLIENTS = 1_000;
+const SLOW = 100;
+const SAMPLED = 10;
+const TASKS = 10;
+const RATE = 5_000;
+const MOST_MEGABYTES = 64;
+const MOST_RATIO = 1.5;
+/** How long the slow may take to read what they missed, ms. */
+const CATCH_UP_MS = 60_000;
+
+/** The run with slow clients, or without: then those are as quick as all others. */
+function run(slow: boolean): Contender {
+  return async (bench: Bench): Promise<Measures> => {
+    const events = RATE * bench.pick(30, 5);
+    const statuses = events / MIXED_EVERY;
+    await using nats = await natsServer();
+    const settings = { NATS_URL: nats.server.url };
+    await using gateway = await Gateway.start({ core: SERVER_CORE, dataDir: await bench.folder(), settings });
+    await using receiver = await Receiver.start(LOAD_CORE);
+    await using publisher = await Publisher.start(LOAD_CORE);
+    const opening = gateway.opening("topics=task:progress,task:status");
+    await receiver.connect("healthy", { ...opening, count: CLIENTS - SLOW - SAMPLED, read: "count" });
+    await receiver.connect("sampled", { ...opening, count: SAMPLED, read: "positions" });
+    await receiver.connect("slow", {
+      ...opening,
+      count: SLOW,
+      read: "statuses",
+      until: { statuses },
+      ...(slow ? { receiveBufferBytes: 4_096 } : {}),
+    });
+    if (slow) await receiver.reading("slow", false);
+    await receiver.start();
+    using peak = new PeakMemory(gateway.process);
+    const load = { port: nats.port, workload: "mixed", tasks: TASKS, rate: RATE, stored: true } as const;
+    const published = await publisher.steady({ ...load, events, from: 0 });
+    await pause(500);
+    const { groups } = await receiver.report();
+    const lags = lagsOf(groups["sampled"]?.samples ?? [], published, 0);
+    const peakBytes = peak.bytes;
+    if (slow) await receiver.reading("slow", true);
+    const reached = await receiver.reached("slow", CATCH_UP_MS);
+    const after = (await receiver.report()).groups["slow"]?.statuses;
+    return {
+      p50Ms: percentile(lags, 0.5),
+      p99Ms: percentile(lags, 0.99),
+      peakBytes,
+      peakBytesToTheEnd: peak.bytes,
+      missing: statuses * SLOW - (after?.total ?? 0) + (after?.doubles ?? 0),
+      doubles: after?.doubles ?? NaN,
+      served: reached.count,
+    };
+  };
+}
+
+/** D: clients that do not read. */
+export const slowReaders: Scenario = {
+  name: "D",
+  title: "Slow readers",
+  about:
+    "1,000 clients of `task:progress,task:status`; 5,000 events a second of 10 tasks for 30 s, one in a hundred a " +
+    "status change. Once all read, once every tenth never does. Afterwards the slow ones read again and are held to " +
+    "every status change.",
+  contenders: { "all read": run(false), "some do not": run(true) },
+  rows: (measured) => {
+    const [quick, slow] = ["all read", "some do not"];
+    const row = { peers: "", floor: "", ratio: "" };
+    const more = measured.of(slow, "peakBytes") - measured.of(quick, "peakBytes");
+    const ratio = measured.ratio(slow, quick, "p99Ms");
+    const wrong = measured.worst(slow, "missing") + measured.worst(slow, "doubles");
+    return [
+      {
+        ...row,
+        what: "memory above the run without, at the peak",
+        ours: megabytes(more),
+        target: `≤ ${MOST_MEGABYTES} MB`,
+        met: more <= MOST_MEGABYTES * 1_048_576,
+      },
+      {
+        ...row,
+        what: "p99 of the healthy, ms",
+        ours: precise(measured.of(slow, "p99Ms")),
+        floor: `without: ${precise(measured.of(quick, "p99Ms"))}`,
+        ratio: times(ratio),
+        target: `≤ ${MOST_RATIO} ×`,
+        met: ratio <= MOST_RATIO,
+      },
+      {
+        ...row,
+        what: "status changes that the slow missed or got twice",
+        ours: whole(wrong),
+        target: "0",
+        met: wrong === 0,
+      },
+    ];
+  },
+};
