@@ -5,8 +5,7 @@ import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { type Codec, encodeJson } from "../protocol/codec.ts";
 import type { ServerData, ServerFrame } from "../protocol/server_frames.ts";
 import type { Member } from "../router/audience.ts";
-import { batchOf } from "../router/batch.ts";
-import { partFor } from "../router/interest.ts";
+import type { PageBatches } from "../router/page_batches.ts";
 import type { Clock, Router } from "../router/router.ts";
 import { SnapshotWalk } from "../router/snapshot.ts";
 import { type FlowInput, type Gap, heldTopics, type Position, safeCursor, type Walk } from "./flow.ts";
@@ -67,6 +66,7 @@ export type ConnectionDeps = {
   readonly projection: Projection;
   readonly history: History;
   readonly router: Router;
+  readonly pageBatches: PageBatches;
   readonly messages: Dispatcher;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -396,9 +396,10 @@ export class Connection implements Member {
   }
 
   #deliver(effect: Extract<Effect, { kind: "deliver" }>): void {
-    const parts = effect.deliveries.flatMap((delivery) => partFor(delivery, effect.held, effect.whole) ?? []);
-    if (parts.length === 0) return;
-    const batch = batchOf(parts, this.identity.codec, this.#deps.clock.now());
+    const { deliveries, held, whole } = effect;
+    const { pageBatches, clock } = this.#deps;
+    const batch = pageBatches.batch({ deliveries, held, whole, codec: this.identity.codec }, clock.now());
+    if (batch === undefined) return;
     this.#deps.counts.frames += batch.frames;
     this.#deps.counts.bytes += batch.bytes.length;
     this.#socket.write(batch.bytes);

@@ -5,6 +5,7 @@ import { MessageRegistry } from "../messages/message_registry.ts";
 import { History } from "../projection/history.ts";
 import { Projection } from "../projection/projection.ts";
 import { TaskQueries } from "../projection/queries.ts";
+import { PageBatches } from "../router/page_batches.ts";
 import { type Clock, Router, type RouterCounts } from "../router/router.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -32,6 +33,7 @@ export class Pipeline implements AsyncDisposable {
   readonly history: History;
   readonly queries: TaskQueries;
   readonly messages: MessageRegistry = new MessageRegistry();
+  readonly pageBatches: PageBatches = new PageBatches();
   readonly counts: RouterCounts;
   readonly appends = { stored: 0, duplicate: 0, failed: 0 };
   readonly #options: PipelineOptions;
@@ -48,7 +50,14 @@ export class Pipeline implements AsyncDisposable {
       maxTasks: settings.maxTasks,
       tail: { maxEvents: settings.tailEvents, maxBytes: settings.tailBytes },
     });
-    this.counts = { flushes: 0, frames: 0, bytes: 0, writes: 0, lag: telemetry.measures.lag };
+    this.counts = {
+      flushes: 0,
+      frames: 0,
+      bytes: 0,
+      writes: 0,
+      lag: telemetry.measures.lag,
+      around: (flush) => telemetry.spans.span("flush", {}, () => timed(flush, telemetry.measures.flush)),
+    };
     this.router = new Router({ clock, flushMs: settings.flushMs, head: 0, counts: this.counts });
     this.history = new History(log, this.projection);
     this.queries = new TaskQueries(log, this.projection, this.history, () => clock.now());
@@ -103,6 +112,7 @@ export class Pipeline implements AsyncDisposable {
       projection: this.projection,
       history: this.history,
       router: this.router,
+      pageBatches: this.pageBatches,
       messages: this.messages,
       clock,
       limits: {
@@ -198,4 +208,11 @@ export class Pipeline implements AsyncDisposable {
       connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
     }
   }
+}
+
+/** Notes how many ms `work` took. */
+function timed(work: () => void, note: (ms: number) => void): void {
+  const startedMs = performance.now();
+  work();
+  note(performance.now() - startedMs);
 }

@@ -20,6 +20,8 @@ export type RouterCounts = {
   writes: number;
   /** Called once a flush with the age of its oldest event, in ms. */
   lag: (ms: number) => void;
+  /** Runs a flush: where it is timed, and gets its span. */
+  around: (flush: () => void) => void;
 };
 
 /** The index entry of an audience for one delivery, reused from delivery to delivery. */
@@ -172,6 +174,10 @@ export class Router {
   }
 
   #flush(audience: Audience): void {
+    this.#counts.around(() => this.#flushNow(audience));
+  }
+
+  #flushNow(audience: Audience): void {
     this.#dirty.delete(audience);
     const now = this.#clock.now();
     const { batch, writes, lagged } = audience.flush(this.#head, now);

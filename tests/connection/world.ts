@@ -6,6 +6,7 @@ import { History } from "../../src/projection/history.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
+import { PageBatches } from "../../src/router/page_batches.ts";
 import { Router, type RouterCounts } from "../../src/router/router.ts";
 import { ManualClock } from "../router/manual_clock.ts";
 import { FakeSocket } from "./fake_socket.ts";
@@ -44,8 +45,16 @@ export class World {
   readonly router: Router;
   readonly queries: TaskQueries;
   readonly messages = new MessageRegistry();
+  readonly pageBatches = new PageBatches();
   readonly counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
-  readonly routed: RouterCounts = { flushes: 0, frames: 0, bytes: 0, writes: 0, lag: () => {} };
+  readonly routed: RouterCounts = {
+    flushes: 0,
+    frames: 0,
+    bytes: 0,
+    writes: 0,
+    lag: () => {},
+    around: (flush) => flush(),
+  };
   /** Failures that were noted, other than of the log. */
   readonly faults: unknown[] = [];
   /** How often the log was noted to be out of reach. */
@@ -116,6 +125,7 @@ export class World {
       projection: this.projection,
       history: this.history,
       router: this.router,
+      pageBatches: this.pageBatches,
       messages: this.messages,
       clock: this.clock,
       limits: this.#limits,
