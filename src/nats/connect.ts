@@ -4,6 +4,7 @@ import { authenticatorOf, type Credentials } from "./credentials.ts";
 import { parseServers, type Servers } from "./servers.ts";
 import { openTcpSocket, TlsError } from "./tcp_socket.ts";
 import { openWebSocket } from "./websocket.ts";
+import { deferred } from "./deferred.ts";
 
 /** Where NATS is and who we are there. */
 export type NatsOptions = Credentials & {
@@ -199,7 +200,7 @@ function shuffled<T>(items: readonly T[]): T[] {
 /** Resolves as `connecting` does; when `signal` aborts before, rejects, and closes what may still come of it. */
 async function abortable(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {
   if (signal === undefined) return await connecting;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const { promise: aborted, reject } = deferred<never>();
   const onAbort = () => reject(signal.reason);
   signal.addEventListener("abort", onAbort);
   try {
@@ -214,7 +215,7 @@ async function abortable(connecting: Promise<NatsConnection>, signal?: AbortSign
 
 /** Waits `ms`; rejects with the reason of `signal` when it aborts before. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = deferred<void>();
   const timer = setTimeout(() => done(resolve), ms);
   const onAbort = () => done(() => reject(signal?.reason));
   const done = (settle: () => void) => {

@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { deferred } from "./deferred.ts";
 
 /** What `nats.ws` needs of a socket: the part of a WebSocket that it touches. */
 export interface MessageSocket {
@@ -66,7 +67,7 @@ export async function openTcpSocket(
 
 /** Everything up to the end of the first line, at least. Leaves the socket paused. */
 function greetingOf(socket: Socket): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const { promise, resolve, reject } = deferred<Uint8Array>();
   let greeting = new Uint8Array(0);
   const onData = (chunk: Uint8Array) => {
     greeting = joined(greeting, chunk);
@@ -97,7 +98,7 @@ function wantsTls(greeting: Uint8Array, { tls }: TcpTarget): boolean {
 }
 
 function upgraded(plain: Socket, { host, tlsName }: TcpTarget): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const { promise, resolve, reject } = deferred<Socket>();
   const servername = isIP(host) === 0 ? host : tlsName ?? "";
   const secure = connectTls({ socket: plain, host, ...(servername === "" ? {} : { servername }) });
   secure.on("error", (cause) => reject(new TlsError(`TLS handshake: ${cause.message}`, { cause })));
