@@ -108,11 +108,20 @@ export class Projection {
     return this.#applyAll(read);
   }
 
-  /** A task from the log alone, by the last event of each kind; undefined where the log has none of it. */
+  /**
+   * A task from the log alone, by the last event of each kind; undefined where the log has none of it. Where the last
+   * record of a kind is no event, and so hides the one before it, the whole history is read.
+   */
   async stateFromLog(taskId: string): Promise<Past | undefined> {
     let past: Past | undefined;
-    for await (const entries of this.#log.lastPerSubject(`task.${taskId}.>`)) past = foldAll(past, entries);
-    return past;
+    let hides = false;
+    let newest = 0;
+    for await (const entries of this.#log.lastPerSubject(`task.${taskId}.>`)) {
+      past = foldAll(past, entries);
+      hides ||= entries.some((entry) => "rejected" in parseRecord(entry));
+      newest = entries.at(-1)?.seq ?? newest;
+    }
+    return hides ? await this.stateAt(taskId, newest) : past;
   }
 
   /** A task as it was at position `at`, from the log alone; undefined where it had no event yet. */

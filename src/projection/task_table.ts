@@ -119,7 +119,7 @@ export class TaskTable {
   evict(): string[] {
     const evicted: string[] = [];
     while (this.#tasks.size > this.#maxTasks) {
-      const oldest = this.#ended.values().next().value ?? this.#tasks.values().next().value;
+      const oldest = this.#ended.values().next().value ?? this.#active.values().next().value;
       if (oldest === undefined) break;
       this.#remove(oldest);
       evicted.push(oldest.id);

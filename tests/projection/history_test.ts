@@ -1,0 +1,243 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { type Entry, LogError } from "../../src/log/event_log.ts";
+import type { Delivery } from "../../src/projection/delivery.ts";
+import { type Carry, History } from "../../src/projection/history.ts";
+import { Projection } from "../../src/projection/projection.ts";
+import type { TailBounds } from "../../src/projection/tail.ts";
+import { MemoryLog } from "../connection/memory_log.ts";
+import { arbitraryLog, lineOf, record, toldBy } from "./events.ts";
+
+const LONG_TAIL = { maxEvents: 10_000, maxBytes: 1e9 };
+const NO_TAIL = { maxEvents: 0, maxBytes: 0 };
+
+/** A history over a log that a projection has followed to its end. */
+class Bench {
+  readonly log: MemoryLog;
+  readonly projection: Projection;
+  readonly history: History;
+  reads = 0;
+  #nowMs = 0;
+
+  constructor(tail: TailBounds = NO_TAIL, maxTasks = 1_000) {
+    this.log = new MemoryLog({ now: () => this.#nowMs });
+    this.projection = new Projection(this.log, { maxTasks, tail });
+    this.history = new History(this.log, this.projection);
+    const read = this.log.read.bind(this.log);
+    this.log.read = (query) => {
+      this.reads++;
+      return read(query);
+    };
+  }
+
+  static async of(entries: readonly Entry[], tail?: TailBounds, maxTasks?: number): Promise<Bench> {
+    const bench = new Bench(tail, maxTasks);
+    await bench.append(entries);
+    return bench;
+  }
+
+  async append(entries: readonly Entry[]): Promise<void> {
+    for (const entry of entries) {
+      this.#nowMs = entry.time;
+      this.log.put(entry);
+    }
+    await this.projection.apply(entries);
+  }
+
+  /** All pages after `after`, laid end to end, as a reader reads them. */
+  async all(after: number, tasks?: ReadonlySet<string>): Promise<Delivery[]> {
+    const told: Delivery[] = [];
+    let carry: Carry | undefined;
+    const upTo = this.projection.head;
+    for (let cursor = after; cursor < upTo;) {
+      const page = await this.history.page({
+        after: cursor,
+        upTo,
+        ...(tasks === undefined ? {} : { tasks }),
+        ...(carry === undefined ? {} : { carry }),
+      });
+      assert(page.through > cursor && page.through <= upTo, "every page goes on");
+      assertEquals(page.missedTo, undefined);
+      told.push(...page.deliveries);
+      cursor = page.through;
+      carry = page.carry;
+    }
+    return told;
+  }
+}
+
+const TASKS = ["t0", "t1", "t2"];
+
+Deno.test("the past from the log is the past from memory, event for event", async () => {
+  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), async (entries) => {
+    const [logged, remembered] = [await Bench.of(entries), await Bench.of(entries, LONG_TAIL)];
+    const told = toldBy(entries).map(lineOf);
+    assertEquals((await logged.all(0)).map(lineOf), told);
+    assertEquals((await remembered.all(0)).map(lineOf), told);
+    assertEquals(remembered.reads, 0, "memory needs no log");
+  }));
+});
+
+Deno.test("the past of some tasks is the whole past without the others", async () => {
+  await fc.assert(
+    fc.asyncProperty(arbitraryLog(TASKS), fc.subarray(TASKS, { minLength: 1 }), async (entries, some) => {
+      const tasks = new Set(some);
+      const told = toldBy(entries).filter(({ taskId }) => tasks.has(taskId)).map(lineOf);
+      assertEquals((await (await Bench.of(entries)).all(0, tasks)).map(lineOf), told);
+      assertEquals((await (await Bench.of(entries, LONG_TAIL)).all(0, tasks)).map(lineOf), told);
+    }),
+  );
+});
+
+Deno.test("a history longer than a page is told as if it were one", async () => {
+  const kinds = ["progress", "paused", "progress", "resumed", "created", "progress", "retrying"];
+  const entries = Array.from({ length: 3_300 }, (_, i) => {
+    const body = { completed: i % 100, total: 100, attempt: 1 + Math.floor(i / 1_500), tags: ["a"] };
+    return record(i + 1, `t${i % 7}`, kinds[i % kinds.length] ?? "progress", body);
+  });
+  const bench = await Bench.of(entries);
+  const told = toldBy(entries);
+  assertEquals((await bench.all(0)).map(lineOf), told.map(lineOf));
+  assert(bench.reads >= 4, `${bench.reads} reads`);
+  const tasks = new Set(["t2", "t5"]);
+  assertEquals(
+    (await bench.all(0, tasks)).map(lineOf),
+    told.filter(({ taskId }) => tasks.has(taskId)).map(lineOf),
+  );
+});
+
+Deno.test("from any cursor on, the log leaves out no status change, and each task ends as it is", async () => {
+  await fc.assert(
+    fc.asyncProperty(arbitraryLog(TASKS), fc.nat(40), fc.boolean(), async (entries, cursor, booted) => {
+      const bench = await Bench.of(entries);
+      const after = Math.min(cursor, entries.length);
+      if (booted) await bench.projection.boot();
+      const told = await bench.all(after);
+      const truly = toldBy(entries).filter(({ seq }) => seq > after);
+      const has = new Map(told.map((one) => [one.seq, one]));
+      for (const { seq, status } of truly) {
+        assert(status === undefined || has.get(seq)?.status !== undefined, `${seq} is told`);
+      }
+      assertEquals(told.map(({ seq }) => seq), told.map(({ seq }) => seq).toSorted((a, b) => a - b));
+    }),
+  );
+});
+
+Deno.test("a status of tasks born after the cursor is told from the log exactly as it was", async () => {
+  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), fc.nat(20), async (entries, after) => {
+    const bench = await Bench.of(entries);
+    const young = new Set(TASKS.filter((id) => {
+      const first = entries.find(({ subject }) => subject.startsWith(`task.${id}.`));
+      return first !== undefined && first.seq > after;
+    }));
+    const told = (await bench.all(Math.min(after, entries.length))).filter(({ taskId }) => young.has(taskId));
+    const truly = toldBy(entries).filter(({ taskId }) => young.has(taskId));
+    assertEquals(told.map(lineOf), truly.map(lineOf));
+  }));
+});
+
+Deno.test("no page reaches beyond what was asked for, wherever it comes from", async () => {
+  const entries = Array.from({ length: 20 }, (_, i) => record(i + 1, "t0", "progress", { completed: i }));
+  for (const tail of [NO_TAIL, LONG_TAIL]) {
+    const { history } = await Bench.of(entries, tail);
+    for (const tasks of [undefined, new Set(["t0"])]) {
+      const page = await history.page({ after: 3, upTo: 11, ...(tasks === undefined ? {} : { tasks }) });
+      assertEquals(page.through, 11);
+      assertEquals(page.deliveries.map(({ seq }) => seq), [4, 5, 6, 7, 8, 9, 10, 11]);
+    }
+    assertEquals(await history.page({ after: 11, upTo: 11 }), { deliveries: [], through: 11 });
+  }
+});
+
+Deno.test("a page that many need is read once, even while it is on its way", async () => {
+  const bench = await Bench.of(Array.from({ length: 9 }, (_, i) => record(i + 1, "t0", "progress")));
+  const asked = Array.from({ length: 50 }, () => bench.history.page({ after: 2, upTo: 9 }));
+  const pages = await Promise.all(asked);
+  assertEquals(bench.reads, 1);
+  for (const page of pages) assert(page.deliveries[0] === pages[0]?.deliveries[0], "and folded once");
+  await bench.history.page({ after: 2, upTo: 9 });
+  assertEquals(bench.reads, 1);
+});
+
+Deno.test("a page that could not be read is read again", async () => {
+  const bench = await Bench.of([record(1, "t0", "started"), record(2, "t0", "paused")]);
+  bench.log.gate = () => Promise.reject(new LogError("unreachable", "away"));
+  for (const tasks of [undefined, new Set(["t0"])]) {
+    const query = { after: 0, upTo: 2, ...(tasks === undefined ? {} : { tasks }) };
+    await assertRejects(() => Promise.resolve(bench.history.page(query)), LogError);
+  }
+  bench.log.gate = () => Promise.resolve();
+  assertEquals((await bench.history.page({ after: 0, upTo: 2 })).deliveries.length, 2);
+});
+
+Deno.test("pages read once are not kept for ever", async () => {
+  const entries = Array.from({ length: 400 }, (_, i) => record(i + 1, "t0", "progress", { completed: i }));
+  const bench = await Bench.of(entries);
+  for (let after = 0; after < 300; after++) await bench.history.page({ after, upTo: 400 });
+  const { reads } = bench;
+  await bench.history.page({ after: 299, upTo: 400 });
+  assertEquals(bench.reads, reads, "the newest is");
+  await bench.history.page({ after: 0, upTo: 400 });
+  assertEquals(bench.reads, reads + 1, "the oldest is not");
+});
+
+Deno.test("what retention took before a page is told, and only where it took anything", async () => {
+  const entries = Array.from({ length: 20 }, (_, i) => record(i + 1, `t${i % 2}`, "progress"));
+  const bench = await Bench.of(entries);
+  bench.log.dropBefore(8);
+  const missedTo = async (after: number, tasks?: ReadonlySet<string>) =>
+    (await bench.history.page({ after, upTo: 20, ...(tasks === undefined ? {} : { tasks }) })).missedTo;
+  assertEquals(await missedTo(3), 7);
+  assertEquals(await missedTo(6), 7);
+  assertEquals(await missedTo(7), undefined);
+  assertEquals(await missedTo(12), undefined);
+  assertEquals(await missedTo(3, new Set(["t0"])), 7);
+  assertEquals(await missedTo(7, new Set(["t0"])), undefined);
+});
+
+Deno.test("a log that lost everything says so up to where it was asked", async () => {
+  const bench = await Bench.of(Array.from({ length: 5 }, (_, i) => record(i + 1, "t0", "progress")));
+  bench.log.dropBefore(6);
+  assertEquals(await bench.history.page({ after: 1, upTo: 5 }), {
+    deliveries: [],
+    through: 5,
+    missedTo: 5,
+    carry: new Map(),
+  });
+});
+
+Deno.test("a task's events come page by page as they were written, without what is no event", async () => {
+  const bench = await Bench.of([
+    record(1, "t0", "created", { name: "n", unknown: [1] }),
+    record(2, "t1", "started"),
+    record(3, "t0", "boom"),
+    record(4, "t0", "progress", new Uint8Array()),
+    record(5, "t0", "completed", { result: { deep: true } }),
+  ]);
+  assertEquals(await bench.history.events("t0", 0, 2), {
+    events: [{
+      seq: 1,
+      time: "2024-01-01T00:00:01.000Z",
+      kind: "created",
+      body: { name: "n", unknown: [1] },
+    }],
+    next_after_seq: 3,
+  });
+  assertEquals(await bench.history.events("t0", 3, 100), {
+    events: [
+      { seq: 4, time: "2024-01-01T00:00:04.000Z", kind: "progress", body: {} },
+      { seq: 5, time: "2024-01-01T00:00:05.000Z", kind: "completed", body: { result: { deep: true } } },
+    ],
+  });
+  assertEquals(await bench.history.events("t0", 5, 100), { events: [] });
+  assertEquals(await bench.history.events("nobody", 0, 100), undefined);
+  assertEquals(await bench.history.events("nobody", 5, 100), undefined);
+});
+
+Deno.test("the events of a task that has left memory are found all the same", async () => {
+  const entries = [record(1, "t0", "completed"), record(2, "t1", "started"), record(3, "t2", "started")];
+  const bench = await Bench.of(entries, NO_TAIL, 1);
+  assertEquals(bench.projection.tasks.get("t0"), undefined);
+  assertEquals((await bench.history.events("t0", 0, 10))?.events.length, 1);
+  assertEquals(await bench.history.events("t0", 1, 10), { events: [] });
+});

@@ -1,0 +1,241 @@
+import { assert, assertEquals, assertExists, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { type Entry, LogError } from "../../src/log/event_log.ts";
+import type { Delivery } from "../../src/projection/delivery.ts";
+import { Projection } from "../../src/projection/projection.ts";
+import { fold, type TaskState } from "../../src/task/fold.ts";
+import { statusData, statusOf } from "../../src/task/task.ts";
+import { MemoryLog } from "../connection/memory_log.ts";
+import { arbitraryLog, eventOf, lineOf, record, toldBy } from "./events.ts";
+
+const TASKS = ["t0", "t1", "t2", "t3", "t4"];
+const TAIL = { maxEvents: 1_000, maxBytes: 1e9 };
+
+function logOf(entries: readonly Entry[]): MemoryLog {
+  let nowMs = 0;
+  const log = new MemoryLog({ now: () => nowMs });
+  for (const entry of entries) {
+    nowMs = entry.time;
+    log.put(entry);
+  }
+  return log;
+}
+
+/** A projection that has followed all of `entries`, in batches of `batch`; and what it told. */
+async function followed(
+  entries: readonly Entry[],
+  { maxTasks = 100, batch = 1 }: { maxTasks?: number; batch?: number } = {},
+): Promise<{ projection: Projection; told: Delivery[]; removed: string[] }> {
+  const projection = new Projection(logOf(entries), { maxTasks, tail: TAIL });
+  const told: Delivery[] = [];
+  const removed: string[] = [];
+  for (let i = 0; i < entries.length; i += batch) {
+    const applied = await projection.apply(entries.slice(i, i + batch));
+    told.push(...applied.deliveries);
+    removed.push(...applied.removed);
+  }
+  return { projection, told, removed };
+}
+
+async function booted(entries: readonly Entry[], maxTasks = 100): Promise<Projection> {
+  const projection = new Projection(logOf(entries), { maxTasks, tail: TAIL });
+  await projection.boot();
+  return projection;
+}
+
+/** The tasks as the fold of all of their events, but for those of which a straggler hides something. */
+function truth(entries: readonly Entry[]): Map<string, TaskState> {
+  const states = new Map<string, TaskState>();
+  const hidden = new Set<string>();
+  for (const entry of entries) {
+    const event = eventOf(entry);
+    const before = states.get(event.taskId);
+    if ((before?.greatest[event.kind]?.attempt ?? 0) > event.attempt) hidden.add(event.taskId);
+    states.set(event.taskId, fold(before, event));
+  }
+  return new Map([...states].filter(([id]) => !hidden.has(id)));
+}
+
+Deno.test("a projection booted from the last event of each subject is the one that followed all of them", async () => {
+  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), async (entries) => {
+    const [fresh, { projection: old }] = [await booted(entries), await followed(entries)];
+    assertEquals([fresh.head, fresh.tasks.size], [old.head, old.tasks.size]);
+    for (const [id, state] of truth(entries)) {
+      assertEquals(fresh.tasks.get(id)?.state, state);
+      assertEquals(old.tasks.get(id)?.state, state);
+    }
+  }));
+});
+
+Deno.test("so is one that has room for few of the tasks, as far as it has them", async () => {
+  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), async (entries) => {
+    const fresh = await booted(entries, 2);
+    assert(fresh.tasks.size <= 2);
+    for (const [id, state] of truth(entries)) {
+      const record = fresh.tasks.get(id);
+      if (record === undefined) assert(fresh.tasks.mayBeEvicted(id));
+      else assertEquals(record.state, state);
+    }
+  }));
+});
+
+Deno.test("what is told does not depend on how many tasks there is room for, nor on the batches", async () => {
+  const batch = fc.integer({ min: 1, max: 12 });
+  await fc.assert(
+    fc.asyncProperty(
+      arbitraryLog(TASKS),
+      fc.integer({ min: 1, max: 3 }),
+      batch,
+      async (entries, maxTasks, batch) => {
+        const { told, projection } = await followed(entries, { maxTasks, batch });
+        assertEquals(told.map(lineOf), toldBy(entries).map(lineOf));
+        assert(projection.tasks.size <= maxTasks);
+      },
+    ),
+  );
+});
+
+Deno.test("a straggler of an ended task that has left memory finds it ended, and is late", async () => {
+  const log = [
+    record(1, "old", "started"),
+    record(2, "old", "completed", { result: 1 }),
+    record(3, "t1", "started"),
+    record(4, "t2", "started"),
+    record(5, "old", "progress", { total: 10, completed: 9 }),
+    record(6, "old", "started"),
+  ];
+  const { told, projection, removed } = await followed(log, { maxTasks: 2 });
+  assertEquals(told.map(lineOf).slice(4), ["5 old [] progress 9/10 of attempt 1", "6 old [] completed"]);
+  // `t1` had not ended, but `old` alone had, and went first each time it was brought back.
+  assertEquals(removed, ["old", "old", "old"]);
+  assertEquals(projection.counts.evicted, 3);
+});
+
+Deno.test("a task that was brought back knows where it last had something to tell", async () => {
+  const log = [
+    record(1, "old", "progress", { completed: 1 }),
+    record(2, "old", "completed"),
+    record(3, "t1", "started"),
+    record(4, "t1", "completed"),
+    record(5, "old", "paused"),
+  ];
+  const { projection, told } = await followed(log, { maxTasks: 1 });
+  assertEquals(told.length, 4, "the straggler is late");
+  const { bornSeq, progressSeq, statusSeq } = projection.tasks.get("old") ?? {};
+  assertEquals({ bornSeq, progressSeq, statusSeq }, { bornSeq: 1, progressSeq: 1, statusSeq: 2 });
+});
+
+Deno.test("more tasks may come back in one batch than there is room for", async () => {
+  const ids = Array.from({ length: 8 }, (_, i) => `t${i}`);
+  let seq = 0;
+  const ends = ids.map((id) => record(++seq, id, "completed"));
+  const strays = ids.map((id) => record(++seq, id, "paused"));
+  const { told, projection } = await followed([...ends, ...strays], { maxTasks: 2, batch: 8 });
+  assertEquals(told.length, 8, "every straggler found its task ended");
+  assertEquals(projection.counts.late, 8);
+  assertEquals(projection.tasks.size, 2);
+});
+
+Deno.test("a batch that meets an outage is neither counted nor told, and may be handed over again", async () => {
+  const log = [
+    record(1, "old", "completed"),
+    record(2, "t1", "started"),
+    record(3, "t2", "started", new Uint8Array([0xff])),
+    record(4, "old", "paused"),
+  ];
+  const stored = logOf(log);
+  const projection = new Projection(stored, { maxTasks: 1, tail: TAIL });
+  await projection.apply(log.slice(0, 2));
+  stored.gate = () => Promise.reject(new LogError("unreachable", "away"));
+  await assertRejects(() => projection.apply(log.slice(2)), LogError);
+  assertEquals([projection.head, projection.rejected.total, projection.counts.late], [2, 0, 0]);
+  assertEquals(projection.counts.events, { completed: 1, started: 1 });
+  stored.gate = () => Promise.resolve();
+  assertEquals(await projection.apply(log.slice(2)), { deliveries: [], removed: ["old"] });
+  assertEquals([projection.head, projection.rejected.total, projection.counts.late], [4, 1, 1]);
+});
+
+Deno.test("what was folded in already is passed over", async () => {
+  const log = [record(1, "t0", "started"), record(2, "t0", "paused"), record(3, "t0", "resumed")];
+  const { projection } = await followed(log.slice(0, 2));
+  const { deliveries } = await projection.apply(log);
+  assertEquals(deliveries.map(lineOf), ["3 t0 [] running"]);
+  assertEquals(await projection.apply(log), { deliveries: [], removed: [] });
+  assertEquals(projection.head, 3);
+});
+
+Deno.test("rubbish is listed, moves the head on and tells nothing", async () => {
+  const log = [record(1, "t0", "started"), record(2, "t0", "boom"), record(3, "t0", "paused", "text")];
+  const { projection, told } = await followed(log, { batch: 3 });
+  assertEquals(told.length, 1);
+  assertEquals(projection.head, 3);
+  assertEquals(projection.rejected.list().map(({ seq }) => seq), [3, 2]);
+});
+
+Deno.test("a boot that fails leaves everything as it was, and lists nothing twice", async () => {
+  const log = [record(1, "t0", "started"), record(2, "t0", "boom")];
+  const { projection } = await followed(log, { batch: 2 });
+  const stored = logOf([...log, record(3, "t1", "started")]);
+  const fragile = new Projection(stored, { maxTasks: 10, tail: TAIL });
+  let calls = 0;
+  stored.gate = () => ++calls < 4 ? Promise.resolve() : Promise.reject(new LogError("unreachable", "away"));
+  await assertRejects(() => fragile.boot(), LogError);
+  assertEquals([fragile.head, fragile.tasks.size, fragile.rejected.total, fragile.epoch], [0, 0, 0, ""]);
+  stored.gate = () => Promise.resolve();
+  await fragile.boot();
+  await fragile.boot();
+  assertEquals([fragile.head, fragile.tasks.size, fragile.rejected.total], [3, 2, 1]);
+  assertEquals(projection.rejected.total, 1);
+});
+
+Deno.test("rubbish that is the last of its kind hides nothing, neither from a boot nor from who looks a task up", async () => {
+  const log = [
+    record(1, "t0", "created", { name: "n" }),
+    record(2, "t0", "completed", { result: 1, progress: { completed: 3, total: 4 } }),
+    record(3, "t0", "completed", "rubbish"),
+    record(4, "t0", "created", new Uint8Array([0xff])),
+  ];
+  const whole = await booted(log);
+  const state = truth(log.slice(0, 2)).get("t0");
+  assertExists(state);
+  assertEquals(whole.tasks.get("t0")?.state, state);
+  assertEquals((await whole.stateFromLog("t0"))?.state, state);
+});
+
+Deno.test("what is appended while a projection boots is news to it, and hides nothing of what was there", async () => {
+  const log = logOf([record(1, "t0", "progress", { completed: 1 }), record(2, "t1", "started")]);
+  const projection = new Projection(log, { maxTasks: 10, tail: TAIL });
+  let calls = 0;
+  log.gate = () => {
+    // After the extent was looked at, before the last records are.
+    if (++calls === 3) {
+      for (const entry of [record(3, "t0", "progress", { completed: 2 })]) {
+        log.put(entry);
+      }
+    }
+    return Promise.resolve();
+  };
+  await projection.boot();
+  assertEquals(projection.head, 2);
+  const record0 = projection.tasks.get("t0");
+  assertExists(record0);
+  assertEquals(statusData(record0.state, undefined).progress.completed, 1);
+  const { deliveries } = await projection.apply(log.entries);
+  assertEquals(deliveries.map(lineOf), ["3 t0 [] progress 2/null of attempt 1"]);
+});
+
+Deno.test("a task as it was at a position is the fold of its events up to there", async () => {
+  await fc.assert(
+    fc.asyncProperty(arbitraryLog(["t0", "t1"], 20), fc.nat(20), async (entries, at) => {
+      const projection = new Projection(logOf(entries), { maxTasks: 10, tail: TAIL });
+      let state: TaskState | undefined;
+      for (const entry of entries.slice(0, at)) {
+        const event = eventOf(entry);
+        if (event.taskId === "t0") state = fold(state, event);
+      }
+      const past = await projection.stateAt("t0", at);
+      assertEquals(past?.state, state);
+      if (past !== undefined) assertEquals(statusOf(past.state), state && statusOf(state));
+    }),
+  );
+});
