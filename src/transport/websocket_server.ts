@@ -44,6 +44,8 @@ export class TaskWebSocketServer {
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
   readonly #open = new Map<Connection, Open>();
+  /** The sockets there are, those of connections that were turned away too. */
+  readonly #sockets = new Set<WsSocket>();
   readonly #sweep: ReturnType<typeof setInterval>;
   #refusing = false;
 
@@ -82,7 +84,7 @@ export class TaskWebSocketServer {
   stop(): void {
     this.#refusing = true;
     clearInterval(this.#sweep);
-    for (const { socket } of this.#open.values()) socket.terminate();
+    for (const socket of this.#sockets) socket.terminate();
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Uint8Array): void {
@@ -111,6 +113,8 @@ export class TaskWebSocketServer {
   #accepted(ws: WebSocket, stream: Duplex, request: IncomingMessage, handshake: Handshake): void {
     ws.on("error", () => {}); // ws closes by itself with the code that fits; the close event follows
     const socket = new WsSocket(ws, stream);
+    this.#sockets.add(socket);
+    ws.on("close", () => this.#sockets.delete(socket));
     if (handshake.invalid !== undefined) {
       const error = { code: "INVALID_MESSAGE", message: handshake.invalid, details: {} } as const;
       return this.#turnAway(socket, handshake, error, "invalidFrames");
@@ -144,9 +148,12 @@ export class TaskWebSocketServer {
     };
     ws.on("message", (data: RawData, isBinary: boolean) => {
       heard();
-      if (isBinary) open.connection.receiveBinary();
-      else open.connection.receive(data.toString());
+      open.socket.whenReading(() => {
+        if (isBinary) open.connection.receiveBinary();
+        else open.connection.receive(data.toString());
+      });
     });
+    open.socket.onTaken(heard);
     ws.on("ping", heard);
     ws.on("pong", heard);
     ws.on("close", (code) => {
@@ -165,16 +172,18 @@ export class TaskWebSocketServer {
     socket.close(code, reason);
   }
 
+  /** Nobody is closed unasked, even when the clock has leapt. */
   #checkSilent(): void {
     const now = this.#now();
     const { heartbeatMs, idleMs } = this.#options;
     for (const open of this.#open.values()) {
       const silentMs = now - open.lastHeardMs;
-      if (silentMs >= idleMs) {
-        open.connection.close("idle");
-      } else if (silentMs >= heartbeatMs && !open.pinged) {
+      if (silentMs < heartbeatMs) continue;
+      if (!open.pinged) {
         open.pinged = true;
         open.socket.ping();
+      } else if (silentMs >= idleMs) {
+        open.connection.close("idle");
       }
     }
   }

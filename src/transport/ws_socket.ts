@@ -12,6 +12,9 @@ const CLOSE_MS = 5_000;
 export class WsSocket implements Socket {
   readonly #ws: WebSocket;
   readonly #stream: Duplex;
+  /** What is to be done with messages that `ws` had read along with the one at which reading stopped: 64 KiB at most. */
+  readonly #held: (() => void)[] = [];
+  #reading = true;
 
   constructor(ws: WebSocket, stream: Duplex) {
     this.#ws = ws;
@@ -33,16 +36,35 @@ export class WsSocket implements Socket {
   }
 
   setReading(reading: boolean): void {
-    if (this.#ws.readyState !== this.#ws.OPEN) return;
-    if (!reading && !this.#ws.isPaused) this.#ws.pause();
-    else if (reading && this.#ws.isPaused) this.#ws.resume();
+    if (this.#ws.readyState !== this.#ws.OPEN || reading === this.#reading) return;
+    this.#reading = reading;
+    if (!reading) this.#ws.pause();
+    else queueMicrotask(() => this.#goOn()); // who asks for it is in the middle of a turn
+  }
+
+  /** Takes a message in: at once, or when reading goes on. A paused `ws` still hands out what it has read already. */
+  whenReading(take: () => void): void {
+    if (this.#reading && this.#held.length === 0) take();
+    else this.#held.push(take);
+  }
+
+  /** Calls `run` whenever what had piled up has gone out: the peer reads, though its pongs may be long in coming. */
+  onTaken(run: () => void): void {
+    this.#stream.on("drain", run);
   }
 
   close(code: number, reason: string): void {
+    this.#reading = true;
+    this.#held.length = 0;
     if (this.#ws.isPaused) this.#ws.resume();
     this.#ws.close(code, reason);
     const timer = setTimeout(() => this.#ws.terminate(), CLOSE_MS);
     this.#ws.once("close", () => clearTimeout(timer));
+  }
+
+  #goOn(): void {
+    while (this.#reading && this.#held.length > 0) this.#held.shift()?.();
+    if (this.#reading && this.#ws.readyState === this.#ws.OPEN) this.#ws.resume();
   }
 
   /** Asks whether the peer is there. */
