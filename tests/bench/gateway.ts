@@ -57,9 +57,12 @@ export class Gateway implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** How its clients connect and what they ask for in the query. A client is open when it has `caught_up`. */
+  /**
+   * How its clients connect, and what they ask for in the query; `replay=none` where frames are counted. A client is
+   * open when it is welcome and subscribed.
+   */
   opening(query: string): Pick<Opening, "port" | "path" | "dialect" | "hello" | "openAfter"> {
-    return { port: this.port, path: `/ws?${query}`, dialect: "websocket", hello: [], openAfter: 3 };
+    return { port: this.port, path: `/ws?${query}`, dialect: "websocket", hello: [], openAfter: 2 };
   }
 
   /** The value of a metric without labels. */

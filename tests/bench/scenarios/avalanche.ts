@@ -27,8 +27,7 @@ async function ours(bench: Bench): Promise<Measures> {
   const load = { port: nats.port, workload: "status", tasks: TASKS } as const;
   await publisher.burst({ ...load, events: TASKS, from: 0 });
   await using gateway = await Gateway.start(options);
-  // No `caught_up` comes where nothing is replayed.
-  const opening = { ...gateway.opening("topics=task:status&replay=none"), openAfter: 2 };
+  const opening = gateway.opening("topics=task:status&replay=none");
   await receiver.connect("before", { ...opening, count: CLIENTS, read: "count", keepFirst: true });
   const { groups } = await receiver.report();
   const { data } = v.parse(Welcome, JSON.parse(groups["before"]?.first ?? "{}"));

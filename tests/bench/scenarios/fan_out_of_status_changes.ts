@@ -15,7 +15,7 @@ async function ours(bench: Bench): Promise<Measures> {
   await using gateway = await Gateway.start({ core: SERVER_CORE, dataDir: await bench.folder(), settings });
   await using receiver = await Receiver.start(LOAD_CORE);
   await using publisher = await Publisher.start(LOAD_CORE);
-  const opening = gateway.opening("topics=task:status");
+  const opening = gateway.opening("topics=task:status&replay=none");
   return await fastestFanOut(bench, { name: "taskwire", opening, natsPort: nats.port, stored: true }, {
     receiver,
     publisher,

@@ -26,7 +26,11 @@ async function ours(bench: Bench): Promise<Measures> {
   await using nats = await natsServer();
   const settings = { NATS_URL: nats.server.url };
   await using gateway = await Gateway.start({ core: SERVER_CORE, dataDir: await bench.folder(), settings });
-  return await growth(bench, gateway.process, gateway.opening("topics=task:progress,task:status"));
+  return await growth(
+    bench,
+    gateway.process,
+    gateway.opening("topics=task:progress,task:status&replay=none"),
+  );
 }
 
 function peer(name: PeerName) {

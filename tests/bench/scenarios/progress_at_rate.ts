@@ -21,7 +21,7 @@ async function ours(bench: Bench): Promise<Measures> {
   await using gateway = await Gateway.start({ core: SERVER_CORE, dataDir: await bench.folder(), settings });
   await using receiver = await Receiver.start(LOAD_CORE);
   await using publisher = await Publisher.start(LOAD_CORE);
-  const opening = gateway.opening("topics=task:progress");
+  const opening = gateway.opening("topics=task:progress&replay=none");
   await receiver.connect("counted", { ...opening, count: CLIENTS - SAMPLED, read: "count" });
   await receiver.connect("sampled", { ...opening, count: SAMPLED, read: "positions" });
   const load = { port: nats.port, workload: "progress", tasks: TASKS, rate: RATE, stored: true } as const;

@@ -37,7 +37,7 @@ async function ours(bench: Bench): Promise<Measures> {
   await using nats = await natsServerWithStream(bench);
   const settings = { NATS_URL: nats.server.url };
   await using gateway = await Gateway.start({ core: SERVER_CORE, dataDir: await bench.folder(), settings });
-  return await latency(bench, nats.port, gateway.opening("topics=task:status"));
+  return await latency(bench, nats.port, gateway.opening("topics=task:status&replay=none"));
 }
 
 function straight(opening: (port: number) => PeerOpening) {
