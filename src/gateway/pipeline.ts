@@ -22,6 +22,9 @@ export type PipelineOptions = {
 
 const RESTART_MS = 500;
 
+/** Positions of events that are remembered, so that a task's history is found without a search: 8 bytes each. */
+const MAX_POSITIONS = 4_000_000;
+
 /**
  * Log → projection → router: follows the log and hands each batch on, and builds everything anew when the stream
  * became another one or retention overtook us.
@@ -39,6 +42,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #stop = new AbortController();
   #following: Promise<void> = Promise.resolve();
+  #learning: Promise<void> = Promise.resolve();
   #booted = false;
   #reachable = true;
 
@@ -49,6 +53,7 @@ export class Pipeline implements AsyncDisposable {
     this.projection = new Projection(log, {
       maxTasks: settings.maxTasks,
       tail: { maxEvents: settings.tailEvents, maxBytes: settings.tailBytes },
+      whereabouts: { perSubject: settings.retainPerSubject, maxPositions: MAX_POSITIONS },
     });
     this.counts = {
       flushes: 0,
@@ -88,6 +93,7 @@ export class Pipeline implements AsyncDisposable {
     this.router.reset(this.projection.head);
     this.#booted = true;
     this.#following = this.#follow();
+    this.#learn();
   }
 
   /** Appends for HTTP callers, and counts. */
@@ -128,7 +134,7 @@ export class Pipeline implements AsyncDisposable {
   /** Stops following, and flushes what is pending. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#following;
+    await Promise.all([this.#following, this.#learning]);
     this.router.flushAll();
     this.router.stop();
   }
@@ -143,6 +149,15 @@ export class Pipeline implements AsyncDisposable {
         await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
       }
     }
+  }
+
+  /** The embedded log has an index of its own. */
+  #learn(): void {
+    const { settings, telemetry } = this.#options;
+    if (settings.nats === undefined) return;
+    this.#learning = this.projection.learnWhereabouts(this.#stop.signal).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) telemetry.log.warn("Cannot walk over the log", { error });
+    });
   }
 
   async #follow(): Promise<void> {
@@ -203,6 +218,7 @@ export class Pipeline implements AsyncDisposable {
   /** Builds the state anew and tells every connection. */
   async #startOver(reason: "retention" | "epoch"): Promise<void> {
     await this.#rebuild();
+    this.#learn();
     const served = this.router.reset(this.projection.head);
     for (const connection of this.#options.connections()) {
       connection.rebuilt(reason, served.get(connection) ?? this.projection.head);

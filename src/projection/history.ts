@@ -94,11 +94,10 @@ export class History {
     limit: number,
   ): Promise<{ readonly events: readonly HistoryEvent[]; readonly next_after_seq?: number } | undefined> {
     const head = this.#projection.head;
-    const subject = `task.${taskId}.>`;
-    const page = await this.#log.read({ after: afterSeq, upTo: head, subject, limit });
+    const page = await this.#projection.readTask(taskId, { after: afterSeq, upTo: head, limit });
     const events = page.entries.flatMap(historyEvent);
     if (page.entries.length === 0 && !(await this.#exists(taskId, afterSeq))) return undefined;
-    return page.entries.length === limit ? { events, next_after_seq: page.through } : { events };
+    return page.through < head ? { events, next_after_seq: page.through } : { events };
   }
 
   async #exists(taskId: string, afterSeq: number): Promise<boolean> {
@@ -148,7 +147,7 @@ export class History {
     const limit = Math.max(50, Math.floor(PAGE_RECORDS / tasks.size));
     const pages = [];
     for (const id of tasks) {
-      pages.push(await this.#log.read({ after, upTo, subject: `task.${id}.>`, limit }));
+      pages.push(await this.#projection.readTask(id, { after, upTo, limit }));
     }
     const through = Math.min(...pages.map((page) => page.through));
     const entries = pages.flatMap((page) => page.entries.filter((entry) => entry.seq <= through));

@@ -1,4 +1,4 @@
-import type { Entry, EventLog } from "../log/event_log.ts";
+import type { Entry, EventLog, Page } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import { paced } from "../task/task.ts";
@@ -7,9 +7,17 @@ import { type Delivery, deliveryOf } from "./delivery.ts";
 import { RejectedRecords } from "./rejected.ts";
 import { Tail, type TailBounds } from "./tail.ts";
 import { type Marks, NO_MARKS, type TaskRecord, TaskTable } from "./task_table.ts";
+import { Whereabouts, type WhereaboutsBounds } from "./whereabouts.ts";
 
 /** Bounds of a projection's memory. */
-export type ProjectionBounds = { readonly maxTasks: number; readonly tail: TailBounds };
+export type ProjectionBounds = {
+  readonly maxTasks: number;
+  readonly tail: TailBounds;
+  /** Default: nothing is remembered of where events lie. */
+  readonly whereabouts?: WhereaboutsBounds;
+};
+
+const NOWHERE: WhereaboutsBounds = { perSubject: 0, maxPositions: 0 };
 
 /** What the projection counted since the start, for `/metrics`. */
 export type ProjectionCounts = { events: Record<string, number>; late: number; evicted: number };
@@ -35,6 +43,7 @@ export class Projection {
   #rejected = new RejectedRecords();
   #table: TaskTable;
   #tail: Tail;
+  #whereabouts: Whereabouts;
   #epoch = "";
   #head = 0;
 
@@ -43,6 +52,7 @@ export class Projection {
     this.#bounds = bounds;
     this.#table = new TaskTable(bounds.maxTasks);
     this.#tail = new Tail(bounds.tail, 0);
+    this.#whereabouts = new Whereabouts(bounds.whereabouts ?? NOWHERE);
   }
 
   /** The life of the stream that positions belong to. */
@@ -63,6 +73,11 @@ export class Projection {
   /** The recent deliveries. */
   get tail(): Tail {
     return this.#tail;
+  }
+
+  /** Where the tasks' events lie. */
+  get whereabouts(): Whereabouts {
+    return this.#whereabouts;
   }
 
   /** The records that could not be understood, since the state was last built. */
@@ -99,6 +114,24 @@ export class Projection {
     this.#epoch = extent.epoch;
     this.#head = extent.lastSeq;
     this.#tail = new Tail(this.#bounds.tail, extent.lastSeq);
+    this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
+  }
+
+  /**
+   * Walks once over what was in the log at the boot and notes where each task's events lie. It takes as long as reading the
+   * log does, beside everything else; until it is over, and where it fails, the log looks for a task's events by itself.
+   */
+  async learnWhereabouts(signal: AbortSignal): Promise<void> {
+    const whereabouts = this.#whereabouts;
+    const upTo = this.#head;
+    const { epoch, firstSeq } = await this.#log.extent();
+    if (firstSeq > upTo) return whereabouts.complete();
+    for await (const followed of this.#log.follow({ epoch, after: firstSeq - 1 }, signal)) {
+      if (followed.kind === "epoch" || whereabouts !== this.#whereabouts) return; // it is another log by now
+      if (followed.kind !== "entries") continue;
+      for (const entry of followed.entries) if (entry.seq <= upTo) whereabouts.note(entry, false);
+      if ((followed.entries.at(-1)?.seq ?? 0) >= upTo) return whereabouts.complete();
+    }
   }
 
   /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
@@ -124,11 +157,21 @@ export class Projection {
     return hides ? await this.stateAt(taskId, newest) : past;
   }
 
+  /** A page of one task's records; rejects as `EventLog.read` does. */
+  async readTask(
+    taskId: string,
+    page: { readonly after: number; readonly upTo: number; readonly limit: number },
+  ): Promise<Page> {
+    const positions = this.#whereabouts.of(taskId, page.after);
+    const query = { ...page, subject: `task.${taskId}.>` };
+    return await this.#log.read(positions === undefined ? query : { ...query, positions });
+  }
+
   /** A task as it was at position `at`, from the log alone; undefined where it had no event yet. */
   async stateAt(taskId: string, at: number): Promise<Past | undefined> {
     let past: Past | undefined;
     for (let after = 0; after < at;) {
-      const page = await this.#log.read({ after, upTo: at, subject: `task.${taskId}.>`, limit: 1_000 });
+      const page = await this.readTask(taskId, { after, upTo: at, limit: 1_000 });
       past = foldAll(past, page.entries);
       if (past !== undefined && past.bornSeq === 0) past = { ...past, bornSeq: page.entries[0]?.seq ?? 0 };
       if (page.through <= after) break;
@@ -147,6 +190,7 @@ export class Projection {
       const { event } = one;
       this.counts.events[event.kind] = (this.counts.events[event.kind] ?? 0) + 1;
       const isBorn = this.#table.get(event.taskId) === undefined;
+      this.#whereabouts.note(one.entry, !isBorn);
       const folded = foldInto(this.#table, event);
       if (isBorn && folded !== undefined) folded.record.bornSeq = event.seq;
       const delivery = folded && deliveryOf(event, folded.record.state, folded.change, folded.record.pace);
