@@ -12,6 +12,9 @@ export type PageFor = {
   readonly codec: Codec;
 };
 
+/** So many different batches of one page are kept; who holds yet other topics has its own made. */
+const KEPT_BATCHES = 8;
+
 /**
  * Pages as batches, made once for all who hold the same topics in the same codec: after a gateway died everybody's cursor
  * is the same, and so are the pages they come back for. A batch lives as long as its page does.
@@ -30,7 +33,7 @@ export class PageBatches {
     }
     const known = batches.get(key);
     const batch = known ?? made(page, nowMs) ?? EMPTY;
-    if (known === undefined) batches.set(key, batch);
+    if (known === undefined && batches.size < KEPT_BATCHES) batches.set(key, batch);
     return batch === EMPTY ? undefined : batch;
   }
 }

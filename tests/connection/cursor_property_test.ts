@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import type { ProjectionBounds } from "../../src/projection/projection.ts";
+import { boundsOf } from "../projection/bounds.ts";
 import { live, steps } from "./lives.ts";
 import type { Circumstances } from "./witness.ts";
 
-const ROOMY = { maxTasks: 100, tail: { maxEvents: 1_000, maxBytes: 1e9 } };
-const SHORT_TAIL = { maxTasks: 100, tail: { maxEvents: 2, maxBytes: 1e9 } };
-const NO_TAIL = { maxTasks: 100, tail: { maxEvents: 0, maxBytes: 0 } };
-const TINY = { maxTasks: 2, tail: { maxEvents: 3, maxBytes: 1e9 } };
+const ROOMY = boundsOf();
+const SHORT_TAIL = boundsOf({ maxEvents: 2 });
+const NO_TAIL = boundsOf({ maxEvents: 0, maxPositions: 6 });
+const TINY = boundsOf({ maxTasks: 2, maxEvents: 3 });
 
 function property(
   sentence: string,

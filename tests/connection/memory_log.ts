@@ -143,11 +143,12 @@ export class MemoryLog implements EventLog {
     return all.slice(start, start + 100).filter((entry, i) => entry.seq === first + i);
   }
 
-  async read({ after, upTo = Infinity, subject, limit }: PageQuery): Promise<Page> {
+  async read({ after, upTo = Infinity, subject, limit, positions }: PageQuery): Promise<Page> {
     const page = await this.#gated(() => {
       const end = Math.max(after, Math.min(upTo, this.#lastSeq));
       const all = this.entries.filter((entry) =>
-        entry.seq > after && entry.seq <= end && subjectMatches(subject, entry.subject)
+        entry.seq > after && entry.seq <= end && subjectMatches(subject, entry.subject) &&
+        (positions === undefined || positions.includes(entry.seq))
       );
       const entries = all.slice(0, limit);
       return { entries, through: all.length < limit ? end : entries.at(-1)?.seq ?? after };

@@ -8,6 +8,7 @@ import { TaskQueries } from "../../src/projection/queries.ts";
 import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
 import { PageBatches } from "../../src/router/page_batches.ts";
 import { Router, type RouterCounts } from "../../src/router/router.ts";
+import { boundsOf } from "../projection/bounds.ts";
 import { ManualClock } from "../router/manual_clock.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { MemoryLog, type MemoryLogOptions } from "./memory_log.ts";
@@ -30,7 +31,6 @@ export type Peer = {
   readonly vanish: () => void;
 };
 
-const ROOMY: ProjectionBounds = { maxTasks: 10_000, tail: { maxEvents: 10_000, maxBytes: 100_000_000 } };
 const UNLIMITED = { maxTopics: 256, rate: { perSecond: 1e9, burst: 1e9 } };
 
 /**
@@ -63,7 +63,7 @@ export class World {
   #following: Promise<void> = Promise.resolve();
   #connections = 0;
 
-  constructor({ bounds = ROOMY, retention = {}, flushMs = 20, limits = UNLIMITED }: WorldOptions = {}) {
+  constructor({ bounds = boundsOf(), retention = {}, flushMs = 20, limits = UNLIMITED }: WorldOptions = {}) {
     this.#limits = limits;
     this.log = new MemoryLog({ ...retention, now: () => this.clock.now() });
     this.projection = new Projection(this.log, bounds);
@@ -81,6 +81,7 @@ export class World {
     const world = new World(options);
     prepare(world.log);
     await world.projection.boot();
+    await world.projection.learnWhereabouts(new AbortController().signal);
     world.router.reset(world.projection.head);
     return world;
   }

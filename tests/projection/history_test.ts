@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { type Entry, LogError } from "../../src/log/event_log.ts";
 import type { Delivery } from "../../src/projection/delivery.ts";
 import { type Carry, History } from "../../src/projection/history.ts";
-import { Projection } from "../../src/projection/projection.ts";
-import type { TailBounds } from "../../src/projection/tail.ts";
+import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
 import { MemoryLog } from "../connection/memory_log.ts";
+import { boundsOf } from "./bounds.ts";
 import { arbitraryLog, lineOf, record, toldBy } from "./events.ts";
 
-const LONG_TAIL = { maxEvents: 10_000, maxBytes: 1e9 };
-const NO_TAIL = { maxEvents: 0, maxBytes: 0 };
+const LONG_TAIL = boundsOf();
+const NO_TAIL = boundsOf({ maxEvents: 0 });
 
 /** A history over a log that a projection has followed to its end. */
 class Bench {
@@ -19,9 +19,9 @@ class Bench {
   reads = 0;
   #nowMs = 0;
 
-  constructor(tail: TailBounds = NO_TAIL, maxTasks = 1_000) {
+  constructor(bounds: ProjectionBounds = NO_TAIL) {
     this.log = new MemoryLog({ now: () => this.#nowMs });
-    this.projection = new Projection(this.log, { maxTasks, tail });
+    this.projection = new Projection(this.log, bounds);
     this.history = new History(this.log, this.projection);
     const read = this.log.read.bind(this.log);
     this.log.read = (query) => {
@@ -30,8 +30,8 @@ class Bench {
     };
   }
 
-  static async of(entries: readonly Entry[], tail?: TailBounds, maxTasks?: number): Promise<Bench> {
-    const bench = new Bench(tail, maxTasks);
+  static async of(entries: readonly Entry[], bounds?: ProjectionBounds): Promise<Bench> {
+    const bench = new Bench(bounds);
     await bench.append(entries);
     return bench;
   }
@@ -236,7 +236,7 @@ Deno.test("a task's events come page by page as they were written, without what 
 
 Deno.test("the events of a task that has left memory are found all the same", async () => {
   const entries = [record(1, "t0", "completed"), record(2, "t1", "started"), record(3, "t2", "started")];
-  const bench = await Bench.of(entries, NO_TAIL, 1);
+  const bench = await Bench.of(entries, boundsOf({ maxTasks: 1, maxEvents: 0 }));
   assertEquals(bench.projection.tasks.get("t0"), undefined);
   assertEquals((await bench.history.events("t0", 0, 10))?.events.length, 1);
   assertEquals(await bench.history.events("t0", 1, 10), { events: [] });

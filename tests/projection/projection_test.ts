@@ -6,10 +6,10 @@ import { Projection } from "../../src/projection/projection.ts";
 import { fold, type TaskState } from "../../src/task/fold.ts";
 import { statusData, statusOf } from "../../src/task/task.ts";
 import { MemoryLog } from "../connection/memory_log.ts";
+import { boundsOf } from "./bounds.ts";
 import { arbitraryLog, eventOf, lineOf, record, toldBy } from "./events.ts";
 
 const TASKS = ["t0", "t1", "t2", "t3", "t4"];
-const TAIL = { maxEvents: 1_000, maxBytes: 1e9 };
 
 function logOf(entries: readonly Entry[]): MemoryLog {
   let nowMs = 0;
@@ -26,7 +26,7 @@ async function followed(
   entries: readonly Entry[],
   { maxTasks = 100, batch = 1 }: { maxTasks?: number; batch?: number } = {},
 ): Promise<{ projection: Projection; told: Delivery[]; removed: string[] }> {
-  const projection = new Projection(logOf(entries), { maxTasks, tail: TAIL });
+  const projection = new Projection(logOf(entries), boundsOf({ maxTasks }));
   const told: Delivery[] = [];
   const removed: string[] = [];
   for (let i = 0; i < entries.length; i += batch) {
@@ -38,7 +38,7 @@ async function followed(
 }
 
 async function booted(entries: readonly Entry[], maxTasks = 100): Promise<Projection> {
-  const projection = new Projection(logOf(entries), { maxTasks, tail: TAIL });
+  const projection = new Projection(logOf(entries), boundsOf({ maxTasks }));
   await projection.boot();
   return projection;
 }
@@ -144,7 +144,7 @@ Deno.test("a batch that meets an outage is neither counted nor told, and may be 
     record(4, "old", "paused"),
   ];
   const stored = logOf(log);
-  const projection = new Projection(stored, { maxTasks: 1, tail: TAIL });
+  const projection = new Projection(stored, boundsOf({ maxTasks: 1 }));
   await projection.apply(log.slice(0, 2));
   stored.gate = () => Promise.reject(new LogError("unreachable", "away"));
   await assertRejects(() => projection.apply(log.slice(2)), LogError);
@@ -176,7 +176,7 @@ Deno.test("a boot that fails leaves everything as it was, and lists nothing twic
   const log = [record(1, "t0", "started"), record(2, "t0", "boom")];
   const { projection } = await followed(log, { batch: 2 });
   const stored = logOf([...log, record(3, "t1", "started")]);
-  const fragile = new Projection(stored, { maxTasks: 10, tail: TAIL });
+  const fragile = new Projection(stored, boundsOf({ maxTasks: 10 }));
   let calls = 0;
   stored.gate = () => ++calls < 4 ? Promise.resolve() : Promise.reject(new LogError("unreachable", "away"));
   await assertRejects(() => fragile.boot(), LogError);
@@ -204,7 +204,7 @@ Deno.test("rubbish that is the last of its kind hides nothing, neither from a bo
 
 Deno.test("what is appended while a projection boots is news to it, and hides nothing of what was there", async () => {
   const log = logOf([record(1, "t0", "progress", { completed: 1 }), record(2, "t1", "started")]);
-  const projection = new Projection(log, { maxTasks: 10, tail: TAIL });
+  const projection = new Projection(log, boundsOf({ maxTasks: 10 }));
   let calls = 0;
   log.gate = () => {
     // After the extent was looked at, before the last records are.
@@ -227,7 +227,7 @@ Deno.test("what is appended while a projection boots is news to it, and hides no
 Deno.test("a task as it was at a position is the fold of its events up to there", async () => {
   await fc.assert(
     fc.asyncProperty(arbitraryLog(["t0", "t1"], 20), fc.nat(20), async (entries, at) => {
-      const projection = new Projection(logOf(entries), { maxTasks: 10, tail: TAIL });
+      const projection = new Projection(logOf(entries), boundsOf({ maxTasks: 10 }));
       let state: TaskState | undefined;
       for (const entry of entries.slice(0, at)) {
         const event = eventOf(entry);

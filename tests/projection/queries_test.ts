@@ -1,8 +1,9 @@
 import { assertEquals, assertExists, assertRejects, assertStrictEquals } from "@std/assert";
 import { LogError } from "../../src/log/event_log.ts";
 import { World } from "../connection/world.ts";
+import { boundsOf } from "./bounds.ts";
 
-const SMALL = { maxTasks: 2, tail: { maxEvents: 3, maxBytes: 1e9 } };
+const SMALL = boundsOf({ maxTasks: 2, maxEvents: 3 });
 
 Deno.test("a task is told whole, from memory or from the log alike", async () => {
   const roomy = await World.booted();
