@@ -146,7 +146,7 @@ async function floorWith(
   bench: Bench,
   payloadBytes: number,
   framesAWrite: number,
-): Promise<{ framesPerSecond: number; receiverCpu: number }> {
+): Promise<{ framesPerSecond: number; receiverCpu: number; floorCpu: number }> {
   const args = [CLIENTS, payloadBytes, framesAWrite].map(String);
   await using floor = await LineProcess.start("floor.ts", { core: SERVER_CORE, args, greets: true });
   await using receiver = await Receiver.start(LOAD_CORE);
@@ -155,7 +155,12 @@ async function floorWith(
   await receiver.connect("counted", { ...opening, count: CLIENTS, read: "count" });
   await pause(500); // until it runs evenly
   await receiver.start();
+  const cpuMs = floor.process.cpuMs();
   await pause(bench.pick(4_000, 1_500));
   const { groups, elapsedMs, cpu } = await receiver.report();
-  return { framesPerSecond: (groups["counted"]?.frames ?? NaN) / elapsedMs * 1_000, receiverCpu: cpu };
+  return {
+    framesPerSecond: (groups["counted"]?.frames ?? NaN) / elapsedMs * 1_000,
+    receiverCpu: cpu,
+    floorCpu: (floor.process.cpuMs() - cpuMs) / elapsedMs,
+  };
 }

@@ -1,3 +1,4 @@
+import { ARGUMENT_AT, comingBack, type Recovery, recoveryAfter } from "./engine_io.ts";
 import { clientBinary, clientText, FrameScanner, PONG } from "./frame_scanner.ts";
 import { close, type Fd, receive, send } from "./libc.ts";
 import { NatsScanner } from "./nats_scanner.ts";
@@ -18,8 +19,10 @@ export class LoadConnection {
   readonly fd: Fd;
   readonly #opening: Opening;
   readonly #index: number;
+  readonly #before: Recovery | undefined;
   readonly #now: () => number;
   readonly #scanner: FrameScanner;
+  readonly #frameAt: number;
   readonly #nats: NatsScanner | undefined;
   readonly #marker: Uint8Array | undefined;
   #head: string | undefined = "";
@@ -39,16 +42,30 @@ export class LoadConnection {
   readonly timesMs: number[] = [];
   /** Status changes that came twice or out of order, and positions that were left out between two of them. */
   readonly order = { doubles: 0, holes: 0 };
+  /** What it needs to come back to Socket.IO, where the group keeps that. */
+  recovery: Recovery = { pid: "", offset: "" };
   /** The text of the first frame, where the group keeps it. */
   first: string | undefined;
 
-  constructor(fd: Fd, opening: Opening, index: number, now: () => number) {
+  constructor(
+    fd: Fd,
+    opening: Opening,
+    { index, now, before }: {
+      readonly index: number;
+      readonly now: () => number;
+      /** Whose place it takes. */
+      readonly before?: Recovery;
+    },
+  ) {
     this.fd = fd;
+    this.#before = before;
     this.#index = index;
     this.#opening = opening;
     this.#now = now;
     const { read, until } = opening;
-    const looks = read !== "count" || until?.marker !== undefined || opening.keepFirst === true;
+    this.#frameAt = opening.dialect === "engine.io" ? ARGUMENT_AT : 0;
+    const looks = read !== "count" || until?.marker !== undefined || opening.keepFirst === true ||
+      opening.keepRecovery === true;
     this.#marker = until?.marker === undefined ? undefined : new TextEncoder().encode(until.marker);
     const take = looks ? this.#take.bind(this) : undefined;
     this.#nats = opening.dialect === "nats" ? new NatsScanner(take) : undefined;
@@ -147,7 +164,8 @@ export class LoadConnection {
     const { dialect, hello } = this.#opening;
     if (this.#head !== undefined || (dialect !== "websocket" && this.#scanner.frames === 0)) return;
     this.#greeted = true;
-    for (const text of hello.map((each) => this.#own(each))) {
+    const texts = this.#before === undefined ? hello : [comingBack(this.#before)];
+    for (const text of texts.map((each) => this.#own(each))) {
       send(this.fd, dialect === "nats" ? clientBinary(text) : clientText(text));
     }
   }
@@ -176,12 +194,15 @@ export class LoadConnection {
 
   #take(bytes: Uint8Array, start: number, end: number): void {
     if (this.#opening.keepFirst === true) this.first ??= decoder.decode(bytes.subarray(start, end));
+    if (this.#opening.keepRecovery === true) {
+      this.recovery = recoveryAfter(decoder.decode(bytes.subarray(start, end)), this.recovery);
+    }
     if (this.#marker !== undefined && startsWith(bytes, start, this.#marker)) {
       this.reachedAtMs ??= this.#nowMs;
     }
     const { read } = this.#opening;
     if (read === "count") return;
-    const isStatus = startsWith(bytes, start, STATUS);
+    const isStatus = startsWith(bytes, start + this.#frameAt, STATUS);
     if (read === "statuses" && !isStatus) return;
     const position = positionIn(bytes, start, end);
     if (position === undefined) return;

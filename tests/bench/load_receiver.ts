@@ -14,6 +14,7 @@ import {
   READABLE,
   WRITABLE,
 } from "./libc.ts";
+import type { Recovery } from "./engine_io.ts";
 import { answer, LineReader } from "./line_commands.ts";
 import { LoadConnection } from "./load_connection.ts";
 import type { GroupReport, Opening, ReceiverCommand } from "./receiver.ts";
@@ -33,6 +34,8 @@ const poll = new Poll();
 const groups = new Map<string, Group>();
 const byFd = new Map<Fd, LoadConnection>();
 const asking = new Set<Fd>();
+/** What the connections of groups that have ended need to come back. */
+const recoveries = new Map<string, readonly Recovery[]>();
 const commands: string[] = [];
 const lines = new LineReader();
 const input = new Uint8Array(65_536);
@@ -70,7 +73,13 @@ function open(group: Group): LoadConnection {
     from,
     ...(receiveBufferBytes === undefined ? {} : { receiveBufferBytes }),
   });
-  const connection = new LoadConnection(fd, opening, group.connections.length, monotonicMs);
+  const index = group.connections.length;
+  const before = recoveries.get(opening.comesBackAs ?? "")?.[index];
+  const connection = new LoadConnection(fd, opening, {
+    index,
+    now: monotonicMs,
+    ...(before === undefined ? {} : { before }),
+  });
   group.connections.push(connection);
   byFd.set(fd, connection);
   asking.add(fd);
@@ -132,6 +141,10 @@ function obey(command: ReceiverCommand): Pending | undefined {
       answer({});
       return undefined;
     case "close":
+      recoveries.set(
+        command.group,
+        groups.get(command.group)?.connections.map((each) => each.recovery) ?? [],
+      );
       for (const connection of groups.get(command.group)?.connections ?? []) {
         byFd.delete(connection.fd);
         connection.close();

@@ -22,6 +22,10 @@ export type Opening = {
   readonly until?: { readonly statuses?: number; readonly frames?: number; readonly marker?: string };
   /** Whether the first frame of the first connection is to be reported. */
   readonly keepFirst?: boolean;
+  /** Whether each connection notes what it needs to come back to a Socket.IO server, for a group that comes after. */
+  readonly keepRecovery?: boolean;
+  /** The group, ended by now, whose connections come back. */
+  readonly comesBackAs?: string;
   /** A small receive buffer, so that who does not read is slow soon. */
   readonly receiveBufferBytes?: number;
   /** How many may be in their handshake at once. Default: 64. */

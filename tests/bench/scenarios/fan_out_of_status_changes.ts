@@ -65,6 +65,22 @@ export const fanOutOfStatusChanges: Scenario = {
         met: ratio >= least,
       };
     };
-    return [against("floor", 3), against("Socket.IO", 4), against("ws", 3)];
+    const percent = (contender: string, measure: string) =>
+      `${Math.round(100 * measured.of(contender, measure))} %`;
+    return [
+      against("floor", 3),
+      against("Socket.IO", 4),
+      against("ws", 3),
+      {
+        what: "cores of the receiver",
+        ours: percent("taskwire", "receiverCpu"),
+        peers: "",
+        floor: `${percent("floor", "receiverCpu")}; with 8 frames a write, ` +
+          `${whole(measured.of("floor", "eightAWrite"))} frames/s, ${percent("floor", "receiverCpuAtEight")}`,
+        ratio: "",
+        target: "",
+        met: undefined,
+      },
+    ];
   },
 };
