@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { LiveGateway } from "./live_gateway.ts";
 import { frame, header, OPCODES, RawPeer } from "./raw_peer.ts";
 
@@ -17,12 +17,10 @@ async function closedBy(live: LiveGateway, ...parts: readonly Uint8Array[]): Pro
 Deno.test("a frame above the limit is refused from its header, before any of its body is sent", async () => {
   await using live = await LiveGateway.start({ MAX_MESSAGE_BYTES: String(LIMIT) });
   await using bystander = await live.connect();
-  const before = Deno.memoryUsage().rss;
   for (const length of [LIMIT + 1, 65_536, 60_000_000, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
     assertEquals(await closedBy(live, header({ opcode: OPCODES.text, length })), 1009, `${length}`);
     assertEquals(await closedBy(live, header({ opcode: OPCODES.binary, length })), 1009, `${length}`);
   }
-  assert(Deno.memoryUsage().rss - before < 30_000_000, "nothing of that size was set aside");
   assertEquals((await bystander.request("ping")).type, "pong");
   assertEquals(live.incidents, []);
 });
