@@ -2,7 +2,7 @@
  * Runs one message at a time to its end, in order; what a turn posts waits for its turn. No turn awaits anything.
  * At `maxMessages` waiting, `post` refuses: senders that can wait are paused long before.
  */
-export class Mailbox<M> {
+export class Mailbox<M extends object> {
   readonly #turn: (message: M) => void;
   readonly #maxMessages: number;
   readonly #waiting: M[] = [];

@@ -4,7 +4,13 @@ export type Bucket = { readonly tokens: number; readonly atMs: number };
 /** How fast a bucket fills, in tokens a second, and how many it holds. */
 export type Rate = { readonly perSecond: number; readonly burst: number };
 
-/** Takes `cost` tokens at `nowMs`, or says in how many ms they will be there. */
+/** Less than a token by so little counts as one: sums of fractions are not exact. */
+const ROUNDING = 1e-9;
+
+/**
+ * Takes `cost` tokens at `nowMs`, or says in how many ms they will be there. What costs more than the bucket holds is
+ * had for all that it holds.
+ */
 export function take(
   bucket: Bucket,
   rate: Rate,
@@ -13,9 +19,7 @@ export function take(
 ): { readonly bucket: Bucket; readonly retryAfterMs?: number } {
   const elapsedMs = Math.max(0, nowMs - bucket.atMs);
   const tokens = Math.min(rate.burst, bucket.tokens + elapsedMs / 1000 * rate.perSecond);
-  if (tokens >= cost) return { bucket: { tokens: tokens - cost, atMs: nowMs } };
-  return {
-    bucket: { tokens, atMs: nowMs },
-    retryAfterMs: Math.ceil((cost - tokens) / rate.perSecond * 1000),
-  };
+  const lacking = Math.min(cost, rate.burst) - tokens;
+  if (lacking <= ROUNDING) return { bucket: { tokens: Math.max(0, -lacking), atMs: nowMs } };
+  return { bucket: { tokens, atMs: nowMs }, retryAfterMs: Math.ceil(lacking / rate.perSecond * 1000) };
 }
