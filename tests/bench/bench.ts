@@ -8,6 +8,10 @@ export const SERVER_CORE: Core = 0;
 export const LOAD_CORE: Core = 1;
 
 const SAMPLE_MS = 250;
+const QUIET_MS = 1_000;
+/** Of a core. */
+const QUIET_SHARE = 0.05;
+const MOST_BUSY_MS = 120_000;
 /** Memory that changes by less than this share has settled. */
 const SETTLED_SHARE = 0.005;
 
@@ -73,6 +77,16 @@ export function portOf(url: string): number {
 /** Waits. Only for what is measured over time, never for something to have happened. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until a process has next to nothing to do. Rejects when that does not come about. */
+export async function quiet(process: PinnedProcess): Promise<void> {
+  for (let waitedMs = 0; waitedMs < MOST_BUSY_MS; waitedMs += QUIET_MS) {
+    const cpuMs = process.cpuMs();
+    await pause(QUIET_MS);
+    if (process.cpuMs() - cpuMs < QUIET_MS * QUIET_SHARE) return;
+  }
+  throw new Error(`It was busy for more than ${MOST_BUSY_MS} ms`);
 }
 
 /** The resident memory of a process once it changes no more, bytes. */

@@ -3,13 +3,13 @@ import { type Bench, LOAD_CORE, pause, SERVER_CORE } from "./bench.ts";
 import { lagsOf, lastCameMs } from "./lags.ts";
 import { LineProcess } from "./line_process.ts";
 import type { Publisher } from "./publishing.ts";
-import { type Opening, Receiver, type Report } from "./receiver.ts";
+import { type GroupReport, type Opening, Receiver } from "./receiver.ts";
 import type { Measures } from "./scenario.ts";
 import { percentile } from "./statistics.ts";
 
 const CLIENTS = 1_000;
-/** Clients of which every frame is looked at. */
-const SAMPLED = 10;
+/** Of one client in so many every frame is looked at. */
+const LOOK_AT_EVERY = 100;
 const TASKS = 100;
 /** The lag at which a rate is too high, ms. */
 const MOST_LAG_MS = 250;
@@ -38,6 +38,7 @@ type Step = {
   readonly p99Ms: number;
   readonly framesPerSecond: number;
   readonly whole: boolean;
+  readonly frameBytes: number;
   readonly cpu: number;
 };
 
@@ -47,15 +48,15 @@ type Step = {
  */
 export async function fastestFanOut(bench: Bench, server: FanOutServer, load: Load): Promise<Measures> {
   const { receiver } = load;
-  await receiver.connect("counted", { ...server.opening, count: CLIENTS - SAMPLED, read: "count" });
-  await receiver.connect("sampled", { ...server.opening, count: SAMPLED, read: "positions" });
+  const looked = { read: "positions", lookAtEvery: LOOK_AT_EVERY } as const;
+  await receiver.connect("clients", { ...server.opening, count: CLIENTS, ...looked });
   let [good, bad] = [0, Infinity];
   let best: Step | undefined;
   let from = 1;
   let frameBytes = 0;
   for (let rate = bench.hint(server.name) ?? FIRST_RATE; bad / Math.max(good, 1) > CLOSE;) {
     const events = Math.round(rate * bench.pick(3, 1.5));
-    const [step, report] = await stepAt(rate, events, from, server, load);
+    const step = await stepAt(rate, events, from, server, load);
     from += events;
     const isGood = step.whole && step.p99Ms <= MOST_LAG_MS;
     bench.say(
@@ -63,7 +64,7 @@ export async function fastestFanOut(bench: Bench, server: FanOutServer, load: Lo
         `${step.framesPerSecond.toFixed(0)} frames/s, receiver ${(step.cpu * 100).toFixed(0)} %` +
         `${isGood ? "" : " – too fast"}`,
     );
-    frameBytes = report.groups["sampled"]?.frameBytes ?? 0;
+    frameBytes = step.frameBytes;
     if (isGood) [good, best] = [rate, step];
     else bad = rate;
     rate = bad === Infinity ? rate * FASTER : good === 0 ? rate / 2 : Math.sqrt(good * bad);
@@ -86,32 +87,29 @@ async function stepAt(
   from: number,
   { natsPort, stored }: FanOutServer,
   { receiver, publisher }: Load,
-): Promise<[Step, Report]> {
+): Promise<Step> {
   await receiver.start();
   const load = { port: natsPort, workload: "status", tasks: TASKS, rate, events, from, stored } as const;
   const published = await publisher.steady(load);
-  const report = await complete(receiver, events);
-  const sampled = report.groups["sampled"];
-  if (sampled === undefined) throw new Error("the sampled clients are gone");
-  const frames = Object.values(report.groups).reduce((sum, group) => sum + group.frames, 0);
+  const { clients, cpu } = await complete(receiver, events);
   const startMs = published.timesMs[0] ?? 0;
-  const tookMs = Math.max(lastCameMs(sampled.samples) - startMs, (events / rate) * 1_000);
-  const step = {
-    p99Ms: percentile(lagsOf(sampled.samples, published, from), 0.99),
-    framesPerSecond: frames / tookMs * 1_000,
-    whole: Object.values(report.groups).every(({ fewest }) => fewest >= events),
-    cpu: report.cpu,
+  const tookMs = Math.max(lastCameMs(clients.samples) - startMs, (events / rate) * 1_000);
+  return {
+    p99Ms: percentile(lagsOf(clients.samples, published, from), 0.99),
+    framesPerSecond: clients.frames / tookMs * 1_000,
+    whole: clients.fewest >= events,
+    frameBytes: clients.frameBytes,
+    cpu,
   };
-  return [step, report];
 }
 
 /** Waits, not for long, until every client has every frame. */
-async function complete(receiver: Receiver, events: number): Promise<Report> {
+async function complete(receiver: Receiver, events: number): Promise<{ clients: GroupReport; cpu: number }> {
   for (let waitedMs = 0;; waitedMs += 100) {
-    const report = await receiver.report();
-    if (waitedMs >= LATE_MS || Object.values(report.groups).every(({ fewest }) => fewest >= events)) {
-      return report;
-    }
+    const { groups, cpu } = await receiver.report();
+    const clients = groups["clients"];
+    if (clients === undefined) throw new Error("the clients are gone");
+    if (waitedMs >= LATE_MS || clients.fewest >= events) return { clients, cpu };
     await pause(100);
   }
 }
@@ -119,8 +117,7 @@ async function complete(receiver: Receiver, events: number): Promise<Report> {
 /** Waits until nothing comes any more: a step that was too fast must not weigh on the next. */
 async function settled(receiver: Receiver): Promise<void> {
   for (let before = -1;;) {
-    const { groups } = await receiver.report();
-    const frames = Object.values(groups).reduce((sum, group) => sum + group.frames, 0);
+    const frames = (await receiver.report()).groups["clients"]?.frames ?? 0;
     if (frames === before) return;
     before = frames;
     await pause(100);
@@ -152,14 +149,14 @@ async function floorWith(
   await using receiver = await Receiver.start(LOAD_CORE);
   const { port } = v.parse(v.object({ port: v.number() }), floor.hello);
   const opening = { port, path: "/", dialect: "websocket", hello: [], openAfter: 0 } as const;
-  await receiver.connect("counted", { ...opening, count: CLIENTS, read: "count" });
+  await receiver.connect("clients", { ...opening, count: CLIENTS, read: "count" });
   await pause(500); // until it runs evenly
   await receiver.start();
   const cpuMs = floor.process.cpuMs();
   await pause(bench.pick(4_000, 1_500));
   const { groups, elapsedMs, cpu } = await receiver.report();
   return {
-    framesPerSecond: (groups["counted"]?.frames ?? NaN) / elapsedMs * 1_000,
+    framesPerSecond: (groups["clients"]?.frames ?? NaN) / elapsedMs * 1_000,
     receiverCpu: cpu,
     floorCpu: (floor.process.cpuMs() - cpuMs) / elapsedMs,
   };

@@ -6,6 +6,8 @@ import type { Opening } from "./receiver.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const START_MS = 120_000;
+/** Names a folder for CPU profiles of the gateway, where it is set. */
+const PROFILES = "BENCH_PROFILES";
 /** How often it is asked whether it is ready. */
 const ASK_MS = 5;
 
@@ -37,10 +39,18 @@ export class Gateway implements AsyncDisposable {
   /** Starts it and waits until it is ready. */
   static async start({ core, dataDir, settings = {} }: GatewayOptions): Promise<Gateway> {
     const startedAtMs = monotonicMs();
+    const profiles = Deno.env.get(PROFILES);
     const process = PinnedProcess.start({
       core,
       command: Deno.execPath(),
-      args: ["run", "-P", `--allow-write=${dataDir}`, `--config=${ROOT}deno.json`, `${ROOT}main.ts`],
+      args: [
+        "run",
+        "-P",
+        `--allow-write=${dataDir}`,
+        `--config=${ROOT}deno.json`,
+        ...(profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`]),
+        `${ROOT}main.ts`,
+      ],
       env: { ...unset(), PORT: "0", DATA_DIR: dataDir, MAX_CONNECTIONS_PER_ADDRESS: "20000", ...settings },
     });
     try {
@@ -65,13 +75,15 @@ export class Gateway implements AsyncDisposable {
     return { port: this.port, path: `/ws?${query}`, dialect: "websocket", hello: [], openAfter: 2 };
   }
 
-  /** The value of a metric without labels. */
-  async metric(name: string): Promise<number> {
+  /** The value of a metric; `labels` as printed, such as `state="behind"`, where it has any. NaN where there is none. */
+  async metric(name: string, labels = ""): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "m").exec(text)?.[1]);
+    return Number(new RegExp(`^${name}(?:\\{[^}]*${labels}[^}]*\\})? (\\S+)`, "m").exec(text)?.[1]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A profile is written at an end in peace.
+    if (Deno.env.has(PROFILES)) await this.process.terminate();
     await this.process[Symbol.asyncDispose]();
   }
 }

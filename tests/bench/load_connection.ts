@@ -17,6 +17,8 @@ const decoder = new TextDecoder();
 /** A connection of the load: what it does is as cheap as its group allows. */
 export class LoadConnection {
   readonly fd: Fd;
+  /** How much of what comes is looked at. */
+  readonly read: Opening["read"];
   readonly #opening: Opening;
   readonly #index: number;
   readonly #before: Recovery | undefined;
@@ -62,7 +64,9 @@ export class LoadConnection {
     this.#index = index;
     this.#opening = opening;
     this.#now = now;
-    const { read, until } = opening;
+    const { until } = opening;
+    const read = index % (opening.lookAtEvery ?? 1) === 0 ? opening.read : "count";
+    this.read = read;
     this.#frameAt = opening.dialect === "engine.io" ? ARGUMENT_AT : 0;
     const looks = read !== "count" || until?.marker !== undefined || opening.keepFirst === true ||
       opening.keepRecovery === true;
@@ -109,7 +113,7 @@ export class LoadConnection {
       return;
     }
     this.bytes += length;
-    if (this.#opening.read !== "count" || this.#opening.until !== undefined) this.#nowMs = this.#now();
+    if (this.read !== "count" || this.#opening.until !== undefined) this.#nowMs = this.#now();
     const start = this.#head === undefined ? 0 : this.#handshake(length);
     if (start < length) this.#scanner.feed(buffer, start, length);
     if (!this.#greeted) this.#greet();
@@ -200,14 +204,13 @@ export class LoadConnection {
     if (this.#marker !== undefined && startsWith(bytes, start, this.#marker)) {
       this.reachedAtMs ??= this.#nowMs;
     }
-    const { read } = this.#opening;
-    if (read === "count") return;
+    if (this.read === "count") return;
     const isStatus = startsWith(bytes, start + this.#frameAt, STATUS);
-    if (read === "statuses" && !isStatus) return;
+    if (this.read === "statuses" && !isStatus) return;
     const position = positionIn(bytes, start, end);
     if (position === undefined) return;
     if (isStatus) this.#statuses++;
-    if (read === "statuses") {
+    if (this.read === "statuses") {
       if (position <= this.#last) this.order.doubles++;
       else if (this.#last > 0) this.order.holes += position - this.#last - 1;
       this.#last = Math.max(this.#last, position);

@@ -184,9 +184,8 @@ function reportOf(group: Group): GroupReport {
     },
     frameBytes: connections[0]?.latestBytes ?? 0,
     first: connections[0]?.first ?? null,
-    samples: group.opening.read !== "positions"
-      ? []
-      : connections.map(({ positions, timesMs }) => ({ positions, timesMs })),
+    samples: connections.filter(({ read }) => read === "positions")
+      .map(({ positions, timesMs }) => ({ positions, timesMs })),
   };
 }
 

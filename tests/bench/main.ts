@@ -1,6 +1,7 @@
 /**
  * Measures the gateway against its peers and against the machine's floor, scenario by scenario, and writes
- * `RESULTS.md`: `deno task bench [--quick] [--only A,C]`. Either option makes it a try that writes nothing.
+ * `RESULTS.md`: `deno task bench [--quick] [--only A,C]`. Either option makes it a try that writes nothing. With
+ * `BENCH_PROFILES=folder` the gateway's CPU profiles are written there.
  */
 import { natsServerBinary } from "../nats_server_binary.ts";
 import { Bench, LOAD_CORE } from "./bench.ts";

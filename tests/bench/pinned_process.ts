@@ -84,6 +84,12 @@ export class PinnedProcess implements AsyncDisposable {
     await this.#gone;
   }
 
+  /** SIGTERM; resolves when it is gone. */
+  async terminate(): Promise<void> {
+    this.signal("SIGTERM");
+    await this.#gone;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await this.lines.return?.();

@@ -18,6 +18,8 @@ export type Opening = {
    * changes counted, and their positions held to go up one by one.
    */
   readonly read: "count" | "positions" | "statuses";
+  /** Only every so many-th connection is looked at like that, spread over all; the others are counted. Default: 1. */
+  readonly lookAtEvery?: number;
   /** What each connection waits for; when all have it is asked with {@link Receiver.reached}. */
   readonly until?: { readonly statuses?: number; readonly frames?: number; readonly marker?: string };
   /** Whether the first frame of the first connection is to be reported. */

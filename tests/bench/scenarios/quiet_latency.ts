@@ -17,7 +17,7 @@ const ON_THE_WAY_MS = 200;
 async function latency(bench: Bench, natsPort: number, opening: PeerOpening): Promise<Measures> {
   await using receiver = await Receiver.start(LOAD_CORE);
   await using publisher = await Publisher.start(LOAD_CORE);
-  await receiver.connect("sampled", { ...opening, count: 1, read: "positions" });
+  await receiver.connect("client", { ...opening, count: 1, read: "positions" });
   const load = { port: natsPort, workload: "status", tasks: 10, rate: RATE, stored: true } as const;
   await publisher.steady({ ...load, events: RATE, from: 1 }); // warm
   await pause(ON_THE_WAY_MS);
@@ -28,7 +28,7 @@ async function latency(bench: Bench, natsPort: number, opening: PeerOpening): Pr
   const { groups } = await receiver.report();
   // NATS hands on the event itself, which has its number; a frame has its position in the stream.
   const numbered = opening.dialect === "nats" ? { ...published, lastSeq: null } : published;
-  const lags = lagsOf(groups["sampled"]?.samples ?? [], numbered, 1 + RATE);
+  const lags = lagsOf(groups["client"]?.samples ?? [], numbered, 1 + RATE);
   if (lags.length !== events) throw new Error(`${lags.length} of ${events} events came`);
   return { p50Ms: percentile(lags, 0.5), p99Ms: percentile(lags, 0.99) };
 }
