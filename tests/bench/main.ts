@@ -14,6 +14,8 @@ const RESULTS = new URL("RESULTS.md", import.meta.url);
 const ALTERNATIONS = 5;
 const EXIT_INTERRUPTED = 130;
 
+let interrupted = false;
+
 type Options = { readonly quick: boolean; readonly scenarios: readonly Scenario[] };
 
 function print(line: string): void {
@@ -55,6 +57,7 @@ async function scratchFolder(): Promise<AsyncDisposable> {
 function stopOnSignals(scratch: AsyncDisposable): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
+      interrupted = true;
       // What everything that we started listens for, to be killed with us.
       globalThis.dispatchEvent(new Event("unload"));
       const end = () => Deno.exit(EXIT_INTERRUPTED);
@@ -64,8 +67,19 @@ function stopOnSignals(scratch: AsyncDisposable): void {
   }
 }
 
+/** Runs a scenario. One that fails is a row of its own, and does not take the others along. */
 async function run(scenario: Scenario, bench: Bench): Promise<Result> {
   print(`\n${scenario.name} ${scenario.title}`);
+  try {
+    return { scenario, rows: scenario.rows(await measured(scenario, bench)) };
+  } catch (error) {
+    if (interrupted) throw error;
+    const what = `did not get through: ${error instanceof Error ? error.message : error}`;
+    return { scenario, rows: [{ what, ours: "", peers: "", floor: "", ratio: "", target: "", met: false }] };
+  }
+}
+
+async function measured(scenario: Scenario, bench: Bench): Promise<Measured> {
   const alternations: Record<string, Measures>[] = [];
   for (let turn = 1; turn <= bench.pick(ALTERNATIONS, 1); turn++) {
     const measures: Record<string, Measures> = {};
@@ -78,7 +92,7 @@ async function run(scenario: Scenario, bench: Bench): Promise<Result> {
       print(`  ${turn}. ${name}: ${shown.join(", ")}`);
     }
   }
-  return { scenario, rows: scenario.rows(new Measured(alternations)) };
+  return new Measured(alternations);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -105,4 +119,9 @@ async function main(args: readonly string[]): Promise<number> {
   return results.some(({ rows }) => rows.some(({ met }) => met === false)) ? 1 : 0;
 }
 
-Deno.exit(await main(Deno.args));
+const code = await main(Deno.args).catch((error: unknown) => {
+  // Who stops us also ends what we were waiting for.
+  if (interrupted) return EXIT_INTERRUPTED;
+  throw error;
+});
+Deno.exit(code);
