@@ -160,9 +160,11 @@ export class Witness {
     assert(asked !== undefined && !this.#replies.has(frame.id), `${frame.id} was asked and is answered once`);
     this.#replies.add(frame.id);
     const { seq, recovered, replay } = frame.data;
-    assertEquals(recovered === undefined, asked.since === undefined, "recovered answers since");
-    assertEquals(replay?.mode, asked.since === undefined ? asked.replay ?? "latest" : undefined);
     const added = [...new Set(asked.topics)].filter((topic) => !this.#held.has(topic));
+    const begins = added.length > 0;
+    assertEquals(recovered !== undefined, begins && asked.since !== undefined, "recovered answers since");
+    const mode = begins && asked.since === undefined ? asked.replay ?? "latest" : undefined;
+    assertEquals(replay?.mode, mode, "where nothing begins, nothing is said of it");
     const latest = replay?.mode === "latest";
     const from = recovered === true ? asked.since ?? 0 : replay?.mode === "all" ? firstSeq - 1 : seq;
     const after = replay?.mode === "all" ? 0 : from;

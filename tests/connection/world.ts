@@ -57,8 +57,6 @@ export class World {
   };
   /** Failures that were noted, other than of the log. */
   readonly faults: unknown[] = [];
-  /** How often the log was noted to be out of reach. */
-  outages = 0;
   readonly #limits: ConnectionDeps["limits"];
   #following: Promise<void> = Promise.resolve();
   #connections = 0;
@@ -150,8 +148,7 @@ export class World {
   }
 
   #note(error: unknown): void {
-    if (error instanceof LogError && error.code === "unreachable") this.outages++;
-    else this.faults.push(error);
+    if (!(error instanceof LogError && error.code === "unreachable")) this.faults.push(error);
   }
 
   /** Connects a client that is greeted at once. */
