@@ -1,5 +1,6 @@
 import { SETTINGS } from "../../src/settings/environment.ts";
 import type { Core } from "./line_process.ts";
+import { INSPECT } from "./inspector.ts";
 import { monotonicMs } from "./libc.ts";
 import { PinnedProcess } from "./pinned_process.ts";
 import type { Opening } from "./receiver.ts";
@@ -18,6 +19,8 @@ export type GatewayOptions = {
   readonly dataDir: string;
   /** Settings, beside those that the load needs. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Whether it can be inspected. */
+  readonly inspect?: boolean;
 };
 
 /** The project's gateway as it is started by `deno task start`, on one core. */
@@ -37,7 +40,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Starts it and waits until it is ready. */
-  static async start({ core, dataDir, settings = {} }: GatewayOptions): Promise<Gateway> {
+  static async start({ core, dataDir, settings = {}, inspect = false }: GatewayOptions): Promise<Gateway> {
     const startedAtMs = monotonicMs();
     const profiles = Deno.env.get(PROFILES);
     const process = PinnedProcess.start({
@@ -48,6 +51,7 @@ export class Gateway implements AsyncDisposable {
         "-P",
         `--allow-write=${dataDir}`,
         `--config=${ROOT}deno.json`,
+        ...(inspect ? [INSPECT] : []),
         ...(profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`]),
         `${ROOT}main.ts`,
       ],

@@ -1,3 +1,4 @@
+import { INSPECT } from "./inspector.ts";
 import { PinnedProcess } from "./pinned_process.ts";
 
 /** A core of the machine, as `taskset` counts them. */
@@ -24,9 +25,21 @@ export class LineProcess implements AsyncDisposable {
   /** Starts a program of this folder. */
   static async start(
     program: string,
-    { core, args = [], greets = false }: { core: Core; args?: readonly string[]; greets?: boolean },
+    { core, args = [], greets = false, inspect = false }: {
+      core: Core;
+      args?: readonly string[];
+      greets?: boolean;
+      inspect?: boolean;
+    },
   ): Promise<LineProcess> {
-    const deno = ["run", "-A", "--no-check", new URL(program, FOLDER).pathname, ...args];
+    const deno = [
+      "run",
+      "-A",
+      "--no-check",
+      ...(inspect ? [INSPECT] : []),
+      new URL(program, FOLDER).pathname,
+      ...args,
+    ];
     const process = PinnedProcess.start({ core, command: Deno.execPath(), args: deno });
     return new LineProcess(process, greets ? JSON.parse(await nextOf(process.lines, process)) : undefined);
   }

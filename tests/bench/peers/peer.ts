@@ -24,10 +24,15 @@ export class Peer implements AsyncDisposable {
   /** Starts it and waits until it listens. */
   static async start(
     name: PeerName,
-    { core, natsUrl, recovery = false }: { core: Core; natsUrl: string; recovery?: boolean },
+    { core, natsUrl, recovery = false, inspect = false }: {
+      core: Core;
+      natsUrl: string;
+      recovery?: boolean;
+      inspect?: boolean;
+    },
   ): Promise<Peer> {
     const args = [natsUrl, ...(recovery ? ["recovery"] : [])];
-    const process = await LineProcess.start(PROGRAMS[name], { core, args, greets: true });
+    const process = await LineProcess.start(PROGRAMS[name], { core, args, greets: true, inspect });
     const { port } = v.parse(v.object({ port: v.number() }), process.hello);
     return new Peer(process, { port, ...OPENINGS[name] });
   }
