@@ -65,7 +65,7 @@ async function environment(scratch: Scratch, coverage: boolean): Promise<Record<
 async function test(args: readonly string[], scratch: Scratch, coverage: boolean): Promise<Counts> {
   const env = await environment(scratch, coverage);
   const success = await run(
-    ["test", "-P=test", "--parallel", "--ignore=tests/bench", `--junit-path=${scratch.junit}`, ...args],
+    ["test", "-P=test", "--parallel", `--junit-path=${scratch.junit}`, ...args],
     env,
   );
   const { passed, failed } = counted(await Deno.readTextFile(scratch.junit).catch(() => ""));

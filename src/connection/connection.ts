@@ -1,3 +1,4 @@
+import { LogError } from "../log/event_log.ts";
 import type { History } from "../projection/history.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
@@ -368,7 +369,8 @@ export class Connection implements Member {
   /** The log is out of reach: the cursor stays where it is and the same is asked again. */
   #retry(error: unknown): void {
     if (this.#state.kind === "closed") return;
-    this.#deps.incident(error, this.identity.connectionId);
+    // An outage is known to whoever follows the log; it need not be told once for each connection.
+    if (!(error instanceof LogError)) this.#deps.incident(error, this.identity.connectionId);
     this.#callOff = this.#deps.clock.after(RETRY_MS, () => {
       this.#callOff = undefined;
       this.#asked = undefined;

@@ -184,8 +184,7 @@ function subscribe(
       topics: [...new Set([...already.keys(), ...added])].sort(),
       epoch: position.epoch,
       seq: position.head,
-      ...(start.kind === "since" ? { recovered: true } : start.kind === "gap" ? { recovered: false } : {}),
-      ...replayOf(start),
+      ...(added.length === 0 ? {} : begunBy(start)),
     },
   };
   if (added.length === 0) return [flow, [tell]];
@@ -237,7 +236,8 @@ function startOf(start: Start, position: Position): number {
   }
 }
 
-function replayOf(start: Start): Pick<ServerData["subscribed"], "replay"> {
+/** What is said of how serving begins; nothing where nothing begins, because all of it is held already. */
+function begunBy(start: Start): Pick<ServerData["subscribed"], "replay" | "recovered"> {
   switch (start.kind) {
     case "none":
     case "latest":
@@ -245,8 +245,9 @@ function replayOf(start: Start): Pick<ServerData["subscribed"], "replay"> {
     case "all":
       return { replay: { mode: "all", truncated: start.truncated } };
     case "since":
+      return { recovered: true };
     case "gap":
-      return {};
+      return { recovered: false };
   }
 }
 

@@ -31,7 +31,8 @@ async function watch(url: string, tag: string, screen: Screen): Promise<WebSocke
   return socket;
 }
 
-if (import.meta.main) {
+/** Runs the demo; what it started is stopped again, by a signal too. */
+async function demo(): Promise<void> {
   const root = Deno.args[0] ?? new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
   const host = Deno.env.get("HOST") ?? "127.0.0.1";
   const port = Deno.env.get("PORT") ?? "8000";
@@ -40,6 +41,10 @@ if (import.meta.main) {
   print(`${gateway.startedHere ? "Started a gateway" : "Found a gateway"} at ${gateway.url}\n`);
   const files = await filesBelow(root);
   const scratch = await Deno.makeTempDir({ prefix: "taskwire-demo-" });
+  const clean = () => Deno.remove(scratch, { recursive: true });
+  Deno.addSignalListener("SIGINT", () => {
+    void Promise.allSettled([gateway[Symbol.asyncDispose](), clean()]).then(() => Deno.exit(130));
+  });
   print(`Working on ${files.length} files below ${root}; watching task:tag:demo-${runId}\n\n`);
   const screen = new Screen(print, Deno.stdout.isTerminal());
   const socket = await watch(gateway.url, `demo-${runId}`, screen);
@@ -47,11 +52,22 @@ if (import.meta.main) {
     await using worker = await connectWorker(gateway.url, { progressIntervalMs: 200 });
     await workOn(worker, { files, root, scratch }, runId);
   } finally {
-    await Deno.remove(scratch, { recursive: true });
+    await clean();
   }
   for (const deadline = Date.now() + LAST_FRAMES_MS; !screen.allEnded && Date.now() < deadline;) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   socket.close();
-  print(`\nThe history stays: curl '${gateway.url}/api/tasks/verify-${runId}/events'\n`);
+  const again = gateway.startedHere ? "`deno task start` and then " : "";
+  print(`\nThe history stays: ${again}curl '${gateway.url}/api/tasks/verify-${runId}/events'\n`);
+}
+
+if (import.meta.main) {
+  try {
+    await demo();
+    Deno.exit(0);
+  } catch (error) {
+    print(`${error instanceof Error ? error.message : error}\n`);
+    Deno.exit(1);
+  }
 }

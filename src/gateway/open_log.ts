@@ -8,6 +8,9 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 /** How long JetStream may take to come up once its server is there, ms; a cluster elects leaders meanwhile. */
 const READY_MS = 30_000;
 
+/** Between two lines that say that NATS is waited for, ms. */
+const WAITING_MS = 10_000;
+
 /** Opens the log that the settings name. A NATS server is waited for; a log that will never do rejects. */
 export async function openLog(
   settings: Settings,
@@ -30,8 +33,18 @@ export async function openLog(
     replicas: streamReplicas,
     ...retention,
     readyWithinMs: READY_MS,
-    connecting: { signal, onWaiting: (why) => telemetry.log.warn("Waiting for NATS", { why: why.message }) },
+    connecting: { signal, onWaiting: everySoOften((why) => telemetry.log.warn("Waiting for NATS", { why })) },
   });
+}
+
+/** Tells of the first failure, and then at most once in ten seconds. */
+function everySoOften(tell: (why: string) => void): (error: Error) => void {
+  let toldMs = -Infinity;
+  return (error) => {
+    if (performance.now() - toldMs < WAITING_MS) return;
+    toldMs = performance.now();
+    tell(error.message);
+  };
 }
 
 function credentialsOf(login: NatsLogin): Credentials {

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
-import type { Appended, Entry, EventLog, NewEntry } from "../log/event_log.ts";
+import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { registerBuiltIn } from "../messages/built_in.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
 import { History } from "../projection/history.ts";
@@ -43,6 +43,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #stop = new AbortController();
   #following: Promise<void> = Promise.resolve();
   #learning: Promise<void> = Promise.resolve();
+  #callOffExpiry: () => void = () => {};
   #booted = false;
   #reachable = true;
 
@@ -93,6 +94,7 @@ export class Pipeline implements AsyncDisposable {
     this.router.reset(this.projection.head);
     this.#booted = true;
     this.#following = this.#follow();
+    this.#expireLater();
     this.#learn();
   }
 
@@ -127,13 +129,17 @@ export class Pipeline implements AsyncDisposable {
       },
       welcome,
       counts,
-      incident: (error, connectionId) => telemetry.incident(`connection ${connectionId}`, error),
+      incident: (error, connectionId) => {
+        const whose = error instanceof LogError ? "world" : "ours";
+        return telemetry.incident(`connection ${connectionId}`, error, whose);
+      },
     };
   }
 
   /** Stops following, and flushes what is pending. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#callOffExpiry();
     await Promise.all([this.#following, this.#learning]);
     this.router.flushAll();
     this.router.stop();
@@ -149,6 +155,22 @@ export class Pipeline implements AsyncDisposable {
         await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
       }
     }
+  }
+
+  /** Now and then lets go of what retention took, so that all gateways tell of the same tasks. */
+  #expireLater(): void {
+    this.#callOffExpiry = this.#options.clock.after(this.#expiryMs(), () => {
+      this.log.extent().then(({ firstSeq, epoch }) => {
+        if (epoch !== this.projection.epoch) return;
+        this.router.publish([], this.projection.head, this.projection.expire(firstSeq));
+      }, () => {}) // out of reach: next time
+        .finally(() => !this.#stop.signal.aborted && this.#expireLater());
+    });
+  }
+
+  /** A tenth of the age that events reach, within half a second and half a minute. */
+  #expiryMs(): number {
+    return Math.min(30_000, Math.max(500, this.#options.settings.retainAgeMs / 10));
   }
 
   /** The embedded log has an index of its own. */

@@ -48,6 +48,8 @@ export type PageQuery = {
   readonly subject?: string;
   /** At most this many records. */
   readonly limit: number;
+  /** The page ends with the record with which its bodies reach this many bytes. Default: no such end. */
+  readonly maxBytes?: number;
   /**
    * Where the records of `subject` after `after` lie, ascending, from a caller who knows: a log without an index of its
    * own then need not look for them. Those that are gone by now are left out.

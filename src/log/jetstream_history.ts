@@ -1,4 +1,4 @@
-import { type Entry, entryFault, LogError, type Page, type PageQuery } from "./event_log.ts";
+import { type Entry, entryFault, LogError, type Page, type PageQuery, subjectMatches } from "./event_log.ts";
 import { connectionOf, type JetStream } from "./jetstream_api.ts";
 import { draw } from "./jetstream_draw.ts";
 import { readAt } from "./jetstream_direct.ts";
@@ -20,7 +20,7 @@ const LASTS_AT_ONCE = 512;
 export async function readPage(
   js: JetStream,
   readers: Slots,
-  { after, upTo = Infinity, subject, limit, positions }: PageQuery,
+  { after, upTo = Infinity, subject, limit, positions, maxBytes = Infinity }: PageQuery,
   signal: AbortSignal,
 ): Promise<Page> {
   assertFilter(subject);
@@ -30,14 +30,15 @@ export async function readPage(
   const { lastSeq } = await extentOf(js, connection);
   const end = Math.max(after, Math.min(upTo, lastSeq));
   const entries: Entry[] = [];
+  let bytes = 0;
   if (after >= end || limit < 1) return { entries, through: limit < 1 ? after : end };
   if (positions !== undefined) {
     const wanted = positions.filter((seq) => seq > after && seq <= end);
-    const page = wanted.slice(0, limit);
-    return {
-      entries: await readAt(js, connection, page, signal),
-      through: page.length < wanted.length ? page.at(-1) ?? end : end,
-    };
+    return await readPositions(wanted, { limit, maxBytes, end }, async (page) => {
+      // The stream may have become another one, with other records at these positions.
+      const found = await readAt(js, connection, page, signal);
+      return found.filter((entry) => subjectMatches(subject, entry.subject));
+    });
   }
   const drawing = {
     from: after + 1,
@@ -49,11 +50,34 @@ export async function readPage(
     for (const { entry } of batch) {
       if (entry.seq > end) return { entries, through: end };
       entries.push(entry);
-      if (entries.length === limit || entry.seq === end) return { entries, through: entry.seq };
+      bytes += entry.body.length;
+      const full = entries.length === limit || bytes >= maxBytes;
+      if (full || entry.seq === end) return { entries, through: entry.seq };
     }
   }
   // The log was closed: what was read is no whole page.
   signal.throwIfAborted();
+  return { entries, through: end };
+}
+
+/** Records asked for by position at once, where a page may end by its bytes. */
+const POSITIONS_AT_ONCE = 256;
+
+/** A page of the records at `wanted`, read in groups so that little is read beyond its end. */
+async function readPositions(
+  wanted: readonly number[],
+  { limit, maxBytes, end }: { readonly limit: number; readonly maxBytes: number; readonly end: number },
+  read: (positions: readonly number[]) => Promise<readonly Entry[]>,
+): Promise<Page> {
+  const entries: Entry[] = [];
+  let bytes = 0;
+  for (let at = 0; at < wanted.length; at += POSITIONS_AT_ONCE) {
+    for (const entry of await read(wanted.slice(at, at + POSITIONS_AT_ONCE))) {
+      entries.push(entry);
+      bytes += entry.body.length;
+      if (entries.length === limit || bytes >= maxBytes) return { entries, through: entry.seq };
+    }
+  }
   return { entries, through: end };
 }
 

@@ -158,18 +158,23 @@ class SqliteEventLog implements SqliteLog {
     }
   }
 
-  async read({ after, upTo = Infinity, subject, limit }: PageQuery): Promise<Page> {
+  async read({ after, upTo = Infinity, subject, limit, maxBytes = Infinity }: PageQuery): Promise<Page> {
     this.#assertOpen();
     const { epoch, lastSeq } = this.#head;
     const end = Math.max(after, Math.min(upTo, lastSeq));
     const entries: Entry[] = [];
+    let bytes = 0;
     let through = after;
     while (through < end && entries.length < limit) {
       if (through > after) await turn();
       this.#assertLife(epoch);
       const page = this.#reading(() => this.#reader.chunk(subject, through, end, limit - entries.length));
-      entries.push(...page.entries);
       through = page.through;
+      for (const entry of page.entries) {
+        entries.push(entry);
+        bytes += entry.body.length;
+        if (bytes >= maxBytes) return { entries, through: entry.seq };
+      }
     }
     return { entries, through };
   }

@@ -42,7 +42,8 @@ function startOf(data: Asked, context: RequestContext, queries: TaskQueries): St
   if (since.epoch !== context.epoch) {
     return anotherEpoch(context);
   }
-  return queries.isRecent(since.seq) ? { kind: "since", ...since } : fromCursor(since, context, queries);
+  const isRecent = queries.isRecent(since.seq) && since.seq <= context.head;
+  return isRecent ? { kind: "since", ...since } : fromCursor(since, context, queries);
 }
 
 async function fromTheFirst(queries: TaskQueries): Promise<Start> {
@@ -55,8 +56,9 @@ function anotherEpoch({ head }: RequestContext): Start {
 }
 
 async function fromCursor(since: Cursor, context: RequestContext, queries: TaskQueries): Promise<Start> {
-  const { epoch, firstSeq } = await queries.extent();
-  if (since.epoch !== epoch) return anotherEpoch(context);
+  const { epoch, firstSeq, lastSeq } = await queries.extent(since.seq);
+  // A cursor beyond the end is of records that the log has lost: what comes in their place is another history.
+  if (since.epoch !== epoch || since.seq > lastSeq) return anotherEpoch(context);
   if (since.seq + 1 >= firstSeq) return { kind: "since", ...since };
   return { kind: "gap", gap: { missed_from: since.seq + 1, missed_to: firstSeq - 1, reason: "retention" } };
 }

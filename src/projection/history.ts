@@ -38,6 +38,10 @@ export type ReplayQuery = {
 
 const PAGE_DELIVERIES = 500;
 const PAGE_RECORDS = 1_000;
+/** A page ends when its bodies, or what its frames are taken to weigh, reach this: what one slow reader may cost. */
+const PAGE_BYTES = 262_144;
+/** A page of events as they were written ends at this. */
+const EVENTS_BYTES = 1_048_576;
 const SHARED_PAGES = 64;
 const SHARED_BYTES = 33_554_432;
 
@@ -94,7 +98,8 @@ export class History {
     limit: number,
   ): Promise<{ readonly events: readonly HistoryEvent[]; readonly next_after_seq?: number } | undefined> {
     const head = this.#projection.head;
-    const page = await this.#projection.readTask(taskId, { after: afterSeq, upTo: head, limit });
+    const bounds = { limit, maxBytes: EVENTS_BYTES };
+    const page = await this.#projection.readTask(taskId, { after: afterSeq, upTo: head, ...bounds });
     const events = page.entries.flatMap(historyEvent);
     if (page.entries.length === 0 && !(await this.#exists(taskId, afterSeq))) return undefined;
     return page.through < head ? { events, next_after_seq: page.through } : { events };
@@ -107,9 +112,8 @@ export class History {
 
   #fromTail({ after, upTo, tasks }: ReplayQuery): ReplayPage {
     const { tail, head } = this.#projection;
-    const all = tail.after(after, PAGE_DELIVERIES);
-    const last = all.at(-1);
-    const through = all.length < PAGE_DELIVERIES || last === undefined ? Math.max(head, after) : last.seq;
+    const { items: all, more } = tail.after(after, { deliveries: PAGE_DELIVERIES, bytes: PAGE_BYTES });
+    const through = more ? all.at(-1)?.seq ?? after : Math.max(head, after);
     const deliveries = tasks === undefined ? all : all.filter(({ taskId }) => tasks.has(taskId));
     return endingAt({ deliveries, through }, upTo);
   }
@@ -117,7 +121,7 @@ export class History {
   async #fromLog(query: ReplayQuery, head: number): Promise<ReplayPage> {
     const { after, tasks } = query;
     const { entries, through } = tasks === undefined
-      ? await this.#log.read({ after, upTo: head, limit: PAGE_RECORDS })
+      ? await this.#log.read({ after, upTo: head, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES })
       : await this.#readTasks(tasks, after, head);
     // Looked at afterwards: what retention took before this page was read is missing from it. Where the first record
     // is the very next one, nothing was taken before it.
@@ -145,9 +149,10 @@ export class History {
     upTo: number,
   ): Promise<{ entries: readonly Entry[]; through: number }> {
     const limit = Math.max(50, Math.floor(PAGE_RECORDS / tasks.size));
+    const maxBytes = Math.floor(PAGE_BYTES / tasks.size);
     const pages = [];
     for (const id of tasks) {
-      pages.push(await this.#projection.readTask(id, { after, upTo, limit }));
+      pages.push(await this.#projection.readTask(id, { after, upTo, limit, maxBytes }));
     }
     const through = Math.min(...pages.map((page) => page.through));
     const entries = pages.flatMap((page) => page.entries.filter((entry) => entry.seq <= through));

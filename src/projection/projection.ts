@@ -1,4 +1,4 @@
-import type { Entry, EventLog, Page } from "../log/event_log.ts";
+import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import { paced } from "../task/task.ts";
@@ -90,10 +90,13 @@ export class Projection {
    * Nothing of the former state is left; where it fails, all of it. Afterwards follow the log from `head`.
    */
   async boot(): Promise<void> {
+    // Positions of another life of the stream are those of other records.
+    this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
     const extent = await this.#log.extent();
     const table = new TaskTable(this.#bounds.maxTasks);
-    const rejected = new RejectedRecords();
+    const rejected = new RejectedRecords(this.#rejected.total);
     const hidden = new Set<string>();
+    const metUpTo = extent.epoch === this.#epoch ? this.#head : 0;
     for await (const batch of this.#log.lastPerSubject()) {
       const read = batch.map(readEntry);
       // What is newer, following will bring; and then it is news.
@@ -101,7 +104,7 @@ export class Projection {
       await this.#recall(table, eventsOf(past));
       for (const one of past) {
         if ("event" in one) foldInto(table, one.event);
-        else rejected.add(one.entry, one.rejected);
+        else rejected.add(one.entry, one.rejected, one.entry.seq > metUpTo);
       }
       for (const one of read) {
         if (one.entry.seq > extent.lastSeq || "rejected" in one) hidden.add(taskOf(one.entry.subject));
@@ -114,7 +117,6 @@ export class Projection {
     this.#epoch = extent.epoch;
     this.#head = extent.lastSeq;
     this.#tail = new Tail(this.#bounds.tail, extent.lastSeq);
-    this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
   }
 
   /**
@@ -160,7 +162,7 @@ export class Projection {
   /** A page of one task's records; rejects as `EventLog.read` does. */
   async readTask(
     taskId: string,
-    page: { readonly after: number; readonly upTo: number; readonly limit: number },
+    page: Pick<PageQuery, "after" | "upTo" | "limit" | "maxBytes">,
   ): Promise<Page> {
     const positions = this.#whereabouts.of(taskId, page.after);
     const query = { ...page, subject: `task.${taskId}.>` };
@@ -178,6 +180,17 @@ export class Projection {
       after = page.through;
     }
     return past;
+  }
+
+  /**
+   * Lets go of the tasks of which the log has nothing any more, its first retained position being `firstSeq`; returns
+   * their ids.
+   */
+  expire(firstSeq: number): readonly string[] {
+    const gone = [...this.#table.all()].filter(({ state }) => newestOf(state) < firstSeq);
+    for (const record of gone) this.#table.remove(record);
+    this.counts.evicted += gone.length;
+    return gone.map(({ id }) => id);
   }
 
   #applyAll(read: readonly ReadEntry[]): Applied {
@@ -284,6 +297,11 @@ function foldAll(past: Past | undefined, entries: readonly Entry[]): Past | unde
     folded = next;
   }
   return folded;
+}
+
+/** The position of the newest event that a state is made of. */
+function newestOf(state: TaskState): number {
+  return Math.max(...Object.values(state.greatest).map(({ seq }) => seq));
 }
 
 /** Notes where a task last had something to tell. */

@@ -64,8 +64,14 @@ export class TaskQueries {
     return seq >= this.#projection.tail.floor;
   }
 
-  /** The extent of the log, as of a moment ago. */
-  extent(): Promise<Extent> {
+  /** The extent of the log, as of a moment ago; as of now where it did not reach `seq` then. */
+  extent(seq = 0): Promise<Extent> {
+    const recent = this.#recentExtent();
+    if (seq === 0) return recent;
+    return recent.then((extent) => extent.lastSeq >= seq ? extent : this.#log.extent());
+  }
+
+  #recentExtent(): Promise<Extent> {
     const askedMs = this.#now();
     const { epoch } = this.#projection;
     const known = this.#extent;

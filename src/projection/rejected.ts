@@ -18,16 +18,21 @@ const SUBJECT_CHARS = 300;
 /** Counts the records that could not be understood and lists the newest thousand of them. */
 export class RejectedRecords {
   #items: Rejected[] = [];
-  #total = 0;
+  #total: number;
+
+  /** `before` were met by the one whose place this takes. */
+  constructor(before = 0) {
+    this.#total = before;
+  }
 
   /** How many were met since the start. */
   get total(): number {
     return this.#total;
   }
 
-  /** Notes one. */
-  add(entry: Entry, reason: string): void {
-    this.#total++;
+  /** Notes one; `isNew` unless it was met before the state was built anew. */
+  add(entry: Entry, reason: string, isNew = true): void {
+    if (isNew) this.#total++;
     this.#items.push({
       seq: entry.seq,
       time: new Date(entry.time).toISOString(),

@@ -51,8 +51,14 @@ export class Tail {
     }
   }
 
-  /** Up to `limit` deliveries after `after`, which must not lie before `floor`. */
-  after(after: number, limit: number): readonly Delivery[] {
+  /**
+   * The first deliveries after `after`, which must not lie before `floor`: as many as fit into the bounds, and one at
+   * least. `more` where there are others behind them.
+   */
+  after(
+    after: number,
+    most: { readonly deliveries: number; readonly bytes: number },
+  ): { readonly items: readonly Delivery[]; readonly more: boolean } {
     let low = this.#start;
     let high = this.#items.length;
     while (low < high) {
@@ -60,6 +66,14 @@ export class Tail {
       if ((this.#items[middle]?.seq ?? Infinity) > after) high = middle;
       else low = middle + 1;
     }
-    return this.#items.slice(low, low + limit);
+    let end = low;
+    for (
+      let bytes = 0;
+      end < this.#items.length && end - low < most.deliveries && bytes < most.bytes;
+      end++
+    ) {
+      bytes += this.#items[end]?.bytes ?? 0;
+    }
+    return { items: this.#items.slice(low, end), more: end < this.#items.length };
   }
 }

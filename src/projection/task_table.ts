@@ -121,10 +121,27 @@ export class TaskTable {
     while (this.#tasks.size > this.#maxTasks) {
       const oldest = this.#ended.values().next().value ?? this.#active.values().next().value;
       if (oldest === undefined) break;
-      this.#remove(oldest);
+      this.remove(oldest);
       evicted.push(oldest.id);
     }
     return evicted;
+  }
+
+  /** Every task in memory. */
+  all(): Iterable<TaskRecord> {
+    return this.#tasks.values();
+  }
+
+  /** Lets a task go. */
+  remove(record: TaskRecord): void {
+    for (const tag of tagsOf(record.state)) removeFrom(this.#byTag, tag, record);
+    const parent = parentOf(record.state);
+    if (parent !== undefined) removeFrom(this.#byParent, parent, record);
+    removeFrom(this.#byStatus, statusOf(record.state), record);
+    this.#tasks.delete(record.id);
+    this.#ended.delete(record.id);
+    this.#active.delete(record.id);
+    this.#evicted.add(record.id);
   }
 
   /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */
@@ -144,17 +161,6 @@ export class TaskTable {
     if (query.parent_id !== undefined) sets.push(this.#byParent.get(query.parent_id));
     if (sets.length === 0) return this.#tasks.values();
     return sets.reduce((least, set) => (set?.size ?? 0) < (least?.size ?? 0) ? set : least) ?? [];
-  }
-
-  #remove(record: TaskRecord): void {
-    for (const tag of tagsOf(record.state)) removeFrom(this.#byTag, tag, record);
-    const parent = parentOf(record.state);
-    if (parent !== undefined) removeFrom(this.#byParent, parent, record);
-    removeFrom(this.#byStatus, statusOf(record.state), record);
-    this.#tasks.delete(record.id);
-    this.#ended.delete(record.id);
-    this.#active.delete(record.id);
-    this.#evicted.add(record.id);
   }
 
   /** Touches only the indices that the change concerns: most events concern none. */

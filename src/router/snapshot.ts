@@ -26,6 +26,8 @@ export function isFor(frame: SnapshotFrame, topics: ReadonlySet<string>): boolea
 }
 
 const CHUNK_TASKS = 100;
+/** A chunk ends when its frames reach this many bytes. */
+const CHUNK_BYTES = 262_144;
 
 /**
  * The present state of every task that `topics` match, as of position `at`, a chunk at a time, so that a slow reader
@@ -71,6 +73,7 @@ export class SnapshotWalk {
         frames.push(...this.#framesOfPast(id, this.#looked.past));
       }
       this.#named.shift();
+      if (bytesOf(frames) >= CHUNK_BYTES) return { frames, done: false };
     }
     return this.#walk(frames, nowMs);
   }
@@ -78,7 +81,9 @@ export class SnapshotWalk {
   #walk(frames: SnapshotFrame[], nowMs: number): SnapshotChunk {
     const listed: TaskStatusData[] = [];
     let done = false;
+    let listedBytes = 0;
     for (let tasks = 0; tasks < CHUNK_TASKS && !done; tasks++) {
+      if (bytesOf(frames) + listedBytes >= CHUNK_BYTES) break;
       const next = this.#records.next();
       if (next.done) {
         done = true;
@@ -86,8 +91,9 @@ export class SnapshotWalk {
         const record: TaskRecord = next.value;
         if (!this.#namedAll.has(record.id)) frames.push(...this.#framesOf(record));
         if (this.#topics.has("task:list") && this.#isPast(record.statusSeq)) {
-          const { frame } = statusNow(record);
-          if (frame.type === "task_status") listed.push(frame.data);
+          const status = statusNow(record);
+          listedBytes += payloadOf(status).length;
+          if (status.frame.type === "task_status") listed.push(status.frame.data);
         }
       }
     }
@@ -181,4 +187,10 @@ function listOf(tasks: readonly TaskStatusData[], at: number, nowMs: number): Sn
   const data = { tasks, removed: [] };
   const payload = encodeJson({ type: "task_list", id: `list_${at}`, timestamp: nowMs, data });
   return [{ payload, facet: "list" }];
+}
+
+function bytesOf(frames: readonly SnapshotFrame[]): number {
+  let bytes = 0;
+  for (const { payload } of frames) bytes += payload.length;
+  return bytes;
 }

@@ -132,7 +132,7 @@ function settingsOf(env: Environment): Settings {
     streamReplicas: env.STREAM_REPLICAS,
     retainAgeMs: env.RETAIN_AGE,
     retainPerSubject: env.RETAIN_PER_SUBJECT,
-    dedupWindowMs: env.DEDUP_WINDOW,
+    dedupWindowMs: Math.min(env.DEDUP_WINDOW, env.RETAIN_AGE),
     auth: "off",
     allowedOrigins: env.ALLOWED_ORIGINS ?? "same-host",
     maxConnections: env.MAX_CONNECTIONS,

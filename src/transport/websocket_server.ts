@@ -38,6 +38,9 @@ type Open = {
   pinged: boolean;
 };
 
+/** So many times longer may a peer take that has not taken yet what was written to it: 700 bytes a second will do. */
+const STALLED_FACTOR = 5;
+
 /** Takes WebSocket upgrades of an HTTP server and makes each a {@link Connection}. */
 export class TaskWebSocketServer {
   readonly #options: WebSocketServerOptions;
@@ -177,7 +180,8 @@ export class TaskWebSocketServer {
     const now = this.#now();
     const { heartbeatMs, idleMs } = this.#options;
     for (const open of this.#open.values()) {
-      const silentMs = now - open.lastHeardMs;
+      // Who is written to faster than it reads is not read from meanwhile, so that nothing of it can be heard.
+      const silentMs = (now - open.lastHeardMs) / (open.socket.congested ? STALLED_FACTOR : 1);
       if (silentMs < heartbeatMs) continue;
       if (!open.pinged) {
         open.pinged = true;

@@ -80,9 +80,10 @@ for (const family of ["nats", "ws"] as const) {
     const body = new Uint8Array(1_000_000);
     const appending = log.append(Array.from({ length: 40 }, () => ({ subject: "task.a.x", body })));
     const refused = rejection(appending);
+    // The server stands still for as long as we wait: a close that waited for it would never end.
     const from = performance.now();
     await Promise.all([log[Symbol.asyncDispose](), rejection(following.ended)]);
-    assert(performance.now() - from < 4_000, `took ${performance.now() - from} ms`);
+    assert(performance.now() - from < 20_000, `took ${performance.now() - from} ms`);
     assertEquals((await refused).code, "closed");
     server.resume();
   });

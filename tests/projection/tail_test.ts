@@ -27,8 +27,11 @@ Deno.test("a tail keeps the newest up to its bounds, and from its floor on none 
     assertEquals(tail.bytes, kept * 100);
     assertEquals(tail.floor, all[all.length - kept - 1]?.seq ?? 0);
     const from = Math.max(after, tail.floor);
-    for (const limit of [1, 3, 100]) {
-      assertEquals(tail.after(from, limit), all.filter((one) => one.seq > from).slice(0, limit));
+    const rest = all.filter((one) => one.seq > from);
+    for (const most of [1, 3, 100]) {
+      const expected = { items: rest.slice(0, most), more: rest.length > most };
+      assertEquals(tail.after(from, { deliveries: most, bytes: 1e9 }), expected);
+      assertEquals(tail.after(from, { deliveries: 1e9, bytes: most * 100 }), expected);
     }
   }));
 });
@@ -40,7 +43,7 @@ Deno.test("what came long ago is let go of, however much has come", () => {
   for (let seq = 1; seq <= 100_000; seq++) tail.push({ ...one, seq });
   assertEquals([tail.size, tail.floor], [100, 99_900]);
   assertEquals(
-    tail.after(99_950, 1000).map(({ seq }) => seq),
+    tail.after(99_950, { deliveries: 1000, bytes: 1e9 }).items.map(({ seq }) => seq),
     Array.from({ length: 50 }, (_, i) => 99_951 + i),
   );
 });

@@ -54,7 +54,8 @@ Deno.test("of a task's progress the newest stays, the last before each of its en
         const rivals = end < 0 ? later : later.slice(0, end);
         // What an end says itself comes after all that was said before it.
         const newer = rivals.some(({ progress }) => progress) || (end >= 0 && later[end]?.progress === true);
-        return part.progress && (!newer || part.whole) ? [part.delivery.seq] : [];
+        // And what an end says itself is the last before it.
+        return part.progress && (!newer || part.whole || part.delivery.terminal) ? [part.delivery.seq] : [];
       });
       const ids = own.filter(({ progress }) => progress).map(seqOf).filter((seq) => kept.has(seq));
       assertEquals(ids, due);

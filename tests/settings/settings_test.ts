@@ -220,9 +220,13 @@ Deno.test("origins are spelled as browsers spell them", () => {
 Deno.test("settings that depend on each other are checked together, even when others are broken", () => {
   assertEquals(problemsFrom({ PORT: "x", HEARTBEAT_MS: "60000", RETAIN_AGE: "1m" }), [
     'PORT="x" must be a whole number from 0 to 65535',
-    "DEDUP_WINDOW=2m (default) must be at most RETAIN_AGE",
     "IDLE_MS=75000 (default) must be at least twice HEARTBEAT_MS, so that one lost pong ends no connection",
   ]);
+});
+
+Deno.test("no event id is remembered for longer than its event", () => {
+  assertEquals(settingsFrom({ RETAIN_AGE: "1m" }).dedupWindowMs, 60_000);
+  assertEquals(settingsFrom({ RETAIN_AGE: "1m", DEDUP_WINDOW: "5s" }).dedupWindowMs, 5_000);
 });
 
 Deno.test("a misspelled name of ours is pointed out, anybody else's name is not", () => {
