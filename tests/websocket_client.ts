@@ -147,6 +147,11 @@ export class TestClient implements AsyncDisposable {
     this.#ws.resume();
   }
 
+  /** How the connection ends, which it does by itself. Rejects when it does not. */
+  async ended(): Promise<Closed> {
+    return await this.#wait(() => this.#closed, "end of the connection");
+  }
+
   /** Closes and waits for the end. */
   async close(code = 1000): Promise<Closed> {
     this.#ws.close(code);

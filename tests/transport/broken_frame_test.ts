@@ -32,7 +32,7 @@ Deno.test("a frame as large as the limit is read", async () => {
   client.send(text.replace('""', `"${"x".repeat(LIMIT - text.length)}"`));
   assertEquals((await client.next("pong")).id, "p");
   client.send(text.replace('""', `"${"x".repeat(LIMIT - text.length + 1)}"`));
-  assertEquals((await client.closed).code, 1009);
+  assertEquals((await client.ended()).code, 1009);
 });
 
 Deno.test("a message in pieces is refused as soon as they are too large together, or too many", async () => {

@@ -7,7 +7,7 @@ import { RawPeer } from "./raw_peer.ts";
 /** Connects one that is turned away: what it is told, and the close. */
 async function turnedAway(live: LiveGateway, path: string): Promise<unknown> {
   await using client = await TestClient.connect(live.url(path));
-  const { code, reason } = await client.closed;
+  const { code, reason } = await client.ended();
   const [only, ...more] = client.frames;
   assert(only?.type === "error", "it is told why, and nothing else");
   assertEquals(more, []);
@@ -29,7 +29,7 @@ async function roomFor(live: LiveGateway, path: string): Promise<TestClient> {
     const client = await TestClient.connect(live.url(path));
     const first = await client.find(() => true);
     if (first.type === "welcome") return client;
-    await client.closed;
+    await client.ended();
   }
 }
 

@@ -18,7 +18,7 @@ Deno.test("a drain is told to everyone, each with a slot and the position to res
     const [{ data: { epoch } } = { data: { epoch: "" } }] = client.of("welcome");
     assertEquals(data, { reconnect_after_ms: data.reconnect_after_ms, seq, epoch });
     assert(data.reconnect_after_ms <= 500, `${data.reconnect_after_ms}`);
-    assertEquals(await client.closed, RESTART);
+    assertEquals(await client.ended(), RESTART);
     assertEquals(client.frames.at(-1)?.type, "drain");
     assert(performance.now() - startedMs >= data.reconnect_after_ms - 50, "not before its slot");
   }
@@ -48,7 +48,7 @@ Deno.test("between drain and close a client is served as before", async () => {
   const unknown = await client.request("get_task", { task_id: "nobody" });
   assert(unknown.type === "error");
   assertEquals(unknown.error.code, "TASK_NOT_FOUND");
-  assertEquals(await client.closed, RESTART);
+  assertEquals(await client.ended(), RESTART);
   await drained;
 });
 

@@ -8,7 +8,7 @@ Deno.test("a client_id that breaks its rule is told so, and closed with 4400", a
   await using live = await LiveGateway.start();
   for (const id of ["", "a%20b", "x".repeat(129), "%00", "%E4"]) {
     await using client = await TestClient.connect(live.url(`/ws?client_id=${id}&topics=task:list`));
-    assertEquals(await client.closed, TOO_MANY);
+    assertEquals(await client.ended(), TOO_MANY);
     assertEquals(client.frames.map((frame) => frame.type === "error" && frame.error), [{
       code: "INVALID_MESSAGE",
       message: "client_id: must be 1–128 characters of A-Za-z0-9._:-",
@@ -41,7 +41,7 @@ Deno.test("an invalid frame is answered and nothing more; the tenth within a min
     assertEquals((await client.request("ping")).type, "pong");
   }
   client.send("the tenth");
-  assertEquals(await client.closed, TOO_MANY);
+  assertEquals(await client.ended(), TOO_MANY);
   assertEquals(client.of("error").length, 10);
   assertEquals((await bystander.request("ping")).type, "pong");
   assertEquals(live.incidents, []);

@@ -18,6 +18,8 @@ export type Header = {
 const MASK = [0x12, 0x34, 0x56, 0x78] as const;
 const encoder = new TextEncoder();
 
+const DEADLINE_MS = 10_000;
+
 /** Opcodes of RFC 6455 §5.2. */
 export const OPCODES = { more: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -47,6 +49,8 @@ export class RawPeer implements Disposable {
   readonly connection: Deno.TcpConn;
   /** Bytes that came and were not looked at yet. */
   #buffer = new Uint8Array();
+  /** Whether it waited in vain and has hung up. */
+  #isLate = false;
   /** The head of the HTTP answer to its upgrade. */
   answer = "";
 
@@ -131,13 +135,19 @@ export class RawPeer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.connection.close();
+    if (!this.#isLate) this.connection.close();
   }
 
-  /** Reads some more; false when the connection has ended, by a reset too. */
+  /** Reads some more; false when the connection has ended, by a reset too. Rejects when nothing comes for long. */
   async #read(): Promise<boolean> {
     const chunk = new Uint8Array(65_536);
+    const deadline = setTimeout(() => {
+      this.#isLate = true;
+      this.connection.close();
+    }, DEADLINE_MS);
     const read = await this.connection.read(chunk).catch(() => null);
+    clearTimeout(deadline);
+    if (this.#isLate) throw new Error(`Nothing came within ${DEADLINE_MS} ms`);
     if (read === null) return false;
     const joined = new Uint8Array(this.#buffer.length + read);
     joined.set(this.#buffer);
