@@ -33,8 +33,8 @@ export class Audience {
   /** Tasks that left memory, for those who hold `task:list`, and how far the log was followed then. */
   readonly #removed = new Map<string, number>();
   #flushedTo: number;
-  /** When the last flush was, in ms of the router's clock. */
-  flushedAtMs = -Infinity;
+  /** When the next flush may be, in ms of the router's clock. */
+  dueMs = -Infinity;
 
   constructor(key: string, topics: ReadonlySet<string>, codec: Codec, head: number) {
     this.key = key;
@@ -108,7 +108,6 @@ export class Audience {
     // Who came with a cursor that another gateway gave it may know of more than we do.
     for (const [member, cursor] of this.#ahead) if (cursor <= head) this.#ahead.delete(member);
     this.#flushedTo = head;
-    this.flushedAtMs = nowMs;
     return { batch, writes, lagged };
   }
 

@@ -160,9 +160,8 @@ export class Router {
     const now = this.#clock.now();
     let next = Infinity;
     for (const audience of this.#dirty) {
-      const due = audience.flushedAtMs + this.#flushMs;
-      if (due <= now) this.#flush(audience);
-      else next = Math.min(next, due);
+      if (audience.dueMs <= now) this.#flush(audience);
+      else next = Math.min(next, audience.dueMs);
     }
     if (next === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= next)) return;
     this.stop();
@@ -180,6 +179,7 @@ export class Router {
   #flushNow(audience: Audience): void {
     this.#dirty.delete(audience);
     const now = this.#clock.now();
+    audience.dueMs = this.#nextDueMs(audience.dueMs, now);
     const { batch, writes, lagged } = audience.flush(this.#head, now);
     for (const { member, cursor } of lagged) {
       this.#left(member, audience);
@@ -190,6 +190,14 @@ export class Router {
     this.#counts.frames += writes * batch.frames;
     this.#counts.bytes += writes * batch.bytes.length;
     if (batch.oldestAtMs !== undefined && writes > 0) this.#counts.lag(Math.max(0, now - batch.oldestAtMs));
+  }
+
+  /**
+   * The beat goes on from when a flush was due, not from when a timer came round to it: else events that come as often as
+   * flushes do would wait longer for each one.
+   */
+  #nextDueMs(dueMs: number, nowMs: number): number {
+    return (nowMs - dueMs < this.#flushMs ? dueMs : nowMs) + this.#flushMs;
   }
 
   /** Called by whoever learns that a member is gone, the audience itself having let it go. */
