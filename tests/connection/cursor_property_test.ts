@@ -35,27 +35,32 @@ function property(
 
 property("whatever happens, a connection misses nothing, is told nothing twice, and ends up to date", {
   bounds: ROOMY,
-  about: { pagesFromLog: false, evicts: false, forgets: false },
+  about: { pagesFromLog: false, evicts: false, restarts: false, forgets: false },
   numRuns: 300,
 });
 property("so it is where the past is read from the log", {
   bounds: SHORT_TAIL,
-  about: { pagesFromLog: true, evicts: false, forgets: false },
+  about: { pagesFromLog: true, evicts: false, restarts: false, forgets: false },
   numRuns: 300,
 });
 property("so it is where nothing at all is kept in memory but the tasks", {
   bounds: NO_TAIL,
-  about: { pagesFromLog: true, evicts: false, forgets: false },
+  about: { pagesFromLog: true, evicts: false, restarts: false, forgets: false },
   numRuns: 200,
 });
 property("so it is where tasks leave memory and come back", {
   bounds: TINY,
-  about: { pagesFromLog: true, evicts: true, forgets: false },
+  about: { pagesFromLog: true, evicts: true, restarts: true, forgets: false },
   numRuns: 300,
 });
 property("what retention took is told as a gap, and nothing else is missing", {
   bounds: SHORT_TAIL,
-  about: { pagesFromLog: true, evicts: false, forgets: true },
+  about: { pagesFromLog: true, evicts: false, restarts: false, forgets: true },
   retains: true,
+  numRuns: 300,
+});
+property("a gateway that dies and comes back serves its clients as if it had been there", {
+  bounds: ROOMY,
+  about: { pagesFromLog: true, evicts: false, restarts: true, forgets: false },
   numRuns: 300,
 });

@@ -41,7 +41,7 @@ export type Step =
     | { readonly do: "subscribe"; readonly client: number; readonly ask: Ask }
     | { readonly do: "unsubscribe"; readonly client: number; readonly topics: readonly string[] }
     | { readonly do: "slow" | "congest" | "drain" | "ping" | "leave"; readonly client: number }
-    | { readonly do: "hold" | "release" }
+    | { readonly do: "hold" | "release" | "restart" }
     | { readonly do: "answer"; readonly which: number; readonly fails: boolean }
     | { readonly do: "retain"; readonly keep: number }
   );
@@ -72,11 +72,14 @@ const body = fc.record({
   progress: fc.record({ completed: fc.nat(9) }),
   reason: fc.constantFrom("r", "s"),
 }, { requiredKeys: ["attempt", "completed"] });
+/** What the schema of no kind takes: it stays in the log, and nobody is told. */
+const rubbish = fc.constant({ attempt: 0, tags: "a" });
 const created = fc.record({ tags: fc.subarray(["a", "b"]), name: fc.constantFrom("n", "m") }, {
   requiredKeys: [],
 });
 const event = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant("progress"), body) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom("created", "started", "completed", "progress"), rubbish) },
   {
     weight: 5,
     arbitrary: fc.tuple(
@@ -137,6 +140,7 @@ const anything: fc.Arbitrary<object> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("retain"), keep: fc.nat(8) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart") }) },
 );
 
 const step = fc.tuple(anything, fc.constantFrom<Breath>(0, 1, 3, "all", "all")).map(([what, breath]) =>
@@ -242,6 +246,8 @@ export async function live(
   const truth = new Truth();
   const clients: (Client | undefined)[] = [];
   const gone: Client[] = [];
+  /** Who was there when the gateway died. */
+  const last: (Client | undefined)[] = [];
   const held: { resolve: () => void; reject: (error: Error) => void }[] = [];
   let holds = false;
   world.log.gate = () => {
@@ -280,13 +286,22 @@ export async function live(
         return void world.follow(one.max);
       case "pass":
         return world.clock.advance(one.ms);
+      case "restart":
+        if (!about.restarts || world.isRestarting) return;
+        for (let i = 0; i < CLIENTS; i++) last[i] = leave(i) ?? last[i];
+        return void world.restart();
       case "connect": {
-        const before = leave(one.client);
+        if (world.isRestarting) return;
+        const cutOff = last[one.client];
+        const before = leave(one.client) ?? cutOff;
+        last[one.client] = undefined;
         const client = new Client(world, truth, about, one.codec);
         clients[one.client] = client;
-        const resumes = one.ask.start === "own" && before !== undefined && before.held.length > 0;
+        // Who was cut off comes back for what it had; others may.
+        const start = cutOff !== undefined && before === cutOff ? "own" : one.ask.start;
+        const resumes = start === "own" && before !== undefined && before.held.length > 0;
         const topics = resumes ? before.held : one.ask.topics;
-        return client.subscribe(asked({ ...one.ask, topics }, before?.cursor));
+        return client.subscribe(asked({ ...one.ask, topics, start }, before?.cursor));
       }
       case "subscribe": {
         const client = clients[one.client];

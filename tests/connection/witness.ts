@@ -17,6 +17,8 @@ export type Circumstances = {
   readonly pagesFromLog: boolean;
   /** Whether tasks may have left memory: then a snapshot holds only those named by id. */
   readonly evicts: boolean;
+  /** Whether the gateway died and came back: what it knows then is the last event of each kind. */
+  readonly restarts: boolean;
   /** Whether retention took records: then a task's former tags may be forgotten. */
   readonly forgets: boolean;
 };
@@ -356,8 +358,8 @@ export class Witness {
 
   /** Whether what made the task may be known nowhere any more: a straggler hid it from the log's last of each kind. */
   #isForgotten(taskId: string): boolean {
-    const { evicts, forgets } = this.#about;
-    return (evicts || forgets) && this.#truth.tasks.get(taskId)?.straggled === true;
+    const { evicts, forgets, restarts } = this.#about;
+    return (evicts || forgets || restarts) && this.#truth.tasks.get(taskId)?.straggled === true;
   }
 
   #judgeProgress(window: Window): void {
@@ -379,7 +381,7 @@ export class Witness {
     const named = window.topic.startsWith("task:id:");
     if (this.#about.evicts && !named) return;
     for (const taskId of this.#truth.tasks.keys()) {
-      if (this.#about.evicts && this.#isForgotten(taskId)) continue;
+      if (this.#isForgotten(taskId)) continue;
       if (!named && this.#truth.endedWithin(taskId, window.from, Infinity)) continue;
       for (const facet of ["progress", "status"] as const) {
         const newest = this.#truth.newest(taskId, facet);

@@ -60,6 +60,7 @@ export class World {
   readonly #limits: ConnectionDeps["limits"];
   #following: Promise<void> = Promise.resolve();
   #connections = 0;
+  #restarting = false;
 
   constructor({ bounds = boundsOf(), retention = {}, flushMs = 20, limits = UNLIMITED }: WorldOptions = {}) {
     this.#limits = limits;
@@ -107,6 +108,26 @@ export class World {
         this.#note(error);
       }
     }
+  }
+
+  /** The gateway dies and comes back on the same log: whoever was connected has gone before. */
+  restart(): Promise<void> {
+    this.#restarting = true;
+    return this.#following = this.#following.then(async () => {
+      for (let isBooted = false; !isBooted;) {
+        isBooted = await this.projection.boot().then(() => true, (error: unknown) => {
+          this.#note(error);
+          return false;
+        });
+      }
+      this.router.reset(this.projection.head);
+      this.#restarting = false;
+    });
+  }
+
+  /** Whether it is coming back: nobody can connect meanwhile. */
+  get isRestarting(): boolean {
+    return this.#restarting;
   }
 
   /** Builds the projection anew, and tells every one of `peers`. */

@@ -6,7 +6,7 @@ import { type Carry, History } from "../../src/projection/history.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
 import { MemoryLog } from "../connection/memory_log.ts";
 import { boundsOf } from "./bounds.ts";
-import { arbitraryLog, lineOf, record, toldBy } from "./events.ts";
+import { arbitraryLog, eventOf, lineOf, record, toldBy } from "./events.ts";
 
 const LONG_TAIL = boundsOf();
 const NO_TAIL = boundsOf({ maxEvents: 0 });
@@ -45,10 +45,9 @@ class Bench {
   }
 
   /** All pages after `after`, laid end to end, as a reader reads them. */
-  async all(after: number, tasks?: ReadonlySet<string>): Promise<Delivery[]> {
+  async all(after: number, tasks?: ReadonlySet<string>, upTo = this.projection.head): Promise<Delivery[]> {
     const told: Delivery[] = [];
     let carry: Carry | undefined;
-    const upTo = this.projection.head;
     for (let cursor = after; cursor < upTo;) {
       const page = await this.history.page({
         after: cursor,
@@ -106,7 +105,47 @@ Deno.test("a history longer than a page is told as if it were one", async () => 
   );
 });
 
-Deno.test("from any cursor on, the log leaves out no status change, and each task ends as it is", async () => {
+Deno.test("who reads the log from any cursor on, and goes live anywhere, ends with each task as it is", async () => {
+  const position = fc.nat(40);
+  await fc.assert(
+    fc.asyncProperty(
+      arbitraryLog(TASKS),
+      position,
+      position,
+      fc.boolean(),
+      async (entries, cursor, live, boots) => {
+        const bench = await Bench.of(entries);
+        if (boots) await bench.projection.boot();
+        const after = Math.min(cursor, live, entries.length);
+        const upTo = Math.min(Math.max(cursor, live), entries.length);
+        const truly = toldBy(entries);
+        const told = [...await bench.all(after, undefined, upTo), ...truly.filter(({ seq }) => seq > upTo)];
+        for (const id of TASKS) {
+          if (boots && isStraggling(entries, id)) continue; // the last of each kind tell another task
+          const last = (all: readonly Delivery[]) =>
+            all.findLast(({ taskId, status }) => taskId === id && status !== undefined)?.status?.frame.data
+              .status;
+          const seen = last(told);
+          if (seen !== undefined) assertEquals(seen, last(truly), `${id} from ${after}, live from ${upTo}`);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+/** Whether an event of the task is of a lower attempt than an earlier one of its kind. */
+function isStraggling(entries: readonly Entry[], id: string): boolean {
+  const reached = new Map<string, number>();
+  return entries.map(eventOf).some(({ taskId, kind, attempt }) => {
+    if (taskId !== id) return false;
+    const before = reached.get(kind) ?? 0;
+    reached.set(kind, Math.max(before, attempt));
+    return attempt < before;
+  });
+}
+
+Deno.test("from any cursor on, the log leaves out no status change", async () => {
   await fc.assert(
     fc.asyncProperty(arbitraryLog(TASKS), fc.nat(40), fc.boolean(), async (entries, cursor, booted) => {
       const bench = await Bench.of(entries);
@@ -240,4 +279,15 @@ Deno.test("the events of a task that has left memory are found all the same", as
   assertEquals(bench.projection.tasks.get("t0"), undefined);
   assertEquals((await bench.history.events("t0", 0, 10))?.events.length, 1);
   assertEquals(await bench.history.events("t0", 1, 10), { events: [] });
+});
+
+Deno.test("an attempt that only its progress tells of is not forgotten when that is said again", async () => {
+  const bench = await Bench.of([
+    record(1, "t0", "progress", { attempt: 3 }),
+    record(2, "t0", "completed", { attempt: 1 }),
+    record(3, "t0", "started", { attempt: 1 }),
+    record(4, "t0", "progress", { attempt: 3 }),
+  ]);
+  await bench.projection.boot();
+  assertEquals((await bench.all(2, undefined, 3)).map(lineOf), ["3 t0 [] running"]);
 });
