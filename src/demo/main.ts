@@ -46,7 +46,8 @@ async function demo(): Promise<void> {
     void Promise.allSettled([gateway[Symbol.asyncDispose](), clean()]).then(() => Deno.exit(130));
   });
   print(`Working on ${files.length} files below ${root}; watching task:tag:demo-${runId}\n\n`);
-  const screen = new Screen(print, Deno.stdout.isTerminal());
+  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
+  const screen = new Screen(print, columns);
   const socket = await watch(gateway.url, `demo-${runId}`, screen);
   try {
     await using worker = await connectWorker(gateway.url, { progressIntervalMs: 200 });

@@ -23,13 +23,14 @@ const CLEAR_LINE = "\x1b[2K";
 /** Shows what a watcher is sent: moving bars in a terminal, a line a frame elsewhere. */
 export class Screen {
   readonly #write: (text: string) => void;
-  readonly #moving: boolean;
+  readonly #columns: number | undefined;
   readonly #lines = new Map<string, Line>();
   #drawn = 0;
 
-  constructor(write: (text: string) => void, moving: boolean) {
+  /** `columns`: how wide the terminal is; undefined where there is none, and so nothing to move. */
+  constructor(write: (text: string) => void, columns: number | undefined) {
     this.#write = write;
-    this.#moving = moving;
+    this.#columns = columns;
   }
 
   /** Whether every task that was shown has ended. */
@@ -52,13 +53,16 @@ export class Screen {
     } else {
       line.detail = etaOf(data.progress) ?? line.detail;
     }
-    if (this.#moving) this.#draw();
-    else this.#write(`${printLine(line)}\n`);
+    if (this.#columns === undefined) this.#write(`${printLine(line)}\n`);
+    else this.#draw(this.#columns);
   }
 
-  #draw(): void {
+  /** A line that wrapped would be two to the terminal, and one to us: so none is longer than it is wide. */
+  #draw(columns: number): void {
     const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : "";
-    const lines = [...this.#lines.values()].map((line) => `${CLEAR_LINE}${printLine(line)}\n`);
+    const lines = [...this.#lines.values()].map((line) =>
+      `${CLEAR_LINE}${[...printLine(line)].slice(0, columns - 1).join("")}\n`
+    );
     this.#write(up + lines.join(""));
     this.#drawn = lines.length;
   }
