@@ -85,6 +85,8 @@ function textOf(frame: Frame, more: object, space: string): string {
 
 const space = fc.constantFrom("", " ", "\n\t\r ");
 
+const MEMBERS: readonly string[] = ["type", "id", "timestamp", "data"];
+
 /** A frame whose data decides the answer. */
 function request(type: string, answer: string, data: fc.Arbitrary<unknown>): fc.Arbitrary<RandomInput> {
   const around = fc.record({
@@ -95,10 +97,7 @@ function request(type: string, answer: string, data: fc.Arbitrary<unknown>): fc.
     timestamp: fc.option(fc.double(), { nil: undefined }),
   });
   return around.map(({ data, id, more, space, timestamp }) => {
-    const { type: _type, id: _id, timestamp: _timestamp, data: _data, ...foreign } = { ...more } as Record<
-      string,
-      unknown
-    >;
+    const foreign = Object.fromEntries(Object.entries(more).filter(([name]) => !MEMBERS.includes(name)));
     const stamp = timestamp === undefined || !Number.isFinite(timestamp) ? {} : { timestamp };
     return { message: textOf({ type, id, ...stamp, data }, foreign, space), id, answer };
   });
