@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { badId, deep, extras, HOSTILE, id, json, large, notObject, notText, space } from "./random_value.ts";
 
 /** A message that a client may send, and how the protocol has it answered. */
 export type RandomInput = {
@@ -12,62 +13,6 @@ export type RandomInput = {
 const encoder = new TextEncoder();
 
 const TYPES = ["ping", "subscribe", "unsubscribe", "get_task", "get_tasks", "get_history"];
-/** Names that every object of JavaScript answers to, and the like. */
-const HOSTILE = [
-  "__proto__",
-  "constructor",
-  "prototype",
-  "toString",
-  "hasOwnProperty",
-  "valueOf",
-  "then",
-  "length",
-];
-
-const json = fc.jsonValue({ maxDepth: 3 });
-const large = fc.constantFrom(
-  "x".repeat(60_000),
-  "\u0000".repeat(9_000),
-  "😀".repeat(14_000),
-  '\\"'.repeat(15_000),
-);
-const notText = fc.oneof(
-  fc.integer(),
-  fc.boolean(),
-  fc.constant(null),
-  fc.array(json),
-  fc.dictionary(fc.string(), json),
-);
-const notObject = fc.oneof(
-  fc.integer(),
-  fc.double(),
-  fc.boolean(),
-  fc.constant(null),
-  fc.string(),
-  fc.array(json),
-);
-
-/** Ids as they may be; no two are the same. */
-const id = fc.tuple(
-  fc.oneof(
-    fc.string({ maxLength: 100 }),
-    fc.string({ unit: "binary", maxLength: 50 }),
-    fc.constantFrom(...HOSTILE),
-  ),
-  fc.uuid(),
-).map(([text, unique]) => `${text.slice(0, 90)}#${unique}`);
-const badId = fc.oneof(notText, fc.constant(""), fc.constant("x".repeat(129)), large);
-
-/** Members that nobody asked for. Those named like members of every object come from the text alone. */
-const extras = fc.dictionary(
-  fc.oneof(fc.string({ maxLength: 10 }), fc.constantFrom(...HOSTILE)),
-  fc.oneof({ weight: 30, arbitrary: json }, { weight: 1, arbitrary: large }),
-  { maxKeys: 3, noNullPrototype: false },
-);
-
-const deep = fc.integer({ min: 100, max: 9_000 }).map((depth) =>
-  `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`
-);
 
 type Frame = {
   readonly type: unknown;
@@ -82,8 +27,6 @@ function textOf(frame: Frame, more: object, space: string): string {
   const foreign = JSON.stringify(more).slice(1, -1);
   return `${space}{${foreign === "" ? "" : `${foreign},`}${own}${space}`;
 }
-
-const space = fc.constantFrom("", " ", "\n\t\r ");
 
 const MEMBERS: readonly string[] = ["type", "id", "timestamp", "data"];
 
