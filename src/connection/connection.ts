@@ -260,8 +260,7 @@ export class Connection implements Member {
       case "leave":
         return this.#deps.router.leave(this);
       case "join":
-        if (this.#state.kind === "closed") return;
-        return this.#deps.router.join(this, effect.topics, this.identity.codec, effect.cursor);
+        return this.#join(effect);
       case "readPage":
       case "walk":
         return this.#ask(effect);
@@ -274,6 +273,11 @@ export class Connection implements Member {
         return this.#socket.close(code, reason);
       }
     }
+  }
+
+  #join({ topics, cursor }: Extract<Effect, { kind: "join" }>): void {
+    if (this.#state.kind !== "open" && this.#state.kind !== "draining") return;
+    this.#deps.router.join(this, topics, this.identity.codec, cursor, this.#state.paceMs);
   }
 
   #dispatch(frame: ClientFrame): void {

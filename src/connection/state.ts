@@ -26,13 +26,21 @@ export type Serving = {
   readonly flow: Flow;
   readonly bucket: Bucket;
   readonly strikes: readonly number[];
+  /** The least time between two flushes of progress alone that the client asked for, in ms; 0 where it did not. */
+  readonly paceMs: number;
 };
 
 /** What answers a request. Handlers return it and perform nothing. */
 export type Outcome =
   | Reply
   | { readonly kind: "error"; readonly error: ErrorBody }
-  | { readonly kind: "subscribe"; readonly topics: readonly string[]; readonly start: Start }
+  | {
+    readonly kind: "subscribe";
+    readonly topics: readonly string[];
+    readonly start: Start;
+    /** The least time between two flushes of progress alone, in ms; what was asked before stands where it is left out. */
+    readonly paceMs?: number;
+  }
   | { readonly kind: "unsubscribe"; readonly topics: readonly string[] };
 
 /** A frame that answers a request; its id is the request's. */
@@ -112,7 +120,9 @@ function greeted(state: Extract<State, { kind: "greeting" }>, input: Input, limi
   switch (input.kind) {
     case "opened": {
       const bucket = { tokens: limits.rate.burst, atMs: input.atMs };
-      return [{ kind: "open", flow: { kind: "quiet" }, bucket, strikes: [] }, [{ kind: "welcome" }]];
+      return [{ kind: "open", flow: { kind: "quiet" }, bucket, strikes: [], paceMs: 0 }, [{
+        kind: "welcome",
+      }]];
     }
     case "close":
       return [{ kind: "closed" }, [{ kind: "close", why: input.why }]];
@@ -191,17 +201,24 @@ function answered(
         };
         return [state, [{ kind: "error", id, error }]];
       }
-      return flowing(state, {
-        kind: "subscribe",
-        requestId: id,
-        topics: outcome.topics,
-        start: outcome.start,
-      }, position);
+      const paced = { ...state, paceMs: outcome.paceMs ?? state.paceMs };
+      const { topics, start } = outcome;
+      const decision = flowing(paced, { kind: "subscribe", requestId: id, topics, start }, position);
+      return repaced(state, decision, position);
     }
   }
 }
 
-function flowing(state: Serving, input: FlowInput, position: Position): Decision {
+/** A connection that is live and asked for another pace and nothing else leaves its audience for that of the pace. */
+function repaced(before: Serving, decision: [Serving, readonly Effect[]], position: Position): Decision {
+  const [after, effects] = decision;
+  const joins = effects.some(({ kind }) => kind === "join");
+  if (after.paceMs === before.paceMs || after.flow.kind !== "live" || joins) return decision;
+  const [again, more] = flowing(after, { kind: "lagged", cursor: position.cursor }, position);
+  return [again, [...effects, { kind: "leave" }, ...more]];
+}
+
+function flowing(state: Serving, input: FlowInput, position: Position): [Serving, readonly Effect[]] {
   const [flow, effects] = stepFlow(state.flow, input, position);
   return [{ ...state, flow }, effects];
 }

@@ -20,10 +20,11 @@ export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeDat
         });
       }
       const topics = [...new Set(data.topics)];
+      const pace = data.max_rate_hz === undefined ? {} : { paceMs: 1000 / data.max_rate_hz };
       const start = startOf(data, context, queries);
       return start instanceof Promise
-        ? start.then((late) => ({ kind: "subscribe", topics, start: late }))
-        : { kind: "subscribe", topics, start };
+        ? start.then((late) => ({ kind: "subscribe", topics, start: late, ...pace }))
+        : { kind: "subscribe", topics, start, ...pace };
     },
   });
 }

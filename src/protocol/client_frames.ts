@@ -55,11 +55,12 @@ export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 /** `ping {}`. */
 export const PingData = v.object({});
-/** `subscribe {topics, since?, replay?}`. */
+/** `subscribe {topics, since?, replay?, max_rate_hz?}`; the rate is how often a second progress may come, 0.1–50. */
 export const SubscribeData = v.object({
   topics: Topics,
   since: v.optional(Cursor),
   replay: v.optional(ReplayMode),
+  max_rate_hz: v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(50))),
 });
 /** `unsubscribe {topics}`. */
 export const UnsubscribeData = v.object({ topics: Topics });

@@ -1,6 +1,6 @@
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
-import type { Part } from "./conflation.ts";
+import { conflate, type Part } from "./conflation.ts";
 
 /** A live connection, as far as the router knows it. */
 export interface Member {
@@ -17,6 +17,9 @@ export type Lagged = { readonly member: Member; readonly cursor: number };
 
 /** What a flush came to. Those that lagged are members no more. */
 export type Flushed = { readonly batch: Batch; readonly writes: number; readonly lagged: readonly Lagged[] };
+
+/** So many parts may wait before what is pointless among them is dropped. */
+const COMPACT_PARTS = 1_024;
 
 /**
  * Connections that hold the same topics in the same codec. They share each flush: merged once, encoded once, one
@@ -35,12 +38,24 @@ export class Audience {
   #flushedTo: number;
   /** When the next flush may be, in ms of the router's clock. */
   dueMs = -Infinity;
+  /** When the next flush of progress alone may be. */
+  progressDueMs = -Infinity;
+  /** The least time between two flushes of progress alone, in ms. */
+  readonly paceMs: number;
+  #compactAt = COMPACT_PARTS;
+  #isPatient = true;
 
-  constructor(key: string, topics: ReadonlySet<string>, codec: Codec, head: number) {
+  constructor(key: string, topics: ReadonlySet<string>, codec: Codec, head: number, paceMs = 0) {
     this.key = key;
+    this.paceMs = paceMs;
     this.topics = topics;
     this.codec = codec;
     this.#flushedTo = head;
+  }
+
+  /** Whether all that is pending is progress, which may wait for the pace; a status takes it along. */
+  get isPatient(): boolean {
+    return this.#isPatient;
   }
 
   /** How many connections are live here. */
@@ -72,15 +87,20 @@ export class Audience {
     this.#ahead.delete(member);
   }
 
-  /** Adds what the next flush is to bring. */
+  /** Adds what the next flush is to bring. What newer progress makes pointless goes whenever the list has doubled. */
   add(part: Part): void {
     this.#pending.push(part);
+    if (part.status || part.list) this.#isPatient = false;
     if (part.list) this.#removed.delete(part.delivery.taskId);
+    if (this.#pending.length < this.#compactAt) return;
+    this.#pending = conflate(this.#pending);
+    this.#compactAt = Math.max(COMPACT_PARTS, 2 * this.#pending.length);
   }
 
   /** Adds tasks that the list is to lose, as of position `head`. */
   remove(taskIds: readonly string[], head: number): void {
     for (const id of taskIds) this.#removed.set(id, head);
+    this.#isPatient = false;
   }
 
   /** Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches. */
@@ -104,6 +124,8 @@ export class Audience {
       writes++;
     }
     this.#pending = [];
+    this.#compactAt = COMPACT_PARTS;
+    this.#isPatient = true;
     this.#removed.clear();
     // Who came with a cursor that another gateway gave it may know of more than we do.
     for (const [member, cursor] of this.#ahead) if (cursor <= head) this.#ahead.delete(member);

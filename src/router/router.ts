@@ -64,13 +64,16 @@ export class Router {
     return this.#byTopic.size;
   }
 
-  /** Makes `member` live: it has been served up to `cursor`, at or after the last flush of its audience. */
-  join(member: Member, topics: Iterable<string>, codec: Codec, cursor: number): void {
+  /**
+   * Makes `member` live: it has been served up to `cursor`, at or after the last flush of its audience. Who asked for a
+   * pace has an audience with those who asked for the same.
+   */
+  join(member: Member, topics: Iterable<string>, codec: Codec, cursor: number, paceMs = 0): void {
     const sorted = [...topics].sort();
-    const key = `${codec.name} ${sorted.join(" ")}`;
+    const key = `${codec.name} ${paceMs} ${sorted.join(" ")}`;
     let audience = this.#audiences.get(key);
     if (audience === undefined) {
-      audience = new Audience(key, new Set(sorted), codec, this.#head);
+      audience = new Audience(key, new Set(sorted), codec, this.#head, paceMs);
       this.#audiences.set(key, audience);
       for (const topic of sorted) {
         const set = this.#byTopic.get(topic);
@@ -160,8 +163,9 @@ export class Router {
     const now = this.#clock.now();
     let next = Infinity;
     for (const audience of this.#dirty) {
-      if (audience.dueMs <= now) this.#flush(audience);
-      else next = Math.min(next, audience.dueMs);
+      const due = audience.isPatient ? Math.max(audience.dueMs, audience.progressDueMs) : audience.dueMs;
+      if (due <= now) this.#flush(audience);
+      else next = Math.min(next, due);
     }
     if (next === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= next)) return;
     this.stop();
@@ -180,6 +184,7 @@ export class Router {
     this.#dirty.delete(audience);
     const now = this.#clock.now();
     audience.dueMs = this.#nextDueMs(audience.dueMs, now);
+    audience.progressDueMs = now + audience.paceMs;
     const { batch, writes, lagged } = audience.flush(this.#head, now);
     for (const { member, cursor } of lagged) {
       this.#left(member, audience);

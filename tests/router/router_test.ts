@@ -80,6 +80,43 @@ Deno.test("what is busy is flushed every flushMs, neither more often nor later, 
   assertEquals(bench.clock.pending, 0);
 });
 
+Deno.test("who asked for a pace gets progress no faster, the newest each time, and a status at once with what waits", () => {
+  const bench = new Bench();
+  const paced = new Watcher(bench.clock);
+  const others = bench.watch(["task:progress", "task:status"]);
+  bench.router.join(paced, ["task:progress", "task:status"], bench.codec, 0, 100);
+  assertEquals(bench.router.audiences, 2);
+  const steps = deliveriesOf(
+    ...Array.from({ length: 40 }, (_, i) => progress("t0", i)),
+    { task: "t0", kind: "paused" },
+    progress("t0", 41),
+  );
+  for (const delivery of steps) {
+    bench.router.publish([delivery], delivery.seq);
+    bench.clock.advance(3);
+  }
+  bench.clock.advance(200);
+  assertEquals(paced.flushes, [
+    { ids: ["progress_1", "status_1"], atMs: 0 },
+    { ids: ["progress_34"], atMs: 100 },
+    { ids: ["progress_40", "status_41"], atMs: 120 },
+    { ids: ["progress_42"], atMs: 220 },
+  ]);
+  assert(others.flushes.length > 5);
+});
+
+Deno.test("what waits for a pace is never more than there are tasks, and a status change each", () => {
+  const bench = new Bench();
+  const paced = new Watcher(bench.clock);
+  bench.router.join(paced, ["task:progress"], bench.codec, 0, 10_000);
+  const steps = deliveriesOf(...Array.from({ length: 20_000 }, (_, i) => progress(`t${i % 3}`, i)));
+  bench.router.publish(steps.slice(0, 3), 3);
+  for (let i = 3; i < steps.length; i++) bench.router.publish(steps.slice(i, i + 1), i + 1);
+  bench.clock.advance(10_000);
+  assertEquals(paced.flushes.map(({ ids }) => ids.length), [3, 3]);
+  assertEquals(paced.ids.at(-1), "progress_20000");
+});
+
 Deno.test("each audience has a beat of its own, which no other's timer delays", () => {
   const bench = new Bench();
   const [one, other] = [bench.watch(["task:id:t0"]), bench.watch(["task:id:t1"])];
