@@ -1,6 +1,6 @@
 import type { Entry, EventLog } from "../log/event_log.ts";
 import type { HistoryEvent } from "../protocol/server_frames.ts";
-import { type Change, changeOf, fold, join, type TaskState } from "../task/fold.ts";
+import { type Change, changeOf, fold, join, LEVELS, type TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
@@ -186,28 +186,50 @@ export class History {
     },
   ): Promise<Carry> {
     const before = new Map<string, PastTask>();
-    const read = new Set<string>();
+    const doubtful = new Set<string>();
+    const underWay = new Set<string>();
     for (const event of events) {
       const { taskId } = event;
       const now = known.get(taskId);
       const met = before.get(taskId) ?? carry?.get(taskId);
       const isBorn = (this.#projection.tasks.get(taskId)?.bornSeq ?? 0) > after;
-      if (met?.whole === true || read.has(taskId)) {
-        before.set(taskId, met ?? NOTHING);
+      const state = met?.state ?? (now && upTo(now, after));
+      if (doubtful.has(taskId)) continue;
+      if (met?.whole === true) {
+        before.set(taskId, met);
       } else if (after === 0 || isBorn) {
         before.set(taskId, { state: undefined, whole: true });
-      } else if (now !== undefined && isDoubtful(event, now, after)) {
-        read.add(taskId);
-        const logged = (await this.#projection.stateAt(taskId, after))?.state;
-        const state = logged === undefined ? upTo(now, after) : join(logged, upTo(now, after) ?? logged);
-        const guess = forgotten ? now.greatest.created : undefined;
-        before.set(taskId, { state, whole: !forgotten, ...(guess === undefined ? {} : { guess }) });
+      } else if (
+        now !== undefined &&
+        (isDoubtful(event, now, after) || (!underWay.has(taskId) && isSilent(event, state)))
+      ) {
+        doubtful.add(taskId);
       } else {
-        before.set(taskId, met ?? { state: now && upTo(now, after), whole: false });
+        before.set(taskId, met ?? { state, whole: false });
       }
+      if (LEVELS[event.kind] > 0) underWay.add(taskId);
     }
+    await Promise.all([...doubtful].map(async (taskId) => {
+      const now = known.get(taskId);
+      if (now !== undefined) before.set(taskId, await this.#read(now, after, forgotten));
+    }));
     return before;
   }
+
+  /** A task as it was at `at`, by its whole history and by what is known of it now. */
+  async #read(now: TaskState, at: number, forgotten: boolean): Promise<PastTask> {
+    const logged = (await this.#projection.stateAt(now.id, at))?.state;
+    const past = upTo(now, at);
+    const state = logged === undefined || past === undefined ? logged ?? past : join(logged, past);
+    const guess = forgotten ? now.greatest.created : undefined;
+    return { state, whole: !forgotten, ...(guess === undefined ? {} : { guess }) };
+  }
+}
+
+/** Whether progress would begin an attempt, by `state`: or the attempt has begun by what was said again since. */
+function isSilent(event: TaskEvent, state: TaskState | undefined): boolean {
+  if (event.kind !== "progress") return false;
+  return state === undefined || state.top.attempt < event.attempt || LEVELS[state.top.kind] === 0;
 }
 
 /**

@@ -189,13 +189,25 @@ Deno.test("no page reaches beyond what was asked for, wherever it comes from", a
 });
 
 Deno.test("a page that many need is read once, even while it is on its way", async () => {
-  const bench = await Bench.of(Array.from({ length: 9 }, (_, i) => record(i + 1, "t0", "progress")));
+  const steps = Array.from({ length: 8 }, (_, i) => record(i + 2, "t0", "progress"));
+  const bench = await Bench.of([record(1, "t0", "started"), ...steps]);
   const asked = Array.from({ length: 50 }, () => bench.history.page({ after: 2, upTo: 9 }));
   const pages = await Promise.all(asked);
   assertEquals(bench.reads, 1);
   for (const page of pages) assert(page.deliveries[0] === pages[0]?.deliveries[0], "and folded once");
   await bench.history.page({ after: 2, upTo: 9 });
   assertEquals(bench.reads, 1);
+});
+
+Deno.test("a task of which nothing is known but its progress is read whole, once for all who need the page", async () => {
+  const bench = await Bench.of(Array.from({ length: 9 }, (_, i) => record(i + 1, "t0", "progress")));
+  const pages = await Promise.all(
+    Array.from({ length: 50 }, () => bench.history.page({ after: 2, upTo: 9 })),
+  );
+  assertEquals(bench.reads, 2);
+  for (const { deliveries } of pages) {
+    assertEquals(deliveries.filter(({ status }) => status !== undefined), [], "it had been running before");
+  }
 });
 
 Deno.test("a page that could not be read is read again", async () => {
