@@ -49,6 +49,7 @@ export function assertStringIncludes(actual: string, expected: string, msg?: str
   }
 }
 
+// Any class of errors will do, whatever its constructor takes.
 // deno-lint-ignore no-explicit-any
 type ErrorClass<E extends Error> = new (...args: any[]) => E;
 

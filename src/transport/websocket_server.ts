@@ -73,11 +73,6 @@ export class TaskWebSocketServer {
     return this.#open.keys();
   }
 
-  /** How many are open. */
-  get size(): number {
-    return this.#open.size;
-  }
-
   /** Answers further upgrades with 503. */
   refuseNew(): void {
     this.#refusing = true;

@@ -92,7 +92,7 @@ const REFUSED = new Set([
   "BAD_SUBJECT",
 ]);
 
-/** Why a publish failed: for good, or for now. `nats` and `nats.ws` have error classes of their own; the shape is one. */
+/** Why a publish failed: so that trying again is of no use, or of some. The client's errors are known by their shape. */
 export function publishError(error: unknown, subject: string): WorkerError {
   const parsed = v.safeParse(NatsFailure, error);
   if (!parsed.success) return unreachable(`publish to ${subject}: ${messageOf(error)}`, error);
