@@ -16,8 +16,8 @@ export type Arrival =
   | { readonly kind: "record"; readonly delivered: Delivered }
   /** Nothing new, but the consumer lives. */
   | { readonly kind: "heartbeat" }
-  /** The pull is over before it brought all it asked for; `drained` when that is because there is no more now. */
-  | { readonly kind: "over"; readonly drained: boolean }
+  /** That pull is over before it brought all it asked for; `drained` when that is because there is no more now. */
+  | { readonly kind: "over"; readonly pull: number; readonly drained: boolean }
   /** The consumer is gone: deleted, its stream deleted, its server shutting down. */
   | { readonly kind: "gone"; readonly why: string };
 
@@ -31,8 +31,8 @@ export type Pull = {
 
 /** A consumer of our own in the server's memory, which ends with us. */
 export interface Consumer {
-  /** Asks for records; one pull at a time. */
-  pull(what: Pull): void;
+  /** Asks for records; the server answers pulls one after the other. Returns the pull's number. */
+  pull(what: Pull): number;
   /** Ends it, and tells the server, without waiting for an answer. */
   close(): void;
 }
@@ -73,14 +73,13 @@ export async function openConsumer(
     CREATE_MS,
   );
   const inbox = js.link.newInbox();
-  // Each pull has an inbox of its own, so that a late word on the one before is not taken for this one's.
+  // Each pull has an inbox of its own, so that a word on one is not taken for another's.
   let pulls = 0;
   const subscription = connection.subscribe(`${inbox}.*`, {
     callback: (error, message) => {
       if (error !== null) return receive({ kind: "gone", why: error.message });
       if (!message.subject.startsWith(inbox)) return receive(recordOf(deliveredOf(message, js.prefix)));
-      const arrival = arrivalOf(statusOf(message));
-      if (arrival.kind === "gone" || message.subject === `${inbox}.${pulls}`) receive(arrival);
+      receive(arrivalOf(statusOf(message), Number(message.subject.slice(inbox.length + 1))));
     },
   });
   return {
@@ -96,6 +95,7 @@ export async function openConsumer(
       connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${js.stream}.${name}`, JSON.stringify(request), {
         reply: `${inbox}.${pulls}`,
       });
+      return pulls;
     },
     close() {
       if (connection.isClosed() || connection.isDraining()) return;
@@ -128,17 +128,17 @@ function recordOf(delivered: Delivered | undefined): Arrival {
 }
 
 /** What a status means. 2.9.10 ends a pull that found nothing with 404, one that found less than it asked for with 408. */
-function arrivalOf(status: ReturnType<typeof statusOf>): Arrival {
+function arrivalOf(status: ReturnType<typeof statusOf>, pull: number): Arrival {
   switch (status?.code) {
     case 100:
       return { kind: "heartbeat" };
     case 404:
     case 408:
-      return { kind: "over", drained: true };
+      return { kind: "over", pull, drained: true };
     case 409:
       // The first from every server, the second from later ones, when a pull got all it asked for.
       if (/^(message size exceeds maxbytes|batch completed)/i.test(status.description)) {
-        return { kind: "over", drained: false };
+        return { kind: "over", pull, drained: false };
       }
   }
   return {

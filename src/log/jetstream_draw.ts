@@ -27,8 +27,9 @@ export class GoneError extends LogError {
 
 /**
  * Draws records in order, each once, in batches of what has come since the last one. An empty batch is a sign of life: the
- * first says that the consumer is there, later ones that it has nothing new. Never more than one pull is under way, and the
- * next is asked for when a batch is taken, so that at most two pulls' worth lies here, however slow the taker.
+ * first says that the consumer is there, later ones that it has nothing new. The next pull is asked for when a batch is
+ * taken, and where it waits already when half of the last one has come, so that the server need not pause; at most two
+ * pulls' worth lies here, however slow the taker.
  * Ends when `signal` aborts; throws {@link LogError} "unreachable" when the consumer or the connection is lost.
  */
 export async function* draw(
@@ -51,9 +52,9 @@ export async function* draw(
     yield [];
     while (!signal.aborted) {
       const batch = inflow.take();
-      if (inflow.awaited === 0 && inflow.gone === undefined && !(inflow.drained && !waits)) {
-        inflow.awaited = atOnce;
-        consumer.pull({ records: atOnce, bytes, waits });
+      const wantsMore = waits ? inflow.awaited <= atOnce / 2 : inflow.awaited === 0 && !inflow.drained;
+      if (wantsMore && inflow.gone === undefined) {
+        inflow.expect(consumer.pull({ records: atOnce, bytes, waits }), atOnce);
       }
       if (batch.length > 0) yield batch;
       else if (inflow.gone !== undefined) {
@@ -72,15 +73,26 @@ export async function* draw(
 
 /** What has come and was not taken yet. */
 class Inflow {
-  /** How many records the pull under way may still bring; 0 when none is. */
-  awaited = 0;
   /** Whether the last pull ended because there was no more. */
   drained = false;
   /** Why nothing more will come. What came before it still counts. */
   gone: string | undefined;
+  /** The pulls under way, in the order in which they are answered, and how many records each may still bring. */
+  #pulls: { readonly number: number; left: number }[] = [];
   #records: Delivered[] = [];
   #deliveredSeq = 0;
   #wake: () => void = () => {};
+
+  /** How many records the pulls under way may still bring; 0 when none is. */
+  get awaited(): number {
+    return this.#pulls.reduce((sum, { left }) => sum + left, 0);
+  }
+
+  /** A pull was asked for. */
+  expect(number: number, records: number): void {
+    this.#pulls.push({ number, left: records });
+    this.drained = false;
+  }
 
   arrive(arrival: Arrival): void {
     if (this.gone !== undefined) return;
@@ -89,7 +101,7 @@ class Inflow {
         this.#record(arrival.delivered);
         break;
       case "over":
-        this.awaited = 0;
+        this.#pulls = this.#pulls.filter(({ number }) => number !== arrival.pull);
         this.drained = arrival.drained;
         break;
       case "gone":
@@ -109,8 +121,9 @@ class Inflow {
     }
     this.#deliveredSeq = delivered.deliveredSeq;
     this.#records.push(delivered);
-    this.awaited = Math.max(0, this.awaited - 1);
     this.drained = false;
+    const [pull] = this.#pulls;
+    if (pull !== undefined && --pull.left === 0) this.#pulls.shift();
   }
 
   get hasNothing(): boolean {

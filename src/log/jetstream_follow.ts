@@ -70,7 +70,7 @@ export function startOf(at: Cursor, { firstSeq }: Extent): number {
 }
 
 /** Most records that a follower is handed at once, and asks for at once. */
-const FOLLOWED_AT_ONCE = 512;
+const FOLLOWED_AT_ONCE = 1_024;
 /** Waiting after a consumer was lost or could not be had, ms: this, doubled each time in a row, up to the longest. */
 const BACKOFF_MS = { first: 50, longest: 1_000 };
 /** How long a consumer must have lived for its loss not to count as one more in a row, ms. */

@@ -20,12 +20,12 @@ export function deliveredOf(message: Msg, prefix: string): Delivered | undefined
   const traceparent = traceparentOf(message);
   const entry: Entry = {
     seq: place.seq,
-    time: Number(place.stamp.slice(0, -6)),
+    time: place.time,
     subject: message.subject.startsWith(`${prefix}.`)
       ? message.subject.slice(prefix.length + 1)
       : message.subject,
-    // A copy: the client's bytes are a view into 64 KiB of the connection's input, which they would keep alive.
-    body: message.data.slice(),
+    // A view into the connection's input: records are taken, understood and let go in the order in which they came.
+    body: message.data,
     ...(traceparent === undefined ? {} : { traceparent }),
   };
   return { entry, stamp: place.stamp, deliveredSeq: place.deliveredSeq };
@@ -35,17 +35,25 @@ export function deliveredOf(message: Msg, prefix: string): Delivered | undefined
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<ns>.<pending>`, and with a domain and an account
  * hash before the stream, and more behind, on later servers.
  */
-function placeOf(reply: string): { seq: number; deliveredSeq: number; stamp: string } | undefined {
-  const tokens = reply.split(".");
-  if (tokens[0] !== "$JS" || tokens[1] !== "ACK") return undefined;
-  const at = tokens.length === 9 ? 5 : 7;
-  const seq = Number(tokens[at]);
-  const deliveredSeq = Number(tokens[at + 1]);
-  const stamp = tokens[at + 2] ?? "";
-  if (!Number.isSafeInteger(seq) || !Number.isSafeInteger(deliveredSeq) || !/^\d{7,}$/.test(stamp)) {
-    return undefined;
-  }
-  return { seq, deliveredSeq, stamp };
+function placeOf(
+  reply: string,
+): { seq: number; deliveredSeq: number; stamp: string; time: number } | undefined {
+  if (!reply.startsWith("$JS.ACK.")) return undefined;
+  const dots: number[] = [];
+  for (let dot = reply.indexOf("."); dot >= 0; dot = reply.indexOf(".", dot + 1)) dots.push(dot);
+  const first = dots.length === 8 ? 5 : 7;
+  const token = (i: number): string => reply.slice((dots[i - 1] ?? reply.length) + 1, dots[i]);
+  const seq = Number(token(first));
+  const deliveredSeq = Number(token(first + 1));
+  const stamp = token(first + 2);
+  const time = Number(stamp.slice(0, -6));
+  return isPosition(seq) && isPosition(deliveredSeq) && isPosition(time)
+    ? { seq, deliveredSeq, stamp, time }
+    : undefined;
+}
+
+function isPosition(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
 }
 
 /** The producer's trace context. We write its name small; other clients may write it in capitals. */

@@ -8,7 +8,10 @@ import type { TaskEvent } from "../task/worker_event.ts";
 type FrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;
 
 /** A frame that is encoded at most once, when the first who wants it asks. */
-export type Prepared<F extends ServerFrame = ServerFrame> = { readonly frame: F; bytes?: Uint8Array };
+export interface Prepared<F extends ServerFrame = ServerFrame> {
+  readonly frame: F;
+  bytes?: Uint8Array;
+}
 
 /**
  * What one event of the log has to tell its watchers: a `task_progress` frame, a `task_status` frame, or both.
@@ -25,8 +28,8 @@ export type Delivery = {
   readonly atMs: number;
   /** What it is taken to weigh in memory, its encoded frames included; in bytes. */
   readonly bytes: number;
-  readonly progress?: Prepared<FrameOf<"task_progress">>;
-  readonly status?: Prepared<FrameOf<"task_status">>;
+  readonly progress: Prepared<FrameOf<"task_progress">> | undefined;
+  readonly status: Prepared<FrameOf<"task_status">> | undefined;
 };
 
 /** The delivery of `event`, which made `change` and left the task in `state`; undefined when there is nothing to tell. */
@@ -37,21 +40,48 @@ export function deliveryOf(
   pace: Pace | undefined,
 ): Delivery | undefined {
   if (!change.progress && !change.status) return undefined;
-  const progress = change.progress
-    ? progressFrame(state, pace, event.seq, event.time, !change.status)
-    : undefined;
-  const status = change.status ? statusFrame(state, pace, event.seq, event.time) : undefined;
+  const { seq, time } = event;
+  const data = change.progress ? progressData(state, pace) : undefined;
+  const frame = change.status ? statusFrame(state, pace, seq, time) : undefined;
   return {
-    seq: event.seq,
+    seq,
     taskId: state.id,
     tags: tagsOf(state),
     terminal: change.status && isTerminal(statusOf(state)),
     atMs: event.body.at ?? event.time,
-    bytes: OVERHEAD_BYTES + (progress === undefined ? 0 : progressBytes(progress.data.progress)) +
-      (status === undefined ? 0 : statusBytes(status.data)),
-    ...(progress === undefined ? {} : { progress: { frame: progress } }),
-    ...(status === undefined ? {} : { status: { frame: status } }),
+    bytes: OVERHEAD_BYTES + (data === undefined ? 0 : progressBytes(data)) +
+      (frame === undefined ? 0 : statusBytes(frame.data)),
+    progress: data && new PreparedProgress(state.id, data, seq, time, !change.status),
+    status: frame && { frame },
   };
+}
+
+/** A `task_progress` frame that is but its counters until it is asked for: most are merged away or watched by nobody. */
+class PreparedProgress implements Prepared<FrameOf<"task_progress">> {
+  readonly #taskId: string;
+  readonly #progress: ProgressData;
+  readonly #seq: number;
+  readonly #timestamp: number;
+  readonly #positioned: boolean;
+  bytes?: Uint8Array;
+
+  constructor(
+    taskId: string,
+    progress: ProgressData,
+    seq: number,
+    timestamp: number,
+    positioned: boolean,
+  ) {
+    this.#taskId = taskId;
+    this.#progress = progress;
+    this.#seq = seq;
+    this.#timestamp = timestamp;
+    this.#positioned = positioned;
+  }
+
+  get frame(): FrameOf<"task_progress"> {
+    return framed(this.#taskId, this.#progress, this.#seq, this.#timestamp, this.#positioned);
+  }
 }
 
 /** Objects, slots and the fixed part of two frames, in bytes. */
@@ -91,7 +121,17 @@ export function progressFrame(
   timestamp: number,
   positioned: boolean,
 ): FrameOf<"task_progress"> {
-  const data = { task_id: state.id, progress: progressData(state, pace) };
+  return framed(state.id, progressData(state, pace), seq, timestamp, positioned);
+}
+
+function framed(
+  taskId: string,
+  progress: ProgressData,
+  seq: number,
+  timestamp: number,
+  positioned: boolean,
+): FrameOf<"task_progress"> {
+  const data = { task_id: taskId, progress };
   const frame = { type: "task_progress", id: `progress_${seq}`, timestamp, data } as const;
   return positioned ? { ...frame, seq } : frame;
 }

@@ -2,7 +2,7 @@ import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import { paced } from "../task/task.ts";
-import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import { isKind, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { RejectedRecords } from "./rejected.ts";
 import { Tail, type TailBounds } from "./tail.ts";
@@ -103,7 +103,7 @@ export class Projection {
       const past = read.filter(({ entry }) => entry.seq <= extent.lastSeq);
       await this.#recall(table, eventsOf(past));
       for (const one of past) {
-        if ("event" in one) foldInto(table, one.event);
+        if ("event" in one) foldInto(table, table.get(one.event.taskId), one.event);
         else rejected.add(one.entry, one.rejected, one.entry.seq > metUpTo);
       }
       for (const one of read) {
@@ -131,7 +131,10 @@ export class Projection {
     for await (const followed of this.#log.follow({ epoch, after: firstSeq - 1 }, signal)) {
       if (followed.kind === "epoch" || whereabouts !== this.#whereabouts) return; // it is another log by now
       if (followed.kind !== "entries") continue;
-      for (const entry of followed.entries) if (entry.seq <= upTo) whereabouts.note(entry, false);
+      for (const { subject, seq } of followed.entries) {
+        const names = seq <= upTo ? namesIn(subject) : undefined;
+        if (names !== undefined && isKind(names.kind)) whereabouts.note(names.taskId, names.kind, seq, false);
+      }
       if ((followed.entries.at(-1)?.seq ?? 0) >= upTo) return whereabouts.complete();
     }
   }
@@ -139,7 +142,7 @@ export class Projection {
   /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
   async apply(batch: readonly Entry[]): Promise<Applied> {
     const read = batch.filter(({ seq }) => seq > this.#head).map(readEntry);
-    await this.#recall(this.#table, eventsOf(read));
+    if (this.#table.hasEvicted) await this.#recall(this.#table, eventsOf(read));
     return this.#applyAll(read);
   }
 
@@ -202,10 +205,10 @@ export class Projection {
       }
       const { event } = one;
       this.counts.events[event.kind] = (this.counts.events[event.kind] ?? 0) + 1;
-      const isBorn = this.#table.get(event.taskId) === undefined;
-      this.#whereabouts.note(one.entry, !isBorn);
-      const folded = foldInto(this.#table, event);
-      if (isBorn && folded !== undefined) folded.record.bornSeq = event.seq;
+      const known = this.#table.get(event.taskId);
+      this.#whereabouts.note(event.taskId, event.kind, event.seq, known !== undefined);
+      const folded = foldInto(this.#table, known, event);
+      if (known === undefined && folded !== undefined) folded.record.bornSeq = event.seq;
       const delivery = folded && deliveryOf(event, folded.record.state, folded.change, folded.record.pace);
       if (delivery === undefined) {
         this.counts.late++;
@@ -269,16 +272,16 @@ function eventsOf(read: readonly ReadEntry[]): TaskEvent[] {
   return read.flatMap((one) => "event" in one ? [one.event] : []);
 }
 
-/** Folds an event in; undefined where it says nothing new. */
+/** Folds an event into the table, which has its task as `known`; undefined where it says nothing new. */
 function foldInto(
   table: TaskTable,
+  known: TaskRecord | undefined,
   event: TaskEvent,
 ): { readonly record: TaskRecord; readonly change: Change } | undefined {
-  const known = table.get(event.taskId);
   const state = fold(known?.state, event);
   if (known?.state === state) return undefined;
   const change = changeOf(known?.state, state, event);
-  const record = table.put(event.taskId, state, paced(known?.pace, state, event));
+  const record = table.put(event.taskId, state, paced(known?.pace, state, event), known);
   mark(record, event, change);
   return { record, change };
 }

@@ -32,8 +32,8 @@ export type TaskRecord = Marks & {
   state: TaskState;
   pace: Pace | undefined;
   /** The present state as frames, once somebody asked for it since it last changed. */
-  statusNow?: Prepared;
-  progressNow?: Prepared;
+  statusNow: Prepared | undefined;
+  progressNow: Prepared | undefined;
 };
 
 /**
@@ -50,6 +50,7 @@ export class TaskTable {
   readonly #byParent = new Map<string, Set<TaskRecord>>();
   readonly #byStatus = new Map<TaskStatus, Set<TaskRecord>>();
   readonly #evicted = new KnownIds();
+  #hasEvicted = false;
   #arrivals = 0;
 
   constructor(maxTasks: number) {
@@ -76,6 +77,11 @@ export class TaskTable {
     return this.#tasks.get(id);
   }
 
+  /** Whether any task has left memory. */
+  get hasEvicted(): boolean {
+    return this.#hasEvicted;
+  }
+
   /** Whether a task that is not in memory may have been: then only the log knows it. */
   mayBeEvicted(id: string): boolean {
     return this.#evicted.mayHave(id);
@@ -96,19 +102,31 @@ export class TaskTable {
     return this.#byTag.get(tag) ?? [];
   }
 
-  /** Puts a task in its new state. */
-  put(id: string, state: TaskState, pace: Pace | undefined): TaskRecord {
-    const known = this.#tasks.get(id);
+  /** Puts a task in its new state; `known` is its record, from a caller who has it. */
+  put(
+    id: string,
+    state: TaskState,
+    pace: Pace | undefined,
+    known: TaskRecord | undefined = this.#tasks.get(id),
+  ): TaskRecord {
     if (known !== undefined) {
       const before = known.state;
       known.state = state;
       known.pace = pace;
-      delete known.statusNow;
-      delete known.progressNow;
+      known.statusNow = undefined;
+      known.progressNow = undefined;
       if (before !== state) this.#reindex(known, before);
       return known;
     }
-    const record: TaskRecord = { id, order: ++this.#arrivals, state, pace, ...NO_MARKS };
+    const record: TaskRecord = {
+      id,
+      order: ++this.#arrivals,
+      state,
+      pace,
+      ...NO_MARKS,
+      statusNow: undefined,
+      progressNow: undefined,
+    };
     this.#tasks.set(id, record);
     this.#indexAbout(record, undefined);
     this.#indexStatus(record);
@@ -142,6 +160,7 @@ export class TaskTable {
     this.#ended.delete(record.id);
     this.#active.delete(record.id);
     this.#evicted.add(record.id);
+    this.#hasEvicted = true;
   }
 
   /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */

@@ -1,5 +1,4 @@
-import type { Entry } from "../log/event_log.ts";
-import { isKind, type Kind } from "../task/worker_event.ts";
+import type { Kind } from "../task/worker_event.ts";
 
 /** Bounds of what is remembered. */
 export type WhereaboutsBounds = {
@@ -42,10 +41,9 @@ export class Whereabouts {
     this.#isComplete = !this.#isGivenUp;
   }
 
-  /** Notes a record, in order of position or not. `isKnown`: its task may have earlier ones that were not noted. */
-  note({ subject, seq }: Pick<Entry, "subject" | "seq">, isKnown: boolean): void {
-    const [, taskId = "", kind = ""] = subject.split(".");
-    if (!isKind(kind) || this.#isGivenUp) return;
+  /** Notes an event, in order of position or not. `isKnown`: its task may have earlier ones that were not noted. */
+  note(taskId: string, kind: Kind, seq: number, isKnown: boolean): void {
+    if (this.#isGivenUp) return;
     let places = this.#places.get(taskId);
     if (places === undefined) {
       if (isKnown && this.#isComplete) return; // forgotten: a part of it would be taken for the whole

@@ -100,7 +100,7 @@ export class Router {
 
   /** Hands out what a batch of the log up to `head` had to tell, and flushes whoever is due. */
   publish(deliveries: readonly Delivery[], head: number, removed: readonly string[] = []): void {
-    for (const delivery of deliveries) this.#deliver(delivery);
+    if (this.#audiences.size > 0) { for (const delivery of deliveries) this.#deliver(delivery); }
     if (removed.length > 0) {
       for (const audience of this.#byTopic.get("task:list") ?? []) {
         audience.remove(removed, head);

@@ -36,9 +36,11 @@ export function paced(pace: Pace | undefined, state: TaskState, event: TaskEvent
   if (event.kind === "paused" || event.kind === "retrying") return pace && rested(pace, event.time);
   if (event.kind === "resumed" || event.kind === "started") return pace && roused(pace, event.time);
   if (countersEvent(state) !== event) return pace;
-  const { total, completed, failed, percentage } = progressData(state, undefined);
-  const unit = total !== null ? "items" : "percent";
-  const done = unit === "items" ? completed + failed : percentage;
+  const unit = totalOf(state) !== null ? "items" : "percent";
+  const counters = event.kind === "progress" ? event.body : event.body.progress;
+  const done = unit === "items"
+    ? (counters?.completed ?? 0) + (counters?.failed ?? 0)
+    : percentageOf(null, 0, counters?.percentage ?? null);
   if (done === null) return pace;
   const seen = observe(pace, { attempt: event.attempt, unit, timeMs: event.time, done });
   const status = statusOf(state);

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { brokenRule } from "../protocol/client_frames.ts";
 import { isTaskId, Tag, TaskId } from "../protocol/names.ts";
+import { LAST_MOMENT_MS, MAX_ATTEMPT, MAX_TEXT, plainProgress } from "./plain_progress.ts";
 
 /** The largest event body that is understood, in bytes; a larger one is kept in the log and listed as rejected. */
 export const MAX_BODY_BYTES = 65_536;
@@ -8,13 +9,13 @@ export const MAX_BODY_BYTES = 65_536;
 /** The deepest nesting of arrays and objects in a body. */
 export const MAX_BODY_DEPTH = 64;
 
-const Text = v.pipe(v.string(), v.maxLength(4096));
+const Text = v.pipe(v.string(), v.maxLength(MAX_TEXT));
 /** Bounded so that neither a sum of two nor a rate of them can pass what JSON can carry. */
 const Count = v.pipe(v.number(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
-const Attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)), 1);
+const Attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_ATTEMPT)), 1);
 
-/** From 1970 to the last moment that RFC 3339 can write (9999-12-31T23:59:59.999Z), in milliseconds. */
-const Moment = v.pipe(v.number(), v.minValue(0), v.maxValue(253_402_300_799_999));
+/** From 1970 to the last moment that RFC 3339 can write, in milliseconds. */
+const Moment = v.pipe(v.number(), v.minValue(0), v.maxValue(LAST_MOMENT_MS));
 
 /** When it happened by the worker's clock: RFC 3339 text or milliseconds since the epoch; becomes milliseconds. */
 const At = v.optional(v.union(
@@ -100,6 +101,8 @@ export type Parsed = { readonly event: TaskEvent } | { readonly rejected: string
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+const NAMESPACE = "task.";
+
 /** Whether `kind` names a kind of event. */
 export function isKind(kind: string): kind is Kind {
   return Object.hasOwn(BODIES, kind);
@@ -110,12 +113,19 @@ export function eventSubject(taskId: string, kind: Kind): string {
   return `task.${taskId}.${kind}`;
 }
 
+/** Which task and which kind a subject names, unchecked; undefined where it is not `task.<id>.<kind>`. */
+export function namesIn(subject: string): { readonly taskId: string; readonly kind: string } | undefined {
+  if (!subject.startsWith(NAMESPACE)) return undefined;
+  const dot = subject.indexOf(".", NAMESPACE.length);
+  if (dot < 0 || subject.includes(".", dot + 1)) return undefined;
+  return { taskId: subject.slice(NAMESPACE.length, dot), kind: subject.slice(dot + 1) };
+}
+
 /** Understands one stored record, or says in one sentence why it is not an event. Never throws. */
 export function parseRecord(record: EventRecord): Parsed {
-  const [namespace, taskId, kind, ...rest] = record.subject.split(".");
-  if (namespace !== "task" || taskId === undefined || kind === undefined || rest.length > 0) {
-    return { rejected: "subject: must be task.<task_id>.<kind>" };
-  }
+  const names = namesIn(record.subject);
+  if (names === undefined) return { rejected: "subject: must be task.<task_id>.<kind>" };
+  const { taskId, kind } = names;
   if (!isTaskId(taskId)) return { rejected: "subject: task_id must be 1–128 characters of A-Za-z0-9_-" };
   if (!isKind(kind)) return { rejected: `subject: kind must be one of ${KINDS.join(", ")}` };
   if (record.body.length > MAX_BODY_BYTES) {
@@ -140,14 +150,18 @@ export function parseBody(
   kind: Kind,
   value: unknown,
 ): { readonly body: Body<Kind> } | { readonly rejected: string } {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { rejected: "body: must be a JSON object" };
-  }
+  if (!isJsonObject(value)) return { rejected: "body: must be a JSON object" };
+  const plain = kind === "progress" ? plainProgress(value) : undefined;
+  if (plain !== undefined) return { body: plain };
   if (kind === "completed" && !depthWithin(value, MAX_BODY_DEPTH)) {
     return { rejected: `body: must nest at most ${MAX_BODY_DEPTH} deep` };
   }
   const result = v.safeParse(BODIES[kind], value, { abortEarly: true });
   return result.success ? { body: result.output } : { rejected: brokenRule(result.issues, "body") };
+}
+
+function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Whether `value` nests at most `max` arrays and objects deep. Walks by levels, so that no depth can overflow the stack. */

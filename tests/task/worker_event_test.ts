@@ -2,7 +2,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import * as v from "valibot";
 import { TaskId } from "../../src/protocol/names.ts";
+import { plainProgress } from "../../src/task/plain_progress.ts";
 import {
+  BODIES,
   depthWithin,
   eventSubject,
   type Kind,
@@ -14,6 +16,11 @@ import {
 import { event, record } from "./arbitrary_history.ts";
 
 const encoder = new TextEncoder();
+
+/** The members of a body that say something. */
+function said(body: object): object {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+}
 
 /** Why a body of `kind` is rejected; fails when it is not. */
 function rejection(kind: string, body: unknown): string {
@@ -37,16 +44,16 @@ Deno.test("an event carries its place, its attempt and its body", () => {
     subject: "task.task_123.progress",
     body: encoder.encode('{"attempt":2,"total":10,"completed":3,"color":"red"}'),
   });
-  assertEquals(parsed, {
-    event: {
-      kind: "progress",
-      taskId: v.parse(TaskId, "task_123"),
-      seq: 7,
-      time: 1_704_067_200_000,
-      attempt: 2,
-      body: { attempt: 2, total: 10, completed: 3 },
-    },
+  assert("event" in parsed);
+  const { body, ...place } = parsed.event;
+  assertEquals(place, {
+    kind: "progress",
+    taskId: v.parse(TaskId, "task_123"),
+    seq: 7,
+    time: 1_704_067_200_000,
+    attempt: 2,
   });
+  assertEquals(said(body), { attempt: 2, total: 10, completed: 3 });
 });
 
 Deno.test("the subject of an event is understood as that event", () => {
@@ -146,9 +153,39 @@ Deno.test("no member of a hostile body reaches the event or Object.prototype", (
   );
   const parsed = parseRecord(record("task.t.progress", body));
   assert("event" in parsed);
-  assertEquals(parsed.event.body, { attempt: 1, completed: 1 });
+  assertEquals(said(parsed.event.body), { attempt: 1, completed: 1 });
   assertEquals(Object.getPrototypeOf(parsed.event.body), Object.prototype);
   assert(!("total" in Object.prototype));
+});
+
+Deno.test("what is plainly progress is what the schema makes of it, and what is not is left to the schema", () => {
+  const rare = fc.constantFrom<unknown>(null, "", "x", -1, 0, 1.5, 2 ** 53, NaN, Infinity, [], {}, true);
+  const member = <T>(usual: fc.Arbitrary<T>) => fc.oneof({ weight: 6, arbitrary: usual }, rare);
+  const text = fc.oneof(fc.string(), fc.constantFrom("x".repeat(4096), "x".repeat(4097)));
+  const bodies = fc.record({
+    attempt: member(fc.constantFrom(1, 2, 1_000_000, 1_000_001)),
+    total: member(fc.nat()),
+    completed: member(fc.nat()),
+    failed: member(fc.nat()),
+    current: member(text),
+    status: member(text),
+    percentage: member(fc.double({ noNaN: true })),
+    at: member(fc.constantFrom(0, 1_704_067_200_000, 253_402_300_799_999, 253_402_300_800_000)),
+    seq: fc.nat(),
+  }, { requiredKeys: [] });
+  let plain = 0;
+  fc.assert(
+    fc.property(bodies, (body) => {
+      const byHand = plainProgress(body);
+      const bySchema = v.safeParse(BODIES.progress, body);
+      if (byHand === undefined) return;
+      plain++;
+      assert(bySchema.success);
+      assertEquals(said(byHand), said(bySchema.output));
+    }),
+    { numRuns: 1_000 },
+  );
+  assert(plain > 100, `only ${plain} of 1000 were plain`);
 });
 
 Deno.test("a rejection quotes at most 200 characters of what it rejects", () => {

@@ -20,7 +20,7 @@ type Whom = Connect["to"];
 
 const RATE = 50;
 /** Not told of, until everything is warm. */
-const WARMING = 100;
+const WARMING = 10_000;
 /** The last frame may still be on its way when the last event was stored, ms. */
 const ON_THE_WAY_MS = 200;
 const QUERY = "topics=task:status&replay=none";
@@ -54,7 +54,7 @@ async function bareClient(opening: Omit<Opening, "count" | "read">): Promise<Cli
 async function latency(bench: Bench, natsPort: number, client: Client, numbered: boolean): Promise<Measures> {
   await using publisher = await Publisher.start(LOAD_CORE);
   const load = { port: natsPort, workload: "status", tasks: 10, rate: RATE, stored: true } as const;
-  await publisher.steady({ ...load, events: WARMING, from: 1 });
+  await publisher.steady({ ...load, rate: 2_000, events: WARMING, from: 1 });
   await pause(ON_THE_WAY_MS);
   await client.came();
   const events = bench.pick(500, 150);
