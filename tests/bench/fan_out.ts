@@ -15,10 +15,12 @@ const TASKS = 100;
 const MOST_LAG_MS = 250;
 /** The rate of the first step where nothing is known, events a second. */
 const FIRST_RATE = 40;
-/** How much faster the next step is, while none was too fast. */
-const FASTER = 2;
-/** Where the next alternation begins, as a share of what this one found. */
-const BELOW = 0.75;
+/** How much faster the next step is while nothing is known, and how long such a step is, s. */
+const SEARCHING = { faster: 2, seconds: 1 } as const;
+/** The same once it is known about where the limit is. What overloads by 8 % is 250 ms late after some 3 s. */
+const CLOSING_IN = { faster: 1.2, seconds: 3 } as const;
+/** Where closing in begins, as a share of what a search, or the alternation before, has found. */
+const BELOW = 0.9;
 /** How close the fastest good rate and the slowest bad one are to come. */
 const CLOSE = 1.08;
 /** How long frames may still come after the last was published, ms. */
@@ -41,44 +43,67 @@ type Step = {
   readonly frameBytes: number;
   readonly cpu: number;
 };
+type Trial = {
+  readonly bench: Bench;
+  readonly server: FanOutServer;
+  readonly load: Load;
+  /** The number of the next event. */
+  from: number;
+};
 
 /**
  * Raises the rate of status changes until their lag at p99 passes {@link MOST_LAG_MS}, closes in on that rate, and
  * tells what the last good step delivered.
  */
 export async function fastestFanOut(bench: Bench, server: FanOutServer, load: Load): Promise<Measures> {
-  const { receiver } = load;
   const looked = { read: "positions", lookAtEvery: LOOK_AT_EVERY } as const;
-  await receiver.connect("clients", { ...server.opening, count: CLIENTS, ...looked });
-  let [good, bad] = [0, Infinity];
-  let best: Step | undefined;
-  let from = 1;
-  let frameBytes = 0;
-  for (let rate = bench.hint(server.name) ?? FIRST_RATE; bad / Math.max(good, 1) > CLOSE;) {
-    const events = Math.round(rate * bench.pick(3, 1.5));
-    const step = await stepAt(rate, events, from, server, load);
-    from += events;
-    const isGood = step.whole && step.p99Ms <= MOST_LAG_MS;
-    bench.say(
-      `    ${server.name} at ${rate.toFixed(0)} events/s: p99 ${step.p99Ms.toFixed(0)} ms, ` +
-        `${step.framesPerSecond.toFixed(0)} frames/s, receiver ${(step.cpu * 100).toFixed(0)} %` +
-        `${isGood ? "" : " – too fast"}`,
-    );
-    frameBytes = step.frameBytes;
-    if (isGood) [good, best] = [rate, step];
-    else bad = rate;
-    rate = bad === Infinity ? rate * FASTER : good === 0 ? rate / 2 : Math.sqrt(good * bad);
-    if (rate < 1) throw new Error(`${server.name} keeps up with no rate`);
-    await settled(receiver);
+  await load.receiver.connect("clients", { ...server.opening, count: CLIENTS, ...looked });
+  const trial: Trial = { bench, server, load, from: 1 };
+  const about = bench.hint(server.name) ?? await searched(trial);
+  const { rate, step } = await closedIn(trial, about * BELOW);
+  bench.hint(server.name, rate);
+  const { framesPerSecond, p99Ms, frameBytes, cpu } = step;
+  return { framesPerSecond, eventsPerSecond: rate, p99Ms, receiverCpu: cpu, frameBytes };
+}
+
+/** A rate of about what it can do, found in short steps; it is not to be relied on. */
+async function searched(trial: Trial): Promise<number> {
+  for (let rate = FIRST_RATE, good = 0;;) {
+    if ((await tried(trial, rate, SEARCHING.seconds)).isGood) good = rate;
+    else if (good > 0) return good;
+    else if (rate < 1) throw new Error(`${trial.server.name} keeps up with no rate`);
+    rate *= good > 0 ? SEARCHING.faster : 1 / SEARCHING.faster;
   }
-  bench.hint(server.name, good * BELOW);
-  return {
-    framesPerSecond: best?.framesPerSecond ?? NaN,
-    eventsPerSecond: good,
-    p99Ms: best?.p99Ms ?? NaN,
-    receiverCpu: best?.cpu ?? NaN,
-    frameBytes,
-  };
+}
+
+async function closedIn(trial: Trial, first: number): Promise<{ rate: number; step: Step }> {
+  const seconds = trial.bench.pick<number>(CLOSING_IN.seconds, 1.5);
+  let best: { readonly rate: number; readonly step: Step } | undefined;
+  for (let rate = first, bad = Infinity;;) {
+    const step = await tried(trial, rate, seconds);
+    if (step.isGood) best = { rate, step };
+    else bad = rate;
+    if (best !== undefined && bad / best.rate <= CLOSE) return best;
+    if (bad === Infinity) rate *= CLOSING_IN.faster;
+    else rate = best === undefined ? rate / CLOSING_IN.faster : Math.sqrt(best.rate * bad);
+    if (rate < 1) throw new Error(`${trial.server.name} keeps up with no rate`);
+  }
+}
+
+/** One step. What was too fast is over when it resolves, and does not weigh on the next. */
+async function tried(trial: Trial, rate: number, seconds: number): Promise<Step & { isGood: boolean }> {
+  const { bench, server, load } = trial;
+  const events = Math.max(1, Math.round(rate * seconds));
+  const step = await stepAt(rate, events, trial.from, server, load);
+  trial.from += events;
+  const isGood = step.whole && step.p99Ms <= MOST_LAG_MS;
+  bench.say(
+    `    ${server.name} at ${rate.toFixed(0)} events/s: p99 ${step.p99Ms.toFixed(0)} ms, ` +
+      `${step.framesPerSecond.toFixed(0)} frames/s, receiver ${(step.cpu * 100).toFixed(0)} %` +
+      `${isGood ? "" : " – too fast"}`,
+  );
+  await settled(load.receiver);
+  return { ...step, isGood };
 }
 
 async function stepAt(
@@ -153,7 +178,7 @@ async function floorWith(
   await pause(500); // until it runs evenly
   await receiver.start();
   const cpuMs = floor.process.cpuMs();
-  await pause(bench.pick(4_000, 1_500));
+  await pause(bench.pick(3_000, 1_500));
   const { groups, elapsedMs, cpu } = await receiver.report();
   return {
     framesPerSecond: (groups["clients"]?.frames ?? NaN) / elapsedMs * 1_000,

@@ -1,22 +1,32 @@
 /**
  * Measures the gateway against its peers and against the machine's floor, scenario by scenario, and writes
- * `RESULTS.md`: `deno task bench [--quick] [--only A,C]`. Either option makes it a try that writes nothing. With
- * `BENCH_PROFILES=folder` the gateway's CPU profiles are written there.
+ * `RESULTS.md`: `deno task bench [--quick] [--only A,C] [--alternations 5]`. Either of the first two, or fewer
+ * alternations than five, make it a try that writes nothing. With `BENCH_PROFILES=folder` the gateway's CPU profiles
+ * are written there.
  */
 import { natsServerBinary } from "../nats_server_binary.ts";
 import { Bench, LOAD_CORE } from "./bench.ts";
+import { monotonicMs } from "./libc.ts";
 import { machine } from "./machine.ts";
 import { document, type Result, table } from "./results.ts";
 import { Measured, type Measures, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
 
 const RESULTS = new URL("RESULTS.md", import.meta.url);
+/** A median of fewer says too little to be written down. */
 const ALTERNATIONS = 5;
+const USAGE = "--quick, --only A,C and --alternations 5";
+/** The characters of a failure that are shown. */
+const MOST_WHY = 200;
 const EXIT_INTERRUPTED = 130;
 
 let interrupted = false;
 
-type Options = { readonly quick: boolean; readonly scenarios: readonly Scenario[] };
+type Options = {
+  readonly quick: boolean;
+  readonly scenarios: readonly Scenario[];
+  readonly alternations: number;
+};
 
 function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -26,15 +36,22 @@ function print(line: string): void {
 function optionsOf(args: readonly string[]): Options | string {
   let names: readonly string[] | undefined;
   let quick = false;
+  let alternations: number | undefined;
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--quick") quick = true;
     else if (args[i] === "--only") names = (args[++i] ?? "").split(",");
-    else return `${args[i]} is not understood: there are --quick and --only ${names ?? "A,C"}`;
+    else if (args[i] === "--alternations") alternations = Number(args[++i]);
+    else return `${args[i]} is not understood: there are ${USAGE}`;
   }
   const known = SCENARIOS.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined) return `There is no scenario ${unknown}; there are ${known.join(", ")}`;
-  return { quick, scenarios: SCENARIOS.filter(({ name }) => names?.includes(name) ?? true) };
+  alternations ??= quick ? 1 : ALTERNATIONS;
+  if (!Number.isInteger(alternations) || alternations < 1) {
+    return "--alternations takes a whole number from 1 on";
+  }
+  const scenarios = SCENARIOS.filter(({ name }) => names?.includes(name) ?? true);
+  return { quick, scenarios, alternations };
 }
 
 /** Moves us to the load's core, and with us everything that we start and do not pin elsewhere. */
@@ -68,22 +85,24 @@ function stopOnSignals(scratch: AsyncDisposable): void {
 }
 
 /** Runs a scenario. One that fails is a row of its own, and does not take the others along. */
-async function run(scenario: Scenario, bench: Bench): Promise<Result> {
+async function run(scenario: Scenario, bench: Bench, alternations: number): Promise<Result> {
   print(`\n${scenario.name} ${scenario.title}`);
   try {
-    return { scenario, rows: scenario.rows(await measured(scenario, bench)) };
+    return { scenario, rows: scenario.rows(await measured(scenario, bench, alternations)) };
   } catch (error) {
     if (interrupted) throw error;
-    const what = `did not get through: ${error instanceof Error ? error.message : error}`;
+    // A cell of a table is one line, and not a long one.
+    const why = String(error instanceof Error ? error.message : error).replace(/\s+/g, " ");
+    const what = `did not get through: ${why.slice(0, MOST_WHY)}`;
     return { scenario, rows: [{ what, ours: "", peers: "", floor: "", ratio: "", target: "", met: false }] };
   }
 }
 
-async function measured(scenario: Scenario, bench: Bench): Promise<Measured> {
-  const alternations: Record<string, Measures>[] = [];
-  for (let turn = 1; turn <= bench.pick(ALTERNATIONS, 1); turn++) {
+async function measured(scenario: Scenario, bench: Bench, alternations: number): Promise<Measured> {
+  const turns: Record<string, Measures>[] = [];
+  for (let turn = 1; turn <= alternations; turn++) {
     const measures: Record<string, Measures> = {};
-    alternations.push(measures);
+    turns.push(measures);
     for (const [name, contender] of Object.entries(scenario.contenders)) {
       measures[name] = await contender(bench, measures);
       const shown = Object.entries(measures[name]).map(([what, value]) =>
@@ -92,7 +111,7 @@ async function measured(scenario: Scenario, bench: Bench): Promise<Measured> {
       print(`  ${turn}. ${name}: ${shown.join(", ")}`);
     }
   }
-  return new Measured(alternations);
+  return new Measured(turns);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -102,7 +121,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   await pinned();
-  const { quick, scenarios } = options;
+  const { quick, scenarios, alternations } = options;
   const about = await machine();
   for (const line of about) print(line);
   await using scratch = await scratchFolder();
@@ -110,12 +129,13 @@ async function main(args: readonly string[]): Promise<number> {
   await using bench = new Bench({ quick, say: print });
   const results: Result[] = [];
   for (const scenario of scenarios) {
-    results.push(await run(scenario, bench));
-    print(`\n${table(results.slice(-1))}`);
+    const startMs = monotonicMs();
+    results.push(await run(scenario, bench, alternations));
+    print(`\n${table(results.slice(-1))}\n${((monotonicMs() - startMs) / 1_000).toFixed(0)} s`);
   }
   print(`\n${table(results)}`);
-  const whole = !quick && scenarios.length === SCENARIOS.length;
-  if (whole) await Deno.writeTextFile(RESULTS, document(results, about, ALTERNATIONS));
+  const whole = !quick && scenarios.length === SCENARIOS.length && alternations >= ALTERNATIONS;
+  if (whole) await Deno.writeTextFile(RESULTS, document(results, about, alternations));
   return results.some(({ rows }) => rows.some(({ met }) => met === false)) ? 1 : 0;
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lagsOf } from "./lags.ts";
+import { heldAges, lagsOf } from "./lags.ts";
 import { positionIn } from "./positions.ts";
 import { Measured } from "./scenario.ts";
 import { median, percentile } from "./statistics.ts";
@@ -44,6 +44,17 @@ Deno.test("lags join when an event was published with when its frame came", () =
   const samples = [{ positions: [41, 42, 7], timesMs: [110, 125, 999] }, { positions: [42], timesMs: [121] }];
   assertEquals(lagsOf(samples, { timesMs: [100, 120], lastSeq: 42 }, 1), [10, 5, 1]);
   assertEquals(lagsOf(samples, { timesMs: [100, 120], lastSeq: null }, 41), [10, 5, 1]);
+});
+
+Deno.test("what a client holds is oldest just before newer comes, and ages while none does", () => {
+  // Two tasks in turns; of the first one, event 2 (at 120) is merged into event 4 (at 140).
+  const published = { timesMs: [100, 110, 120, 130, 140, 150], lastSeq: null };
+  const options = { from: 0, tasks: 2, everyMs: 100 };
+  const came = [{ positions: [0, 1, 4, 5], timesMs: [101, 111, 145, 152] }];
+  assertEquals(heldAges(came, published, options), [1, 11, 45, 42, 10]);
+  // Who gets nothing has what is as old as the first event, at every beat and at the end.
+  const nothing = [{ positions: [], timesMs: [] }];
+  assertEquals(heldAges(nothing, published, { ...options, tasks: 1, everyMs: 20 }), [20, 40, 50]);
 });
 
 Deno.test("each status change of a workload is one, whatever came before", () => {

@@ -8,6 +8,8 @@ import { Receiver } from "../receiver.ts";
 import type { Measures, Row, Scenario } from "../scenario.ts";
 
 const MEASURE = "framesPerSecond";
+/** A receiver that uses this much of its core may be what limits the floor: then the floor is none. */
+const SATURATED = 0.98;
 
 async function ours(bench: Bench): Promise<Measures> {
   await using nats = await natsServer();
@@ -42,8 +44,10 @@ export const fanOutOfStatusChanges: Scenario = {
   title: "Fan-out of status changes",
   about:
     "1,000 subscribers of `task:status`; the rate of status changes is raised until their lag (published → " +
-    "received) passes 250 ms at p99, and closed in on within 8 %. Compared: frames a second delivered at the last " +
-    "good rate. Floor: ready frames of the same size, one write each, from a bare loop.",
+    "received) passes 250 ms at p99, and closed in on within 8 %. The lag is that of every frame of ten clients, " +
+    "spread over all; of every client every frame is counted. Compared: frames a second delivered at the last good " +
+    "rate. Floor: ready frames of the same size, one write each, from a bare loop; it counts only while the receiver " +
+    "has something of its core to spare.",
   contenders: {
     "taskwire": ours,
     "floor": (bench, before) => floorRate(bench, before["taskwire"]?.["frameBytes"] ?? 0),
@@ -65,10 +69,12 @@ export const fanOutOfStatusChanges: Scenario = {
         met: ratio >= least,
       };
     };
+    const isFloor = measured.of("floor", "receiverCpu") < SATURATED;
+    const floor = against("floor", 3);
     const percent = (contender: string, measure: string) =>
       `${Math.round(100 * measured.of(contender, measure))} %`;
     return [
-      against("floor", 3),
+      isFloor ? floor : { ...floor, floor: `${floor.floor}, not valid: the receiver was busy`, met: false },
       against("Socket.IO", 4),
       against("ws", 3),
       {

@@ -1,7 +1,7 @@
 import { type Bench, LOAD_CORE, natsServer, pause, SERVER_CORE } from "../bench.ts";
 import { Gateway } from "../gateway.ts";
 import { monotonicMs } from "../libc.ts";
-import { lagsOf } from "../lags.ts";
+import { heldAges, lagsOf } from "../lags.ts";
 import { precise, whole } from "../numbers.ts";
 import { Publisher } from "../publishing.ts";
 import { Receiver } from "../receiver.ts";
@@ -38,11 +38,15 @@ async function ours(bench: Bench): Promise<Measures> {
   const cpu = (gateway.process.cpuMs() - cpuMs) / (monotonicMs() - startMs);
   await pause(500);
   const report = await receiver.report();
-  const lags = lagsOf(report.groups["clients"]?.samples ?? [], published, RATE / 2);
+  const samples = report.groups["clients"]?.samples ?? [];
+  const lags = lagsOf(samples, published, RATE / 2);
+  const held = heldAges(samples, published, { from: RATE / 2, tasks: TASKS, everyMs: FLUSH_MS });
   const groups = Object.values(report.groups);
   return {
     p50Ms: percentile(lags, 0.5),
     p99Ms: percentile(lags, 0.99),
+    heldP50Ms: percentile(held, 0.5),
+    heldP99Ms: percentile(held, 0.99),
     cpu,
     framesPerSecond: groups.reduce((sum, { frames }) => sum + frames, 0) / report.elapsedMs * 1_000,
     megabytesPerSecond: groups.reduce((sum, { bytes }) => sum + bytes, 0) / report.elapsedMs / 1_048,
@@ -57,21 +61,31 @@ export const progressAtRate: Scenario = {
   name: "A′",
   title: "Fan-out of progress",
   about:
-    "10,000 progress events a second of 100 tasks, 1,000 subscribers of `task:progress`. Measured: how old the " +
-    "news of a frame is when it comes (published → received, ten clients of which every frame is read), and the " +
-    "gateway's processor time.",
+    "10,000 progress events a second of 100 tasks, 1,000 subscribers of `task:progress`; every frame of ten clients, " +
+    "spread over all, is looked at. Two ages at p99. What comes: how old the news of a frame is when it is received. " +
+    "What is held, and judged: how old the newest progress is that a client has of each single task when that is " +
+    "oldest, just before newer comes, or 20 ms have passed without any. Both count from when the worker published; in " +
+    "the second a task's own pace (an event every 10 ms) and the wait for the flush (20 ms) are included, so that a " +
+    "gateway that took no time at all would stand at 30 ms. Besides, the gateway's processor time.",
   contenders: { "taskwire": ours },
   rows: (measured) => {
-    const p99 = measured.of("taskwire", "p99Ms");
+    const held = measured.of("taskwire", "heldP99Ms");
     const cpu = measured.of("taskwire", "cpu");
     const row = { peers: "", floor: "", ratio: "" };
     return [
       {
         ...row,
-        what: "p99 age, ms",
-        ours: precise(p99),
+        what: "p99 age of the newest progress held, at its oldest, ms",
+        ours: precise(held),
         target: `≤ ${2 * FLUSH_MS} ms`,
-        met: p99 <= 2 * FLUSH_MS,
+        met: held <= 2 * FLUSH_MS,
+      },
+      {
+        ...row,
+        what: "p99 age of what comes, ms",
+        ours: precise(measured.of("taskwire", "p99Ms")),
+        target: "",
+        met: undefined,
       },
       { ...row, what: "cores", ours: precise(cpu), target: "< 1", met: cpu < 1 },
       {
