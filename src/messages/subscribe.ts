@@ -5,6 +5,7 @@ import type { TaskQueries } from "../projection/queries.ts";
 import { type Cursor, SubscribeData } from "../protocol/client_frames.ts";
 import { parseTopic, pathAllows } from "../protocol/topics.ts";
 import { defineMessage, type MessageType, refuse } from "./message_type.ts";
+import { paceMsOf } from "./pace.ts";
 
 /** `subscribe`: all of the topics or none. */
 export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeData> {
@@ -20,7 +21,7 @@ export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeDat
         });
       }
       const topics = [...new Set(data.topics)];
-      const pace = data.max_rate_hz === undefined ? {} : { paceMs: 1000 / data.max_rate_hz };
+      const pace = data.max_rate_hz === undefined ? {} : { paceMs: paceMsOf(data.max_rate_hz) };
       const start = startOf(data, context, queries);
       return start instanceof Promise
         ? start.then((late) => ({ kind: "subscribe", topics, start: late, ...pace }))

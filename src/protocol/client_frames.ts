@@ -55,7 +55,10 @@ export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 /** `ping {}`. */
 export const PingData = v.object({});
-/** `subscribe {topics, since?, replay?, max_rate_hz?}`; the rate is how often a second progress may come, 0.1–50. */
+/**
+ * `subscribe {topics, since?, replay?, max_rate_hz?}`; the rate is how often a second progress may come, 0.1–50, and is
+ * rounded down to a step of R10.
+ */
 export const SubscribeData = v.object({
   topics: Topics,
   since: v.optional(Cursor),
