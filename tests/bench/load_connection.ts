@@ -4,15 +4,17 @@ import { close, type Fd, receive, send } from "./libc.ts";
 import { NatsScanner } from "./nats_scanner.ts";
 import { positionIn, startsWith } from "./positions.ts";
 import type { Opening } from "./receiver.ts";
+import { FIRST_NUMBER } from "./workload.ts";
 
 const HEAD_END = "\r\n\r\n";
 const STATUS = new TextEncoder().encode('{"type":"task_status"');
 /** The most positions that one connection notes between two starts. */
 const MOST_SAMPLES = 500_000;
-/** The number of the first connection of a group: all have as many digits, so that texts with it are as long. */
-const FIRST_NUMBER = 1_000;
 const buffer = new Uint8Array(1 << 18);
 const decoder = new TextDecoder();
+
+/** What a connection leaves to the one that takes its place: its cursor, and what Socket.IO calls recovery. */
+export type Left = Recovery & { readonly last: number };
 
 /** A connection of the load: what it does is as cheap as its group allows. */
 export class LoadConnection {
@@ -21,7 +23,7 @@ export class LoadConnection {
   readonly read: Opening["read"];
   readonly #opening: Opening;
   readonly #index: number;
-  readonly #before: Recovery | undefined;
+  readonly #before: Left | undefined;
   readonly #now: () => number;
   readonly #scanner: FrameScanner;
   readonly #frameAt: number;
@@ -44,8 +46,7 @@ export class LoadConnection {
   readonly timesMs: number[] = [];
   /** Status changes that came twice or out of order, and positions that were left out between two of them. */
   readonly order = { doubles: 0, holes: 0 };
-  /** What it needs to come back to Socket.IO, where the group keeps that. */
-  recovery: Recovery = { pid: "", offset: "" };
+  #recovery: Recovery = { pid: "", offset: "" };
   /** The text of the first frame, where the group keeps it. */
   first: string | undefined;
 
@@ -56,7 +57,7 @@ export class LoadConnection {
       readonly index: number;
       readonly now: () => number;
       /** Whose place it takes. */
-      readonly before?: Recovery;
+      readonly before?: Left;
     },
   ) {
     this.fd = fd;
@@ -84,6 +85,11 @@ export class LoadConnection {
   /** Status changes since the start. */
   get statuses(): number {
     return this.#statuses;
+  }
+
+  /** What is needed to come back in its place. */
+  get left(): Left {
+    return { ...this.#recovery, last: this.#last };
   }
 
   /** Whether the handshake is over and the frames that begin a connection have come. */
@@ -168,14 +174,16 @@ export class LoadConnection {
     const { dialect, hello } = this.#opening;
     if (this.#head !== undefined || (dialect !== "websocket" && this.#scanner.frames === 0)) return;
     this.#greeted = true;
-    const texts = this.#before === undefined ? hello : [comingBack(this.#before)];
+    const isRecovered = dialect === "engine.io" && this.#before !== undefined;
+    const texts = isRecovered ? [comingBack(this.#before)] : hello;
     for (const text of texts.map((each) => this.#own(each))) {
       send(this.fd, dialect === "nats" ? clientBinary(text) : clientText(text));
     }
   }
 
   #own(text: string): string {
-    return text.replaceAll("{i}", String(FIRST_NUMBER + this.#index));
+    return text.replaceAll("{i}", String(FIRST_NUMBER + this.#index))
+      .replaceAll("{last}", String(this.#before?.last));
   }
 
   /** Answers the server's pings, of whichever protocol. */
@@ -199,7 +207,7 @@ export class LoadConnection {
   #take(bytes: Uint8Array, start: number, end: number): void {
     if (this.#opening.keepFirst === true) this.first ??= decoder.decode(bytes.subarray(start, end));
     if (this.#opening.keepRecovery === true) {
-      this.recovery = recoveryAfter(decoder.decode(bytes.subarray(start, end)), this.recovery);
+      this.#recovery = recoveryAfter(decoder.decode(bytes.subarray(start, end)), this.#recovery);
     }
     if (this.#marker !== undefined && startsWith(bytes, start, this.#marker)) {
       this.reachedAtMs ??= this.#nowMs;

@@ -14,9 +14,8 @@ import {
   READABLE,
   WRITABLE,
 } from "./libc.ts";
-import type { Recovery } from "./engine_io.ts";
 import { answer, LineReader } from "./line_commands.ts";
-import { LoadConnection } from "./load_connection.ts";
+import { type Left, LoadConnection } from "./load_connection.ts";
 import type { GroupReport, Opening, ReceiverCommand } from "./receiver.ts";
 
 const STANDARD_INPUT: Fd = 0;
@@ -34,8 +33,8 @@ const poll = new Poll();
 const groups = new Map<string, Group>();
 const byFd = new Map<Fd, LoadConnection>();
 const asking = new Set<Fd>();
-/** What the connections of groups that have ended need to come back. */
-const recoveries = new Map<string, readonly Recovery[]>();
+/** What the connections of groups that have ended leave to those that come back. */
+const left = new Map<string, readonly Left[]>();
 const commands: string[] = [];
 const lines = new LineReader();
 const input = new Uint8Array(65_536);
@@ -74,7 +73,7 @@ function open(group: Group): LoadConnection {
     ...(receiveBufferBytes === undefined ? {} : { receiveBufferBytes }),
   });
   const index = group.connections.length;
-  const before = recoveries.get(opening.comesBackAs ?? "")?.[index];
+  const before = left.get(opening.comesBackAs ?? "")?.[index];
   const connection = new LoadConnection(fd, opening, {
     index,
     now: monotonicMs,
@@ -141,10 +140,7 @@ function obey(command: ReceiverCommand): Pending | undefined {
       answer({});
       return undefined;
     case "close":
-      recoveries.set(
-        command.group,
-        groups.get(command.group)?.connections.map((each) => each.recovery) ?? [],
-      );
+      left.set(command.group, groups.get(command.group)?.connections.map((each) => each.left) ?? []);
       for (const connection of groups.get(command.group)?.connections ?? []) {
         byFd.delete(connection.fd);
         connection.close();

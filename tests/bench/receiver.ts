@@ -4,7 +4,7 @@ import { type Core, LineProcess } from "./line_process.ts";
 /** How the connections of a group begin, and what is looked at of what comes. */
 export type Opening = {
   readonly port: number;
-  /** Here and in `hello`, `{i}` is the connection's number, from 1000 on. */
+  /** Here and in `hello`, `{i}` is the connection's number, from 1000 on; `{last}` see `comesBackAs`. */
   readonly path: string;
   readonly count: number;
   /** What the messages are made of, as far as pings and counting go. */
@@ -26,7 +26,10 @@ export type Opening = {
   readonly keepFirst?: boolean;
   /** Whether each connection notes what it needs to come back to a Socket.IO server, for a group that comes after. */
   readonly keepRecovery?: boolean;
-  /** The group, ended by now, whose connections come back. */
+  /**
+   * The group, ended by now, whose connections come back: `{last}` is the position of the last status change that each
+   * had counted, which is its cursor.
+   */
   readonly comesBackAs?: string;
   /** A small receive buffer, so that who does not read is slow soon. */
   readonly receiveBufferBytes?: number;

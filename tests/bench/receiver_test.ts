@@ -77,6 +77,21 @@ Deno.test("positions are noted with when they came, on the clock of all processe
   });
 });
 
+Deno.test("who comes back has the cursor of the one whose place it takes", async () => {
+  await withBroadcaster(async ({ port, broadcast, asked }) => {
+    await using receiver = await Receiver.start(CORE);
+    await receiver.connect("before", opening(port, { count: 1, read: "statuses", until: { statuses: 1 } }));
+    broadcast('{"type":"task_status","seq":41}');
+    await receiver.reached("before", 5_000);
+    await receiver.close("before");
+    await receiver.connect(
+      "after",
+      opening(port, { count: 1, path: "/?c={i}:{last}", comesBackAs: "before" }),
+    );
+    assertEquals(asked, ["/", "/?c=1000:41"]);
+  });
+});
+
 Deno.test("the floor writes to every connection alike", async () => {
   await using floor = await LineProcess.start("floor.ts", {
     core: CORE,

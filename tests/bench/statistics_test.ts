@@ -3,7 +3,7 @@ import { heldAges, lagsOf } from "./lags.ts";
 import { positionIn } from "./positions.ts";
 import { Measured } from "./scenario.ts";
 import { median, percentile } from "./statistics.ts";
-import { eventOf, historicEvent, HISTORY_EVENTS } from "./workload.ts";
+import { eventOf, historicEvent, HISTORY_EVENTS, LIFE } from "./workload.ts";
 
 Deno.test("a percentile is the value that so many do not exceed", () => {
   const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
@@ -66,6 +66,15 @@ Deno.test("each status change of a workload is one, whatever came before", () =>
     kinds.set(taskId, kind);
   }
   assertEquals(kinds.size, 10);
+});
+
+Deno.test("tasks that nobody knew are created, started and completed, and tagged ones begin with their tag", () => {
+  const lives = Array.from({ length: 2 * LIFE.length }, (_, n) => eventOf("lives", n, 2, 0));
+  assertEquals(lives.filter(({ taskId }) => taskId === "life-1").map(({ kind }) => kind), [...LIFE]);
+  const tagged = Array.from({ length: 8 }, (_, n) => eventOf("tagged", n, 2, 0));
+  const second = tagged.filter(({ taskId }) => taskId === "task-1");
+  assertEquals(second.map(({ kind }) => kind), ["created", "resumed", "paused", "resumed"]);
+  assertEquals(JSON.parse(second[0]?.body ?? "").tags, ["user-1001"]);
 });
 
 Deno.test("a history has as many events of each task, and half of the tasks end", () => {
