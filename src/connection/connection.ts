@@ -344,7 +344,10 @@ export class Connection implements Member {
     const ask = this.#wanted;
     this.#asked = ask;
     const answer = ask.kind === "walk" ? this.#chunk(ask.walk) : this.#page(ask);
-    if (!(answer instanceof Promise)) return this.#settle(ask, answer);
+    if (!(answer instanceof Promise)) {
+      if (answer.kind !== "page" || answer.page.rests !== true) return this.#settle(ask, answer);
+      return this.#later(0, () => this.#settle(ask, answer));
+    }
     answer.then(
       (input) => this.#guarded(() => this.#settle(ask, input)),
       (error: unknown) => this.#retry(error),
@@ -375,16 +378,22 @@ export class Connection implements Member {
     if (this.#state.kind === "closed") return;
     // An outage is known to whoever follows the log; it need not be told once for each connection.
     if (!(error instanceof LogError)) this.#deps.incident(error, this.identity.connectionId);
-    this.#callOff = this.#deps.clock.after(RETRY_MS, () => {
-      this.#callOff = undefined;
+    this.#later(RETRY_MS, () => {
       this.#asked = undefined;
-      this.#guarded(() => this.#start());
+      this.#start();
+    });
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    this.#callOff = this.#deps.clock.after(delayMs, () => {
+      this.#callOff = undefined;
+      this.#guarded(run);
     });
   }
 
   #page(ask: Extract<Ask, { kind: "readPage" }>): FlowInput | Promise<FlowInput> {
-    const { wanted, carry } = ask;
-    const page = this.#deps.history.page({ ...wanted, ...(carry === undefined ? {} : { carry }) });
+    const { wanted, held } = ask;
+    const page = this.#deps.history.page({ ...wanted, held });
     return page instanceof Promise
       ? page.then((late) => ({ kind: "page", wanted, page: late }))
       : { kind: "page", wanted, page };
@@ -402,9 +411,10 @@ export class Connection implements Member {
   }
 
   #deliver(effect: Extract<Effect, { kind: "deliver" }>): void {
-    const { deliveries, held, whole } = effect;
+    const { page: { block, after, through }, held, whole } = effect;
     const { pageBatches, clock } = this.#deps;
-    const batch = pageBatches.batch({ deliveries, held, whole, codec: this.identity.codec }, clock.now());
+    const { codec } = this.identity;
+    const batch = pageBatches.batch({ block, after, through, held, whole, codec }, clock.now());
     if (batch === undefined) return;
     this.#deps.counts.frames += batch.frames;
     this.#deps.counts.bytes += batch.bytes.length;
@@ -468,5 +478,7 @@ function sameAsk(one: Ask, other: Ask): boolean {
   if (other.kind === "walk" || one.wanted.after !== other.wanted.after) return false;
   const [ours, theirs] = [one.wanted.tasks, other.wanted.tasks];
   if (ours === undefined || theirs === undefined) return ours === theirs;
-  return ours.size === theirs.size && [...ours].every((id) => theirs.has(id));
+  // Of some tasks alone a page may reach no further than where other topics begin.
+  return one.wanted.upTo === other.wanted.upTo && ours.size === theirs.size &&
+    [...ours].every((id) => theirs.has(id));
 }

@@ -1,7 +1,6 @@
 import type { ServerData } from "../protocol/server_frames.ts";
-import type { Delivery } from "../projection/delivery.ts";
-import type { Carry, ReplayPage } from "../projection/history.ts";
-import type { Held } from "../router/interest.ts";
+import type { ReplayPage } from "../projection/history.ts";
+import type { Held } from "../projection/interest.ts";
 import { isFor, type SnapshotFrame } from "../router/snapshot.ts";
 
 /** What a subscription starts with. */
@@ -47,8 +46,6 @@ export type Flow =
     readonly unread: ReadonlySet<string>;
     /** Topics whose replay is to be reported over by `caught_up`. */
     readonly announce: readonly string[];
-    /** What the page up to `cursor` left for the next. */
-    readonly carry?: Carry;
   };
 
 /** Where the log and the connection stand when an input is decided; `cursor` is meaningful while live. */
@@ -99,11 +96,11 @@ export type FlowEffect =
   | { readonly kind: "caughtUp"; readonly data: ServerData["caught_up"] }
   | { readonly kind: "leave" }
   | { readonly kind: "join"; readonly topics: Iterable<string>; readonly cursor: number }
-  | { readonly kind: "readPage"; readonly wanted: Wanted; readonly carry?: Carry }
+  | { readonly kind: "readPage"; readonly wanted: Wanted; readonly held: Held }
   | { readonly kind: "walk"; readonly walk: Walk }
   | {
     readonly kind: "deliver";
-    readonly deliveries: readonly Delivery[];
+    readonly page: ReplayPage;
     readonly held: Held;
     readonly whole: ReadonlySet<string>;
   }
@@ -200,7 +197,7 @@ function subscribe(
   const next: Behind = {
     kind: "behind",
     held,
-    ...movedTo(from, cursor),
+    cursor,
     walks,
     whole: start.kind === "all" ? new Set([...from.whole, ...added]) : from.whole,
     unread: start.kind === "all" ? new Set([...from.unread, ...added]) : from.unread,
@@ -209,11 +206,6 @@ function subscribe(
   const gap: FlowEffect[] = start.kind === "gap" ? [gapEffect(added, start.gap, position)] : [];
   const [after, effects] = proceed(next, position);
   return [after, [...leaving, tell, ...gap, ...effects]];
-}
-
-/** The cursor moved elsewhere: what the last page left for the next is of no use then. */
-function movedTo(from: Behind, cursor: number): Pick<Behind, "cursor" | "carry"> {
-  return cursor === from.cursor && from.carry !== undefined ? { cursor, carry: from.carry } : { cursor };
 }
 
 /** The log may have become another one while it was asked about the cursor. */
@@ -273,7 +265,7 @@ function unsubscribe(
   const next: Behind = {
     kind: "behind",
     held,
-    ...movedTo(from, Math.max(from.cursor, oldest)),
+    cursor: Math.max(from.cursor, oldest),
     walks: from.walks.flatMap((walk) => {
       const topics = walk.topics.filter((topic) => !gone.has(topic));
       return topics.length === 0 ? [] : [{ ...walk, topics }];
@@ -289,6 +281,8 @@ function unsubscribe(
 function paged(flow: Behind, input: Extract<FlowInput, { kind: "page" }>, position: Position): Decision {
   const { page, wanted } = input;
   if (wanted.after !== flow.cursor || !isCovered(flow, wanted)) return [flow, []];
+  // What it passed over, these topics may want.
+  if (page.passedFor !== undefined && page.passedFor !== flow.held) return proceed(flow, position);
   const { missedTo } = page;
   if (missedTo !== undefined && isMissed(flow, missedTo)) {
     const gap: Gap = { missed_from: flow.cursor + 1, missed_to: missedTo, reason: "retention" };
@@ -296,12 +290,11 @@ function paged(flow: Behind, input: Extract<FlowInput, { kind: "page" }>, positi
   }
   const { held, walks, whole, announce } = flow;
   const cursor = Math.max(flow.cursor, page.through);
-  const carry = page.carry === undefined ? {} : { carry: page.carry };
   const unread = new Set([...flow.unread].filter((topic) => (held.get(topic) ?? 0) >= cursor));
-  const next: Behind = { kind: "behind", held, cursor, walks, whole, unread, announce, ...carry };
-  const deliver: FlowEffect = { kind: "deliver", deliveries: page.deliveries, held, whole };
+  const next: Behind = { kind: "behind", held, cursor, walks, whole, unread, announce };
+  const deliver: FlowEffect = { kind: "deliver", page, held, whole };
   const [then, effects] = proceed(next, position);
-  return [then, page.deliveries.length === 0 ? effects : [deliver, ...effects]];
+  return [then, page.block.size === 0 ? effects : [deliver, ...effects]];
 }
 
 /**
@@ -368,9 +361,7 @@ function proceed(flow: Behind, position: Position): Decision {
   const walk = flow.walks[0];
   if (walk !== undefined) return [flow, [{ kind: "walk", walk }]];
   if (flow.cursor < position.head) {
-    const tasks = scopeOf(flow, position.head);
-    const wanted = { after: flow.cursor, upTo: position.head, ...(tasks === undefined ? {} : { tasks }) };
-    return [flow, [{ kind: "readPage", wanted, ...(flow.carry === undefined ? {} : { carry: flow.carry }) }]];
+    return [flow, [{ kind: "readPage", wanted: wantedNext(flow, position.head), held: flow.held }]];
   }
   const caughtUp: FlowEffect[] = flow.announce.length === 0
     ? []
@@ -379,15 +370,33 @@ function proceed(flow: Behind, position: Position): Decision {
   return [{ kind: "live", held: flow.held }, [...caughtUp, live]];
 }
 
-const MAX_SCOPE = 32;
+/**
+ * What to read next: of some tasks alone where nothing else is missing; if only up to where others begin, so far first, so
+ * that the history of one task costs no walk over all of them, whatever else is held.
+ */
+function wantedNext(flow: Behind, head: number): Wanted {
+  const after = flow.cursor;
+  let next = head;
+  for (const from of flow.held.values()) if (from > after && from < next) next = from;
+  for (const upTo of new Set([head, next])) {
+    const tasks = scopeOf(flow, upTo);
+    if (tasks !== undefined) return { after, upTo, tasks };
+  }
+  return { after, upTo: head };
+}
+
+/** So many tasks are read by themselves in any case; and more, where the stream has so many positions for each. */
+const SMALL_SCOPE = 32;
+const POSITIONS_PER_TASK = 200;
 
 /** The tasks whose records are all that is missing up to `upTo`; undefined where only the whole stream will do. */
 function scopeOf(flow: Behind, upTo: number): ReadonlySet<string> | undefined {
   const tasks = new Set<string>();
+  const most = Math.max(SMALL_SCOPE, (upTo - flow.cursor) / POSITIONS_PER_TASK);
   for (const [topic, from] of flow.held) {
     if (from >= upTo) continue;
     const [, kind, id] = topic.split(":");
-    if (kind !== "id" || id === undefined || tasks.size === MAX_SCOPE) return undefined;
+    if (kind !== "id" || id === undefined || tasks.size >= most) return undefined;
     tasks.add(id);
   }
   return tasks.size === 0 ? undefined : tasks;

@@ -1,81 +1,145 @@
-import type { Entry, EventLog } from "../log/event_log.ts";
+import type { Entry, EventLog, Page } from "../log/event_log.ts";
 import type { HistoryEvent } from "../protocol/server_frames.ts";
 import { type Change, changeOf, fold, join, LEVELS, type TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import { Block } from "./block.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
+import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
+import { type PastTask, Scans } from "./scans.ts";
 
-/** Deliveries after a position, in order; `through` is the position up to which none is missing. */
+type PastTasks = ReadonlyMap<string, PastTask>;
+
+/** What of a block follows a position; `through` is the position up to which none is missing. */
 export type ReplayPage = {
-  readonly deliveries: readonly Delivery[];
+  readonly block: Block;
+  readonly after: number;
   readonly through: number;
   /** Retention took what there was up to this position. Absent where it took nothing that was asked for. */
   readonly missedTo?: number;
-  /** For whoever asks for the next page; absent where that needs nothing. */
-  readonly carry?: Carry;
+  /** For whose topics all was passed over that is not for them. */
+  readonly passedFor?: Held;
+  /** Much was passed over: others come first before it goes on. */
+  readonly rests?: boolean;
 };
 
-/** A task as it was at some position, as far as that can be told. */
-type PastTask = {
-  readonly state: TaskState | undefined;
-  /** Whether that is all there was to know. */
-  readonly whole: boolean;
-  /** What may have described it, where nothing tells. */
-  readonly guess?: TaskEvent<"created">;
-};
-
-/** What a replay knows of its tasks between its pages: those it has met, as of a page's end. */
-export type Carry = ReadonlyMap<string, PastTask>;
-
-/** A page to read: what follows `after`, up to `upTo`; of these tasks only where given. */
+/** A page to read: what follows `after`, up to `upTo`; of these tasks only where given, and for these topics. */
 export type ReplayQuery = {
   readonly after: number;
   readonly upTo: number;
   readonly tasks?: ReadonlySet<string>;
-  readonly carry?: Carry;
+  readonly held?: Held;
 };
 
-const PAGE_DELIVERIES = 500;
-const PAGE_RECORDS = 1_000;
-/** A page ends when its bodies, or what its frames are taken to weigh, reach this: what one slow reader may cost. */
-const PAGE_BYTES = 262_144;
+/** Bounds of what is read of the log at once; tests have smaller ones. */
+export type PageBounds = {
+  /** Pages of the whole stream begin at multiples of so many positions, so that readers of any cursor share them. */
+  readonly positions: number;
+  /** Records of some tasks at once. */
+  readonly records: number;
+  /** A page ends when its bodies reach this: what one slow reader may cost. */
+  readonly bytes: number;
+};
+
+const PAGE: PageBounds = { positions: 512, records: 1_000, bytes: 262_144 };
 /** A page of events as they were written ends at this. */
 const EVENTS_BYTES = 1_048_576;
-const SHARED_PAGES = 64;
-const SHARED_BYTES = 33_554_432;
+const SHARED_PAGES = 256;
+const SHARED_BYTES = 67_108_864;
+/** So many blocks of the tail are passed over in one go. */
+const PASSED_AT_ONCE = 32;
+const EMPTY = new Block();
+
+/** A page of the log as it was read, for readers of any cursor. */
+type Shared = { readonly block: Block; readonly through: number; readonly missedTo: number };
 
 /**
  * The past as deliveries, the same that live watchers got: from the tail while it reaches back far enough, else
- * from the log. Pages of the whole stream that several connections need at once are read and folded once.
+ * from the log. What several connections need of the log is read and folded once.
  */
 export class History {
   readonly #log: EventLog;
   readonly #projection: Projection;
-  /** Pages of the whole stream, the oldest first, and what each weighs once it was read. */
-  readonly #shared = new Map<string, { readonly page: Promise<ReplayPage>; bytes: number }>();
+  readonly #bounds: PageBounds;
+  readonly #scans = new Scans();
+  /** Pages that were read, the oldest first, and what each weighs once it was. */
+  readonly #shared = new Map<string, { readonly page: Promise<Shared>; bytes: number }>();
 
-  constructor(log: EventLog, projection: Projection) {
+  constructor(log: EventLog, projection: Projection, bounds: PageBounds = PAGE) {
     this.#log = log;
     this.#projection = projection;
+    this.#bounds = bounds;
   }
 
   /** The next page. Answers at once where the tail has it; rejects with a LogError when the log is out of reach. */
   page(query: ReplayQuery): ReplayPage | Promise<ReplayPage> {
     const { after, upTo, tasks } = query;
-    const { tail, epoch } = this.#projection;
-    if (after >= tail.floor) return this.#fromTail(query);
-    if (tasks !== undefined) return this.#fromLog(query, upTo);
-    return this.#sharedPage(`${epoch}:${after}`, query).then((page) => endingAt(page, upTo));
+    if (after >= this.#projection.tail.floor) return this.#fromTail(query);
+    const read = tasks === undefined ? this.#fromStream(after) : this.#fromTasks(tasks, after);
+    return read.then(({ block, through, missedTo }) => ({
+      block,
+      after,
+      through: Math.min(through, upTo),
+      ...(missedTo > after ? { missedTo: Math.min(missedTo, upTo) } : {}),
+    }));
   }
 
-  #sharedPage(key: string, query: ReplayQuery): Promise<ReplayPage> {
+  /** What of the tail follows; blocks in which there is nothing for these topics are passed over. */
+  #fromTail({ after, upTo, held }: ReplayQuery): ReplayPage {
+    const { tail, head } = this.#projection;
+    const interest = held && new Interest(held);
+    const passedFor = held === undefined ? {} : { passedFor: held };
+    const blocks = tail.after(after);
+    let passed = after;
+    for (const [i, block] of blocks.entries()) {
+      const through = i === blocks.length - 1 ? Math.max(head, after) : block.lastSeq;
+      if (interest === undefined || interest.mayWant(block)) {
+        return { block, after: passed, through: Math.min(through, upTo), ...passedFor };
+      }
+      passed = through;
+      if (passed >= upTo) break;
+      if (i === PASSED_AT_ONCE) return { block: EMPTY, after, through: passed, rests: true, ...passedFor };
+    }
+    return { block: EMPTY, after, through: Math.min(Math.max(head, after), upTo), ...passedFor };
+  }
+
+  /** The page of the whole stream that has what follows `after`: from the last one that begins before it. */
+  async #fromStream(after: number): Promise<Shared> {
+    const { positions, bytes } = this.#bounds;
+    const { epoch } = this.#projection;
+    for (let start = after - after % positions;;) {
+      const from = start;
+      const end = from - from % positions + positions;
+      const page = await this.#sharedPage(
+        `${epoch} ${from}`,
+        () =>
+          this.#fromLog(epoch, from, async (head) => {
+            const most = { upTo: Math.min(end, head), limit: positions, maxBytes: bytes };
+            const read = await this.#log.read({ after: from, ...most });
+            return { ...read, intactFrom: read.entries[0]?.seq ?? Infinity };
+          }),
+      );
+      if (page.through > after || page.through <= from) return page;
+      start = page.through;
+    }
+  }
+
+  #fromTasks(tasks: ReadonlySet<string>, after: number): Promise<Shared> {
+    const scope = `${this.#projection.epoch} ${[...tasks].sort().join(" ")}`;
+    return this.#sharedPage(
+      `${scope} ${after}`,
+      () => this.#fromLog(scope, after, (head) => this.#readTasks(tasks, after, head)),
+    );
+  }
+
+  #sharedPage(key: string, read: () => Promise<Shared>): Promise<Shared> {
     const known = this.#shared.get(key);
     if (known !== undefined) return known.page;
-    const shared = { page: this.#fromLog(query, this.#projection.head), bytes: 0 };
+    const shared = { page: read(), bytes: 0 };
     this.#shared.set(key, shared);
-    shared.page.then(({ deliveries }) => {
-      for (const { bytes } of deliveries) shared.bytes += bytes;
+    shared.page.then(({ block }) => {
+      shared.bytes = block.bytes;
       this.#forgetShared();
     }, () => this.#shared.delete(key));
     return shared.page;
@@ -110,88 +174,106 @@ export class History {
     return afterSeq > 0 && (await this.#projection.stateFromLog(taskId)) !== undefined;
   }
 
-  #fromTail({ after, upTo, tasks }: ReplayQuery): ReplayPage {
-    const { tail, head } = this.#projection;
-    const { items: all, more } = tail.after(after, { deliveries: PAGE_DELIVERIES, bytes: PAGE_BYTES });
-    const through = more ? all.at(-1)?.seq ?? after : Math.max(head, after);
-    const deliveries = tasks === undefined ? all : all.filter(({ taskId }) => tasks.has(taskId));
-    return endingAt({ deliveries, through }, upTo);
-  }
-
-  async #fromLog(query: ReplayQuery, head: number): Promise<ReplayPage> {
-    const { after, tasks } = query;
-    const { entries, through } = tasks === undefined
-      ? await this.#log.read({ after, upTo: head, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES })
-      : await this.#readTasks(tasks, after, head);
-    // Looked at afterwards: what retention took before this page was read is missing from it. Where the first record
-    // is the very next one, nothing was taken before it.
+  /**
+   * Reads and folds a page that begins after `after`; `scope` names the replay that it is a part of. From `intactFrom` on
+   * retention took nothing of it.
+   */
+  async #fromLog(
+    scope: string,
+    after: number,
+    read: (head: number) => Promise<Page & { readonly intactFrom?: number }>,
+  ): Promise<Shared> {
+    const { head } = this.#projection;
+    const { entries, through, intactFrom = Infinity } = await read(head);
+    // Looked at afterwards: what retention took before this page was read is missing from it.
     const { firstSeq } = await this.#log.extent();
-    const intact = tasks === undefined && entries[0] !== undefined ? entries[0].seq : Infinity;
-    const missedTo = Math.min(firstSeq, intact, head + 1) - 1;
+    const missedTo = Math.max(after, Math.min(firstSeq, intactFrom, head + 1) - 1);
     const events = entries.flatMap((entry) => {
       const parsed = parseRecord(entry);
       return "event" in parsed ? [parsed.event] : [];
     });
+    const tasks = this.#scans.take(scope, after);
+    if (missedTo > after) tasks.clear();
     const known = await this.#knownNow(events);
-    const carried = missedTo > after ? undefined : query.carry;
-    const begin = { after: Math.max(after, missedTo), forgotten: firstSeq > 1, carry: carried };
-    const before = await this.#statesBefore(events, known, begin);
+    const before = await this.#statesBefore(events, known, {
+      after: missedTo,
+      forgotten: firstSeq > 1,
+      tasks,
+    });
     const page = replayed(events, before, known, (id) => this.#projection.tasks.get(id)?.pace);
-    // Of the whole stream only what the last page met is carried on, so that no reader makes it grow.
-    const carry = tasks === undefined ? page.tasks : new Map([...carried ?? [], ...page.tasks]);
-    return { deliveries: page.deliveries, through, carry, ...(missedTo > after ? { missedTo } : {}) };
+    for (const [id, past] of page.tasks) {
+      tasks.delete(id); // so that those met last come last
+      tasks.set(id, past);
+    }
+    this.#scans.put(scope, through, tasks);
+    return { block: new Block(page.deliveries), through, missedTo };
   }
 
   /** One page of several tasks' records in stream order: as far as every one of them was read. */
-  async #readTasks(
-    tasks: ReadonlySet<string>,
-    after: number,
-    upTo: number,
-  ): Promise<{ entries: readonly Entry[]; through: number }> {
-    const limit = Math.max(50, Math.floor(PAGE_RECORDS / tasks.size));
-    const maxBytes = Math.floor(PAGE_BYTES / tasks.size);
-    const pages = [];
-    for (const id of tasks) {
-      pages.push(await this.#projection.readTask(id, { after, upTo, limit, maxBytes }));
+  async #readTasks(tasks: ReadonlySet<string>, after: number, upTo: number): Promise<Page> {
+    const { records, bytes } = this.#bounds;
+    const positions = this.#positionsOf(tasks, after);
+    if (positions !== undefined) {
+      return await this.#log.read({ after, upTo, limit: records, maxBytes: bytes, positions });
     }
+    const limit = Math.max(50, Math.floor(records / tasks.size));
+    const maxBytes = Math.floor(bytes / tasks.size);
+    const pages = await Promise.all(
+      [...tasks].map((id) => this.#projection.readTask(id, { after, upTo, limit, maxBytes })),
+    );
     const through = Math.min(...pages.map((page) => page.through));
     const entries = pages.flatMap((page) => page.entries.filter((entry) => entry.seq <= through));
     return { entries: entries.sort((a, b) => a.seq - b.seq), through };
   }
 
+  /** Where all of these tasks' records after `after` lie; undefined where that is not known of every one. */
+  #positionsOf(tasks: ReadonlySet<string>, after: number): number[] | undefined {
+    const all: number[] = [];
+    for (const id of tasks) {
+      const positions = this.#projection.whereabouts.of(id, after);
+      if (positions === undefined) return undefined;
+      for (const seq of positions) all.push(seq);
+    }
+    return all.sort((a, b) => a - b);
+  }
+
   /** The present states of the tasks among `events`, from memory or the log. */
   async #knownNow(events: readonly TaskEvent[]): Promise<ReadonlyMap<string, TaskState>> {
     const known = new Map<string, TaskState>();
+    const strangers = new Set<string>();
     for (const { taskId } of events) {
-      if (known.has(taskId)) continue;
-      const state = this.#projection.tasks.get(taskId)?.state ??
-        (await this.#projection.stateFromLog(taskId))?.state;
-      if (state !== undefined) known.set(taskId, state);
+      const state = this.#projection.tasks.get(taskId)?.state;
+      if (state === undefined) strangers.add(taskId);
+      else known.set(taskId, state);
     }
+    await Promise.all([...strangers].map(async (taskId) => {
+      const past = await this.#projection.stateFromLog(taskId);
+      if (past !== undefined) known.set(taskId, past.state);
+    }));
     return known;
   }
 
   /**
-   * What is known of the tasks of a page as they were before it: by the page before; else, of a task that was there
+   * What is known of the tasks of a page as they were before it: by the pages before; else, of a task that was there
    * already, by those of its events that are still the greatest of their kind. Where that leaves in doubt who is told,
    * or what status, its whole history is read.
    */
   async #statesBefore(
     events: readonly TaskEvent[],
     known: ReadonlyMap<string, TaskState>,
-    { after, forgotten, carry }: {
+    { after, forgotten, tasks }: {
       readonly after: number;
       readonly forgotten: boolean;
-      readonly carry: Carry | undefined;
+      readonly tasks: PastTasks;
     },
-  ): Promise<Carry> {
+  ): Promise<PastTasks> {
     const before = new Map<string, PastTask>();
     const doubtful = new Set<string>();
     const underWay = new Set<string>();
     for (const event of events) {
       const { taskId } = event;
       const now = known.get(taskId);
-      const met = before.get(taskId) ?? carry?.get(taskId);
+      const met = before.get(taskId) ?? tasks.get(taskId);
       const isBorn = (this.#projection.tasks.get(taskId)?.bornSeq ?? 0) > after;
       const state = met?.state ?? (now && upTo(now, after));
       if (doubtful.has(taskId)) continue;
@@ -242,17 +324,6 @@ function isDoubtful(event: TaskEvent, now: TaskState, at: number): boolean {
     (progress !== undefined && progress.seq > at && event.attempt < progress.attempt);
 }
 
-/** A page without what lies after `upTo`. */
-function endingAt(page: ReplayPage, upTo: number): ReplayPage {
-  if (page.through <= upTo) return page;
-  const { deliveries, missedTo } = page;
-  return {
-    deliveries: deliveries.filter(({ seq }) => seq <= upTo),
-    through: upTo,
-    ...(missedTo === undefined ? {} : { missedTo: Math.min(missedTo, upTo) }),
-  };
-}
-
 const NOTHING: PastTask = { state: undefined, whole: false };
 
 /**
@@ -262,10 +333,10 @@ const NOTHING: PastTask = { state: undefined, whole: false };
  */
 function replayed(
   events: readonly TaskEvent[],
-  before: Carry,
+  before: PastTasks,
   known: ReadonlyMap<string, TaskState>,
   paceOf: (taskId: string) => Pace | undefined,
-): { readonly deliveries: readonly Delivery[]; readonly tasks: Carry } {
+): { readonly deliveries: readonly Delivery[]; readonly tasks: PastTasks } {
   const tasks = new Map<string, PastTask>();
   const deliveries: Delivery[] = [];
   for (const event of events) {

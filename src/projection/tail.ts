@@ -1,21 +1,33 @@
+import { Block } from "./block.ts";
 import type { Delivery } from "./delivery.ts";
 
 /** How much of the recent past is kept in memory. */
 export type TailBounds = { readonly maxEvents: number; readonly maxBytes: number };
 
+/** What one slow reader is handed at once, and may make us hold. */
+const BLOCK_DELIVERIES = 256;
+const BLOCK_BYTES = 262_144;
+/** A tail has at least so many blocks when it is full, so that letting go of one takes but a little of it. */
+const LEAST_BLOCKS = 16;
+
 /**
- * The most recent deliveries, in order. Whoever's cursor is at or after `floor` is served from here; whoever is
- * older reads the log. At either bound the oldest are forgotten and `floor` rises.
+ * The most recent deliveries, in blocks. Whoever's cursor is at or after `floor` is served from here; whoever is
+ * older reads the log. At either bound the oldest block is forgotten and `floor` rises.
  */
 export class Tail {
   readonly #bounds: TailBounds;
-  #items: Delivery[] = [];
-  #start = 0;
+  readonly #blockBounds: TailBounds;
+  #blocks: Block[] = [];
+  #size = 0;
   #bytes = 0;
   #floor: number;
 
   constructor(bounds: TailBounds, floor: number) {
     this.#bounds = bounds;
+    this.#blockBounds = {
+      maxEvents: Math.min(BLOCK_DELIVERIES, bounds.maxEvents / LEAST_BLOCKS),
+      maxBytes: Math.min(BLOCK_BYTES, bounds.maxBytes / LEAST_BLOCKS),
+    };
     this.#floor = floor;
   }
 
@@ -26,7 +38,7 @@ export class Tail {
 
   /** How many deliveries are kept. */
   get size(): number {
-    return this.#items.length - this.#start;
+    return this.#size;
   }
 
   /** What they weigh, in bytes. */
@@ -36,44 +48,33 @@ export class Tail {
 
   /** Adds the newest delivery. */
   push(delivery: Delivery): void {
-    this.#items.push(delivery);
-    this.#bytes += delivery.bytes;
-    while (this.size > this.#bounds.maxEvents || this.#bytes > this.#bounds.maxBytes) {
-      const oldest = this.#items[this.#start++];
-      if (oldest === undefined) break;
-      this.#floor = oldest.seq;
-      this.#bytes -= oldest.bytes;
+    const newest = this.#blocks.at(-1);
+    const { maxEvents, maxBytes } = this.#blockBounds;
+    if (newest === undefined || newest.size >= maxEvents || newest.bytes >= maxBytes) {
+      this.#blocks.push(new Block([delivery]));
+    } else {
+      newest.push(delivery);
     }
-    // What was forgotten is held on to until now: never more than a tenth of what is kept, beyond a few.
-    if (this.#start > 256 && this.#start * 10 > this.#items.length) {
-      this.#items = this.#items.slice(this.#start);
-      this.#start = 0;
+    this.#size++;
+    this.#bytes += delivery.bytes;
+    while (this.#size > this.#bounds.maxEvents || this.#bytes > this.#bounds.maxBytes) {
+      const oldest = this.#blocks.shift();
+      if (oldest === undefined) break;
+      this.#floor = oldest.lastSeq;
+      this.#size -= oldest.size;
+      this.#bytes -= oldest.bytes;
     }
   }
 
-  /**
-   * The first deliveries after `after`, which must not lie before `floor`: as many as fit into the bounds, and one at
-   * least. `more` where there are others behind them.
-   */
-  after(
-    after: number,
-    most: { readonly deliveries: number; readonly bytes: number },
-  ): { readonly items: readonly Delivery[]; readonly more: boolean } {
-    let low = this.#start;
-    let high = this.#items.length;
+  /** The blocks with anything after `after`, which must not lie before `floor`. The last one still grows. */
+  after(after: number): readonly Block[] {
+    let low = 0;
+    let high = this.#blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#items[middle]?.seq ?? Infinity) > after) high = middle;
+      if ((this.#blocks[middle]?.lastSeq ?? Infinity) > after) high = middle;
       else low = middle + 1;
     }
-    let end = low;
-    for (
-      let bytes = 0;
-      end < this.#items.length && end - low < most.deliveries && bytes < most.bytes;
-      end++
-    ) {
-      bytes += this.#items[end]?.bytes ?? 0;
-    }
-    return { items: this.#items.slice(low, end), more: end < this.#items.length };
+    return this.#blocks.slice(low);
   }
 }

@@ -1,12 +1,7 @@
-import type { Delivery } from "../projection/delivery.ts";
+import type { Share } from "../projection/interest.ts";
 
 /** What of one delivery an audience is to get. */
-export type Part = {
-  readonly delivery: Delivery;
-  readonly progress: boolean;
-  readonly status: boolean;
-  /** Whether it goes into a `task_list` frame. */
-  readonly list: boolean;
+export type Part = Share & {
   /** Whether it must not be merged: a history asked for whole. */
   readonly whole: boolean;
 };

@@ -1,54 +1,103 @@
-import type { Delivery } from "../projection/delivery.ts";
+import type { Block } from "../projection/block.ts";
+import { type Held, Interest } from "../projection/interest.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
-import { type Held, partFor } from "./interest.ts";
+import type { Part } from "./conflation.ts";
 
-/** A page as one connection is to get it. */
+/** A page as one connection is to get it: of a block, what lies after `after`, up to `through`. */
 export type PageFor = {
-  readonly deliveries: readonly Delivery[];
+  readonly block: Block;
+  readonly after: number;
+  readonly through: number;
   readonly held: Held;
   /** Topics whose history was asked for whole. */
   readonly whole: ReadonlySet<string>;
   readonly codec: Codec;
 };
 
-/** So many different batches of one page are kept; who holds yet other topics has its own made. */
+/** So many different batches of one block are kept; who wants yet another has its own made. */
 const KEPT_BATCHES = 8;
+/** So many blocks' batches are kept, and so many bytes of all of them. */
+const KEPT_BLOCKS = 256;
+const KEPT_BYTES = 33_554_432;
+
+/** The batches of one block, as it was when it had so many deliveries. */
+type Made = { readonly size: number; readonly batches: Map<string, Batch>; bytes: number };
 
 /**
- * Pages as batches, made once for all who hold the same topics in the same codec: after a gateway died everybody's cursor
- * is the same, and so are the pages they come back for. A batch lives as long as its page does.
+ * Pages as batches, made once for all who want the same of a block in the same codec: after a gateway died everybody's
+ * cursor is the same, and whoever is further behind meets the same blocks later.
  */
 export class PageBatches {
-  readonly #made = new WeakMap<readonly Delivery[], Map<string, Batch>>();
+  /** By block, the one that was made first first. */
+  readonly #made = new Map<Block, Made>();
+  #bytes = 0;
 
   /** The batch of a page; undefined where nothing in it is for these topics. */
   batch(page: PageFor, nowMs: number): Batch | undefined {
-    const key = sharedKey(page);
-    if (key === undefined) return made(page, nowMs);
-    let batches = this.#made.get(page.deliveries);
-    if (batches === undefined) {
-      batches = new Map();
-      this.#made.set(page.deliveries, batches);
+    const interest = new Interest(page.held);
+    const key = sharedKey(page, interest);
+    if (key === undefined) return made(page, interest, nowMs);
+    const batches = this.#of(page.block);
+    const known = batches.batches.get(key);
+    const batch = known ?? made(page, interest, nowMs) ?? EMPTY;
+    if (known === undefined && batches.batches.size < KEPT_BATCHES) {
+      batches.batches.set(key, batch);
+      batches.bytes += batch.bytes.length;
+      this.#bytes += batch.bytes.length;
+      this.#forget();
     }
-    const known = batches.get(key);
-    const batch = known ?? made(page, nowMs) ?? EMPTY;
-    if (known === undefined && batches.size < KEPT_BATCHES) batches.set(key, batch);
     return batch === EMPTY ? undefined : batch;
+  }
+
+  #of(block: Block): Made {
+    const known = this.#made.get(block);
+    if (known !== undefined && known.size === block.size) return known;
+    if (known !== undefined) this.#drop(block, known);
+    const fresh = { size: block.size, batches: new Map<string, Batch>(), bytes: 0 };
+    this.#made.set(block, fresh);
+    this.#forget();
+    return fresh;
+  }
+
+  #forget(): void {
+    for (const [block, made] of this.#made) {
+      if (this.#bytes <= KEPT_BYTES && this.#made.size <= KEPT_BLOCKS) return;
+      this.#drop(block, made);
+    }
+  }
+
+  #drop(block: Block, made: Made): void {
+    this.#made.delete(block);
+    this.#bytes -= made.bytes;
   }
 }
 
 const EMPTY: Batch = { bytes: new Uint8Array(0), frames: 0 };
 
-function made({ deliveries, held, whole, codec }: PageFor, nowMs: number): Batch | undefined {
-  const parts = deliveries.flatMap((delivery) => partFor(delivery, held, whole) ?? []);
+function made(
+  { block, after, through, whole, codec }: PageFor,
+  interest: Interest,
+  nowMs: number,
+): Batch | undefined {
+  const unmerged = new Interest(new Map([...whole].map((topic) => [topic, 0])));
+  const parts: Part[] = [];
+  for (const share of interest.of(block, { after, through })) {
+    parts.push({ ...share, whole: whole.size > 0 && unmerged.share(share.delivery)?.progress === true });
+  }
   return parts.length === 0 ? undefined : batchOf(parts, codec, nowMs);
 }
 
-/** What a page's batch depends on beside the page; undefined where it is this connection's alone. */
-function sharedKey({ deliveries, held, whole, codec }: PageFor): string | undefined {
-  const first = deliveries[0]?.seq ?? 0;
-  if (whole.size > 0) return undefined;
-  for (const from of held.values()) if (from >= first) return undefined;
-  return `${codec.name} ${[...held.keys()].sort().join(" ")}`;
+/** What a page's batch depends on beside its block; undefined where it is this connection's alone. */
+function sharedKey(
+  { block, after, through, held, whole, codec }: PageFor,
+  { key }: Interest,
+): string | undefined {
+  const before = block.firstSeq - 1;
+  const begins = new Set<number>();
+  for (const from of held.values()) begins.add(Math.max(before, after, from));
+  const [begin, ...others] = begins;
+  if (begin === undefined || others.length > 0) return undefined;
+  const end = Math.min(through, block.lastSeq);
+  return `${codec.name} ${begin}-${end} ${[...whole].sort().join(" ")}|${key}`;
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { type Entry, LogError } from "../../src/log/event_log.ts";
 import type { Delivery } from "../../src/projection/delivery.ts";
-import { type Carry, History } from "../../src/projection/history.ts";
+import { History, type PageBounds, type ReplayPage } from "../../src/projection/history.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
 import { MemoryLog } from "../connection/memory_log.ts";
 import { boundsOf } from "./bounds.ts";
@@ -10,6 +10,14 @@ import { arbitraryLog, eventOf, lineOf, record, toldBy } from "./events.ts";
 
 const LONG_TAIL = boundsOf();
 const NO_TAIL = boundsOf({ maxEvents: 0 });
+/** Pages so small that every replay is of many. */
+const SMALL_PAGES: PageBounds = { positions: 3, records: 4, bytes: 262_144 };
+const pages = fc.constantFrom(undefined, SMALL_PAGES);
+
+/** What a page has for its reader. */
+function deliveriesOf({ block, after, through }: ReplayPage): Delivery[] {
+  return block.deliveries.filter(({ seq }) => seq > after && seq <= through);
+}
 
 /** A history over a log that a projection has followed to its end. */
 class Bench {
@@ -19,10 +27,10 @@ class Bench {
   reads = 0;
   #nowMs = 0;
 
-  constructor(bounds: ProjectionBounds = NO_TAIL) {
+  constructor(bounds?: ProjectionBounds, pages?: PageBounds) {
     this.log = new MemoryLog({ now: () => this.#nowMs });
-    this.projection = new Projection(this.log, bounds);
-    this.history = new History(this.log, this.projection);
+    this.projection = new Projection(this.log, bounds ?? NO_TAIL);
+    this.history = new History(this.log, this.projection, pages);
     const read = this.log.read.bind(this.log);
     this.log.read = (query) => {
       this.reads++;
@@ -30,8 +38,8 @@ class Bench {
     };
   }
 
-  static async of(entries: readonly Entry[], bounds?: ProjectionBounds): Promise<Bench> {
-    const bench = new Bench(bounds);
+  static async of(entries: readonly Entry[], bounds?: ProjectionBounds, pages?: PageBounds): Promise<Bench> {
+    const bench = new Bench(bounds, pages);
     await bench.append(entries);
     return bench;
   }
@@ -47,19 +55,16 @@ class Bench {
   /** All pages after `after`, laid end to end, as a reader reads them. */
   async all(after: number, tasks?: ReadonlySet<string>, upTo = this.projection.head): Promise<Delivery[]> {
     const told: Delivery[] = [];
-    let carry: Carry | undefined;
     for (let cursor = after; cursor < upTo;) {
       const page = await this.history.page({
         after: cursor,
         upTo,
         ...(tasks === undefined ? {} : { tasks }),
-        ...(carry === undefined ? {} : { carry }),
       });
       assert(page.through > cursor && page.through <= upTo, "every page goes on");
       assertEquals(page.missedTo, undefined);
-      told.push(...page.deliveries);
+      told.push(...deliveriesOf(page).filter(({ taskId }) => tasks?.has(taskId) ?? true));
       cursor = page.through;
-      carry = page.carry;
     }
     return told;
   }
@@ -68,8 +73,11 @@ class Bench {
 const TASKS = ["t0", "t1", "t2"];
 
 Deno.test("the past from the log is the past from memory, event for event", async () => {
-  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), async (entries) => {
-    const [logged, remembered] = [await Bench.of(entries), await Bench.of(entries, LONG_TAIL)];
+  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), pages, async (entries, pages) => {
+    const [logged, remembered] = [
+      await Bench.of(entries, NO_TAIL, pages),
+      await Bench.of(entries, LONG_TAIL, pages),
+    ];
     const told = toldBy(entries).map(lineOf);
     assertEquals((await logged.all(0)).map(lineOf), told);
     assertEquals((await remembered.all(0)).map(lineOf), told);
@@ -79,12 +87,17 @@ Deno.test("the past from the log is the past from memory, event for event", asyn
 
 Deno.test("the past of some tasks is the whole past without the others", async () => {
   await fc.assert(
-    fc.asyncProperty(arbitraryLog(TASKS), fc.subarray(TASKS, { minLength: 1 }), async (entries, some) => {
-      const tasks = new Set(some);
-      const told = toldBy(entries).filter(({ taskId }) => tasks.has(taskId)).map(lineOf);
-      assertEquals((await (await Bench.of(entries)).all(0, tasks)).map(lineOf), told);
-      assertEquals((await (await Bench.of(entries, LONG_TAIL)).all(0, tasks)).map(lineOf), told);
-    }),
+    fc.asyncProperty(
+      arbitraryLog(TASKS),
+      fc.subarray(TASKS, { minLength: 1 }),
+      pages,
+      async (entries, some, pages) => {
+        const tasks = new Set(some);
+        const told = toldBy(entries).filter(({ taskId }) => tasks.has(taskId)).map(lineOf);
+        assertEquals((await (await Bench.of(entries, NO_TAIL, pages)).all(0, tasks)).map(lineOf), told);
+        assertEquals((await (await Bench.of(entries, LONG_TAIL)).all(0, tasks)).map(lineOf), told);
+      },
+    ),
   );
 });
 
@@ -113,8 +126,9 @@ Deno.test("who reads the log from any cursor on, and goes live anywhere, ends wi
       position,
       position,
       fc.boolean(),
-      async (entries, cursor, live, boots) => {
-        const bench = await Bench.of(entries);
+      pages,
+      async (entries, cursor, live, boots, pages) => {
+        const bench = await Bench.of(entries, NO_TAIL, pages);
         if (boots) await bench.projection.boot();
         const after = Math.min(cursor, live, entries.length);
         const upTo = Math.min(Math.max(cursor, live), entries.length);
@@ -147,24 +161,30 @@ function isStraggling(entries: readonly Entry[], id: string): boolean {
 
 Deno.test("from any cursor on, the log leaves out no status change", async () => {
   await fc.assert(
-    fc.asyncProperty(arbitraryLog(TASKS), fc.nat(40), fc.boolean(), async (entries, cursor, booted) => {
-      const bench = await Bench.of(entries);
-      const after = Math.min(cursor, entries.length);
-      if (booted) await bench.projection.boot();
-      const told = await bench.all(after);
-      const truly = toldBy(entries).filter(({ seq }) => seq > after);
-      const has = new Map(told.map((one) => [one.seq, one]));
-      for (const { seq, status } of truly) {
-        assert(status === undefined || has.get(seq)?.status !== undefined, `${seq} is told`);
-      }
-      assertEquals(told.map(({ seq }) => seq), told.map(({ seq }) => seq).toSorted((a, b) => a - b));
-    }),
+    fc.asyncProperty(
+      arbitraryLog(TASKS),
+      fc.nat(40),
+      fc.boolean(),
+      pages,
+      async (entries, cursor, booted, pages) => {
+        const bench = await Bench.of(entries, NO_TAIL, pages);
+        const after = Math.min(cursor, entries.length);
+        if (booted) await bench.projection.boot();
+        const told = await bench.all(after);
+        const truly = toldBy(entries).filter(({ seq }) => seq > after);
+        const has = new Map(told.map((one) => [one.seq, one]));
+        for (const { seq, status } of truly) {
+          assert(status === undefined || has.get(seq)?.status !== undefined, `${seq} is told`);
+        }
+        assertEquals(told.map(({ seq }) => seq), told.map(({ seq }) => seq).toSorted((a, b) => a - b));
+      },
+    ),
   );
 });
 
 Deno.test("a status of tasks born after the cursor is told from the log exactly as it was", async () => {
-  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), fc.nat(20), async (entries, after) => {
-    const bench = await Bench.of(entries);
+  await fc.assert(fc.asyncProperty(arbitraryLog(TASKS), fc.nat(20), pages, async (entries, after, pages) => {
+    const bench = await Bench.of(entries, NO_TAIL, pages);
     const young = new Set(TASKS.filter((id) => {
       const first = entries.find(({ subject }) => subject.startsWith(`task.${id}.`));
       return first !== undefined && first.seq > after;
@@ -182,9 +202,10 @@ Deno.test("no page reaches beyond what was asked for, wherever it comes from", a
     for (const tasks of [undefined, new Set(["t0"])]) {
       const page = await history.page({ after: 3, upTo: 11, ...(tasks === undefined ? {} : { tasks }) });
       assertEquals(page.through, 11);
-      assertEquals(page.deliveries.map(({ seq }) => seq), [4, 5, 6, 7, 8, 9, 10, 11]);
+      assertEquals(deliveriesOf(page).map(({ seq }) => seq), [4, 5, 6, 7, 8, 9, 10, 11]);
     }
-    assertEquals(await history.page({ after: 11, upTo: 11 }), { deliveries: [], through: 11 });
+    const nothing = await history.page({ after: 11, upTo: 11 });
+    assertEquals([deliveriesOf(nothing), nothing.through], [[], 11]);
   }
 });
 
@@ -194,19 +215,23 @@ Deno.test("a page that many need is read once, even while it is on its way", asy
   const asked = Array.from({ length: 50 }, () => bench.history.page({ after: 2, upTo: 9 }));
   const pages = await Promise.all(asked);
   assertEquals(bench.reads, 1);
-  for (const page of pages) assert(page.deliveries[0] === pages[0]?.deliveries[0], "and folded once");
+  for (const page of pages) assert(page.block === pages[0]?.block, "and folded once");
   await bench.history.page({ after: 2, upTo: 9 });
   assertEquals(bench.reads, 1);
 });
 
 Deno.test("a task of which nothing is known but its progress is read whole, once for all who need the page", async () => {
-  const bench = await Bench.of(Array.from({ length: 9 }, (_, i) => record(i + 1, "t0", "progress")));
+  const bench = await Bench.of(Array.from({ length: 600 }, (_, i) => record(i + 1, "t0", "progress")));
   const pages = await Promise.all(
-    Array.from({ length: 50 }, () => bench.history.page({ after: 2, upTo: 9 })),
+    Array.from({ length: 50 }, () => bench.history.page({ after: 515, upTo: 600 })),
   );
   assertEquals(bench.reads, 2);
-  for (const { deliveries } of pages) {
-    assertEquals(deliveries.filter(({ status }) => status !== undefined), [], "it had been running before");
+  for (const page of pages) {
+    assertEquals(
+      deliveriesOf(page).filter(({ status }) => status !== undefined),
+      [],
+      "it had been running before",
+    );
   }
 });
 
@@ -218,12 +243,72 @@ Deno.test("a page that could not be read is read again", async () => {
     await assertRejects(() => Promise.resolve(bench.history.page(query)), LogError);
   }
   bench.log.gate = () => Promise.resolve();
-  assertEquals((await bench.history.page({ after: 0, upTo: 2 })).deliveries.length, 2);
+  assertEquals(deliveriesOf(await bench.history.page({ after: 0, upTo: 2 })).length, 2);
+});
+
+Deno.test("readers of different cursors share the pages of the stream", async () => {
+  const bench = await Bench.of(
+    Array.from({ length: 1_500 }, (_, i) => record(i + 1, `t${i}`, "progress", { completed: i })),
+  );
+  const cursors = Array.from({ length: 60 }, (_, i) => 1_024 + i);
+  const pages = await Promise.all(cursors.map((after) => bench.history.page({ after, upTo: 1_500 })));
+  assertEquals(bench.reads, 1);
+  pages.forEach((page, i) => assertEquals(deliveriesOf(page)[0]?.seq, 1_025 + i));
+});
+
+Deno.test("readers of one task share its pages", async () => {
+  const entries = Array.from(
+    { length: 90 },
+    (_, i) => record(i + 1, `t${i % 3}`, "progress", { completed: i }),
+  );
+  const bench = await Bench.of(entries);
+  const asked = Array.from(
+    { length: 50 },
+    () => bench.history.page({ after: 0, upTo: 90, tasks: new Set(["t1"]) }),
+  );
+  for (const page of await Promise.all(asked)) assertEquals(deliveriesOf(page).length, 30);
+  assertEquals(bench.reads, 1);
+});
+
+Deno.test("a replay asks for each task once how it was, not once a page", async () => {
+  const entries = Array.from(
+    { length: 4_000 },
+    (_, i) => record(i + 1, `t${i % 20}`, "progress", { completed: i }),
+  );
+  const bench = await Bench.of(entries);
+  await bench.projection.boot();
+  bench.reads = 0;
+  await bench.all(512);
+  assert(bench.reads <= 7 + 20, `${bench.reads} reads for 7 pages of 20 tasks`);
+});
+
+Deno.test("in the tail, what is not for the topics held is passed over, a stretch at a time", async () => {
+  const entries = Array.from(
+    { length: 40_000 },
+    (_, i) => record(i + 1, `t${i % 7}`, "progress", { completed: i }),
+  );
+  const long = boundsOf({ maxEvents: 100_000, maxBytes: 1e9 });
+  const bench = await Bench.of([...entries, record(40_001, "rare", "started")], long);
+  const held = new Map([["task:id:rare", 0]]);
+  const rests: number[] = [];
+  let cursor = 0;
+  for (;;) {
+    const page = await bench.history.page({ after: cursor, upTo: 40_001, held });
+    cursor = page.through;
+    if (page.rests !== true) {
+      assertEquals(deliveriesOf(page).at(-1)?.taskId, "rare");
+      break;
+    }
+    assertEquals(page.block.size, 0);
+    rests.push(cursor);
+  }
+  assertEquals([cursor, bench.reads], [40_001, 0]);
+  assert(rests.length >= 2 && rests.length <= 10, `${rests}`);
 });
 
 Deno.test("pages read once are not kept for ever", async () => {
   const entries = Array.from({ length: 400 }, (_, i) => record(i + 1, "t0", "progress", { completed: i }));
-  const bench = await Bench.of(entries);
+  const bench = await Bench.of(entries, NO_TAIL, { ...SMALL_PAGES, positions: 1 });
   for (let after = 0; after < 300; after++) await bench.history.page({ after, upTo: 400 });
   const { reads } = bench;
   await bench.history.page({ after: 299, upTo: 400 });
@@ -249,12 +334,8 @@ Deno.test("what retention took before a page is told, and only where it took any
 Deno.test("a log that lost everything says so up to where it was asked", async () => {
   const bench = await Bench.of(Array.from({ length: 5 }, (_, i) => record(i + 1, "t0", "progress")));
   bench.log.dropBefore(6);
-  assertEquals(await bench.history.page({ after: 1, upTo: 5 }), {
-    deliveries: [],
-    through: 5,
-    missedTo: 5,
-    carry: new Map(),
-  });
+  const page = await bench.history.page({ after: 1, upTo: 5 });
+  assertEquals([deliveriesOf(page), page.through, page.missedTo], [[], 5, 5]);
 });
 
 Deno.test("a task's events come page by page as they were written, without what is no event", async () => {

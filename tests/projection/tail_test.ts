@@ -16,23 +16,20 @@ function filled(bounds: TailBounds, all: readonly Delivery[], floor = 0): Tail {
   return tail;
 }
 
-Deno.test("a tail keeps the newest up to its bounds, and from its floor on none is missing", () => {
+Deno.test("a tail keeps nearly all of its bounds, and from its floor on none is missing", () => {
   const gaps = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 60, size: "max" });
-  fc.assert(fc.property(gaps, fc.nat(12), fc.nat(12), fc.nat(80), (steps, maxEvents, maxKept, after) => {
+  fc.assert(fc.property(gaps, fc.nat(40), fc.nat(40), fc.nat(80), (steps, maxEvents, maxKept, after) => {
     let seq = 0;
     const all = deliveries(steps.map((step) => seq += step));
     const tail = filled({ maxEvents, maxBytes: maxKept * 100 }, all);
-    const kept = Math.min(all.length, maxEvents, maxKept);
-    assertEquals(tail.size, kept);
-    assertEquals(tail.bytes, kept * 100);
-    assertEquals(tail.floor, all[all.length - kept - 1]?.seq ?? 0);
+    const most = Math.min(all.length, maxEvents, maxKept);
+    assert(tail.size <= most && tail.size >= Math.floor(most * 15 / 16) - 2, `${tail.size} of ${most}`);
+    assertEquals(tail.bytes, tail.size * 100);
+    assertEquals(tail.floor, all[all.length - tail.size - 1]?.seq ?? 0);
     const from = Math.max(after, tail.floor);
-    const rest = all.filter((one) => one.seq > from);
-    for (const most of [1, 3, 100]) {
-      const expected = { items: rest.slice(0, most), more: rest.length > most };
-      assertEquals(tail.after(from, { deliveries: most, bytes: 1e9 }), expected);
-      assertEquals(tail.after(from, { deliveries: 1e9, bytes: most * 100 }), expected);
-    }
+    const rest = tail.after(from).flatMap((block) => block.deliveries).filter((one) => one.seq > from);
+    assertEquals(rest, all.filter((one) => one.seq > from));
+    for (const block of tail.after(from)) assert(block.lastSeq > from);
   }));
 });
 
@@ -41,10 +38,9 @@ Deno.test("what came long ago is let go of, however much has come", () => {
   const [one] = deliveries([1]);
   assert(one !== undefined);
   for (let seq = 1; seq <= 100_000; seq++) tail.push({ ...one, seq });
-  assertEquals([tail.size, tail.floor], [100, 99_900]);
-  assertEquals(
-    tail.after(99_950, { deliveries: 1000, bytes: 1e9 }).items.map(({ seq }) => seq),
-    Array.from({ length: 50 }, (_, i) => 99_951 + i),
+  assert(
+    tail.size <= 100 && tail.size > 90 && tail.floor === 100_000 - tail.size,
+    `${tail.size} ${tail.floor}`,
   );
 });
 

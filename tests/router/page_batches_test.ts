@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { json, jsonBatch } from "../../src/protocol/codec.ts";
+import { Block } from "../../src/projection/block.ts";
 import { PageBatches, type PageFor } from "../../src/router/page_batches.ts";
 import { arbitraryLog, toldBy } from "../projection/events.ts";
 import { deliveriesOf, progress } from "./deliveries.ts";
@@ -8,7 +9,10 @@ import { deliveriesOf, progress } from "./deliveries.ts";
 const TOPICS = ["task:progress", "task:status", "task:list", "task:id:t0", "task:tag:a:status"];
 
 const NONE: ReadonlySet<string> = new Set();
-const PAGE = deliveriesOf({ task: "t0", kind: "started" }, progress("t0", 1), { task: "t1", kind: "paused" });
+const PAGE = new Block(
+  deliveriesOf({ task: "t0", kind: "started" }, progress("t0", 1), { task: "t1", kind: "paused" }),
+);
+const ALL = { block: PAGE, after: 0, through: 3 };
 
 function holding(topics: readonly string[], from: number): PageFor["held"] {
   return new Map(topics.map((topic) => [topic, from]));
@@ -17,7 +21,7 @@ function holding(topics: readonly string[], from: number): PageFor["held"] {
 Deno.test("a page is batched once for all who hold the same topics in the same codec", () => {
   const batches = new PageBatches();
   const ask = (topics: readonly string[], codec = json) =>
-    batches.batch({ deliveries: PAGE, held: holding(topics, 0), whole: NONE, codec }, 0);
+    batches.batch({ ...ALL, held: holding(topics, 0), whole: NONE, codec }, 0);
   const first = ask(["task:status", "task:progress"]);
   assert(first !== undefined);
   assertStrictEquals(ask(["task:progress", "task:status"]), first);
@@ -27,26 +31,49 @@ Deno.test("a page is batched once for all who hold the same topics in the same c
   assertEquals(ask(["task:id:nobody"]), undefined);
 });
 
-Deno.test("who has been served a part of a page, or asked for a whole history, gets a batch of its own", () => {
+Deno.test("who has been served a part of a page, or asked for a whole history, gets no other's batch", () => {
   const batches = new PageBatches();
   const ask = (from: number, whole: ReadonlySet<string>) =>
-    batches.batch({ deliveries: PAGE, held: holding(["task:status"], from), whole, codec: json }, 0);
+    batches.batch({ ...ALL, held: holding(["task:status"], from), whole, codec: json }, 0);
   const first = ask(0, NONE);
   assertEquals([first?.frames, ask(1, NONE)?.frames, ask(3, NONE)], [2, 1, undefined]);
   assert(ask(0, new Set(["task:status"])) !== first);
   assertStrictEquals(ask(0, NONE), first);
+  const held = holding(["task:status"], 0);
+  const cut = (after: number, through: number) =>
+    batches.batch({ ...ALL, after, through, held, whole: NONE, codec: json }, 0)?.frames;
+  assertEquals([cut(0, 3), cut(0, 2), cut(1, 3), cut(2, 2)], [2, 1, 1, undefined]);
 });
 
 Deno.test("a page that many hold differently does not keep a batch for each", () => {
   const batches = new PageBatches();
   const ask = (i: number) => {
     const held = holding(["task:status", `task:id:x${i}`], 0);
-    return batches.batch({ deliveries: PAGE, held, whole: NONE, codec: json }, 0);
+    return batches.batch({ ...ALL, held, whole: NONE, codec: json }, 0);
   };
   const first = ask(0);
   for (let i = 1; i < 100; i++) assertEquals(ask(i)?.frames, 2);
   assertStrictEquals(ask(0), first);
   assert(ask(99) !== ask(99), "the hundredth is made anew each time");
+});
+
+Deno.test("a block that has grown is batched anew", () => {
+  const [first, second] = deliveriesOf({ task: "t0", kind: "started" }, { task: "t1", kind: "paused" });
+  assert(first !== undefined && second !== undefined);
+  const batches = new PageBatches();
+  const block = new Block([first]);
+  const ask = () =>
+    batches.batch({
+      block,
+      after: 0,
+      through: 9,
+      held: holding(["task:status"], 0),
+      whole: NONE,
+      codec: json,
+    }, 0);
+  assertEquals(ask()?.frames, 1);
+  block.push(second);
+  assertEquals(ask()?.frames, 2);
 });
 
 Deno.test("whoever asked before, each gets what it would have got alone", () => {
@@ -58,18 +85,20 @@ Deno.test("whoever asked before, each gets what it would have got alone", () => 
   });
   fc.assert(
     fc.property(arbitraryLog(["t0", "t1"], 12), fc.array(asked, { maxLength: 8 }), (log, all) => {
-      const deliveries = toldBy(log);
+      const block = new Block(toldBy(log));
       const shared = new PageBatches();
       for (const { topics, from, whole, codec } of all) {
         const page = {
-          deliveries,
+          block,
+          after: from,
+          through: 9,
           held: holding(topics, from),
           whole: whole ? new Set(topics) : NONE,
           codec,
         };
         assertEquals(
           shared.batch(page, 7),
-          new PageBatches().batch({ ...page, deliveries: [...deliveries] }, 7),
+          new PageBatches().batch({ ...page, block: new Block(block.deliveries) }, 7),
         );
       }
     }),

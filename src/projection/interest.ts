@@ -1,0 +1,98 @@
+import { parseTopic, type Topic } from "../protocol/topics.ts";
+import type { Block } from "./block.ts";
+import type { Delivery } from "./delivery.ts";
+
+/** Topics as printed, each with the position from which on it is to be served: events after it. */
+export type Held = ReadonlyMap<string, number>;
+
+/** What of one delivery somebody is to get. */
+export type Share = {
+  readonly delivery: Delivery;
+  readonly progress: boolean;
+  readonly status: boolean;
+  /** Whether it goes into a `task_list` frame. */
+  readonly list: boolean;
+};
+
+/** From which position on each half of a task's frames is wanted; infinite where it is not. */
+type Facets = { progress: number; status: number };
+
+/** Which deliveries whoever holds some topics is to get. */
+export class Interest {
+  /** The topics as one text: who holds the same has the same. */
+  readonly key: string;
+  readonly #all: Facets = { progress: Infinity, status: Infinity };
+  readonly #tasks = new Map<string, Facets>();
+  readonly #tags = new Map<string, Facets>();
+  #list = Infinity;
+
+  constructor(held: Held) {
+    this.key = [...held.keys()].sort().join(" ");
+    for (const [text, from] of held) {
+      const topic = parseTopic(text);
+      if (topic !== undefined) this.#add(topic, from);
+    }
+  }
+
+  /** Whether there may be anything in a block; false only where there is nothing. */
+  mayWant(block: Block): boolean {
+    return this.#isBroad(block) || block.hasAny(this.#tasks.keys(), this.#tags.keys());
+  }
+
+  /** What of a block's deliveries after `after` and up to `through` is wanted. */
+  *of(
+    block: Block,
+    { after, through }: { readonly after: number; readonly through: number },
+  ): Generator<Share> {
+    const some = this.#isBroad(block) ? block.deliveries : block.those(this.#tasks.keys(), this.#tags.keys());
+    for (const delivery of some) {
+      const share = delivery.seq > after && delivery.seq <= through ? this.share(delivery) : undefined;
+      if (share !== undefined) yield share;
+    }
+  }
+
+  /** What of one delivery is wanted; undefined where nothing. */
+  share(delivery: Delivery): Share | undefined {
+    const { seq } = delivery;
+    const progress = delivery.progress !== undefined && this.#from("progress", delivery) < seq;
+    const status = delivery.status !== undefined && this.#from("status", delivery) < seq;
+    const list = delivery.status !== undefined && this.#list < seq;
+    return progress || status || list ? { delivery, progress, status, list } : undefined;
+  }
+
+  #from(facet: keyof Facets, { taskId, tags }: Delivery): number {
+    let from = Math.min(this.#all[facet], this.#tasks.get(taskId)?.[facet] ?? Infinity);
+    for (const tag of tags) from = Math.min(from, this.#tags.get(tag)?.[facet] ?? Infinity);
+    return from;
+  }
+
+  #isBroad(block: Block): boolean {
+    return Math.min(this.#all.progress, this.#all.status, this.#list) < Infinity ||
+      this.#tasks.size + this.#tags.size > block.size;
+  }
+
+  #add(topic: Topic, from: number): void {
+    switch (topic.kind) {
+      case "all":
+        return lower(this.#all, topic.facet, from);
+      case "list":
+        this.#list = Math.min(this.#list, from);
+        return;
+      case "task":
+        return lower(facetsIn(this.#tasks, topic.taskId), topic.facet, from);
+      case "tag":
+        return lower(facetsIn(this.#tags, topic.tag), topic.facet, from);
+    }
+  }
+}
+
+function facetsIn(index: Map<string, Facets>, key: string): Facets {
+  const known = index.get(key) ?? { progress: Infinity, status: Infinity };
+  index.set(key, known);
+  return known;
+}
+
+function lower(facets: Facets, facet: keyof Facets | undefined, from: number): void {
+  if (facet !== "status") facets.progress = Math.min(facets.progress, from);
+  if (facet !== "progress") facets.status = Math.min(facets.status, from);
+}
