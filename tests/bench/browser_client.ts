@@ -8,7 +8,7 @@ import { obeyLines } from "./line_commands.ts";
 
 /** To whom the client connects. */
 export type Connect = {
-  readonly to: "gateway" | "ordered consumer" | "core subscription";
+  readonly to: "gateway" | "relay" | "ordered consumer" | "core subscription";
   readonly url: string;
 };
 
@@ -36,6 +36,20 @@ function gateway(url: string): Promise<void> {
   });
 }
 
+/** Messages of NATS as they are: the bodies are lines of their own. */
+function relay(url: string): Promise<void> {
+  const socket = new WebSocket(url);
+  socket.onmessage = ({ data }) => {
+    for (const line of String(data).split("\r\n")) {
+      if (line.startsWith("{")) came(JSON.parse(line) as Numbered);
+    }
+  };
+  return new Promise((resolve, reject) => {
+    socket.onerror = () => reject(new Error(`Cannot connect to ${url}`));
+    socket.onopen = () => resolve();
+  });
+}
+
 async function nats(url: string, ordered: boolean): Promise<void> {
   const connection = await connect({ servers: url });
   const take = (message: Msg | JsMsg) => came(message.json<Numbered>());
@@ -55,7 +69,17 @@ await obeyLines(async (line) => {
   if (isConnected) return { positions: positions.splice(0), timesMs: timesMs.splice(0) };
   // The one who writes these lines is the scenario that starts this program.
   const { to, url } = line as Connect;
-  await (to === "gateway" ? gateway(url) : nats(url, to === "ordered consumer"));
   isConnected = true;
+  switch (to) {
+    case "gateway":
+      await gateway(url);
+      break;
+    case "relay":
+      await relay(url);
+      break;
+    case "ordered consumer":
+    case "core subscription":
+      await nats(url, to === "ordered consumer");
+  }
   return {};
 });

@@ -3,13 +3,17 @@ import { type Core, LineProcess } from "../line_process.ts";
 import type { PinnedProcess } from "../pinned_process.ts";
 import type { Opening } from "../receiver.ts";
 
-/** A server of the same purpose that others have built. */
-export type PeerName = "ws" | "Socket.IO";
+/** A server of the same purpose that others have built, or what every such server does at the least. */
+export type PeerName = "ws" | "Socket.IO" | "relay";
 
 /** How its clients connect. */
 export type PeerOpening = Pick<Opening, "port" | "path" | "dialect" | "hello" | "openAfter">;
 
-const PROGRAMS = { "ws": "peers/ws_broadcast.ts", "Socket.IO": "peers/socket_io.ts" } as const;
+const PROGRAMS = {
+  "ws": "peers/ws_broadcast.ts",
+  "Socket.IO": "peers/socket_io.ts",
+  "relay": "peers/relay.ts",
+} as const;
 
 /** A peer as a process of its own, on the core and the runtime that ours has. */
 export class Peer implements AsyncDisposable {
@@ -56,4 +60,5 @@ const OPENINGS: Readonly<Record<PeerName, Omit<PeerOpening, "port">>> = {
     hello: ["40"],
     openAfter: 2,
   },
+  "relay": { path: "/", dialect: "nats", hello: [], openAfter: 0 },
 };
