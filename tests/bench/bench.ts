@@ -91,7 +91,7 @@ export async function quiet(process: PinnedProcess): Promise<void> {
 
 /** The resident memory of a process once it changes no more, bytes. */
 export async function settledMemory(bench: Bench, process: PinnedProcess): Promise<number> {
-  const [mostMs, quietMs] = bench.pick([20_000, 4_000], [6_000, 2_000]);
+  const [mostMs, quietMs] = bench.pick([10_000, 2_000], [6_000, 2_000]);
   let bytes = process.memoryBytes();
   for (let waitedMs = 0, quietForMs = 0; waitedMs < mostMs && quietForMs < quietMs; waitedMs += SAMPLE_MS) {
     await pause(SAMPLE_MS);

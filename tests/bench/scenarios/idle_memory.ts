@@ -13,7 +13,7 @@ const MOST_KILOBYTES = 10;
 
 /** What the process holds once its garbage is collected and it has come to rest, bytes. */
 async function needed(bench: Bench, process: PinnedProcess): Promise<number> {
-  await pause(bench.pick(3_000, 1_000));
+  await pause(1_000);
   await collectGarbage(process);
   return await settledMemory(bench, process);
 }

@@ -1,17 +1,17 @@
 import { type Bench, LOAD_CORE, portOf, quiet, SERVER_CORE } from "../bench.ts";
 import { Gateway } from "../gateway.ts";
 import { monotonicMs } from "../libc.ts";
-import { precise, times } from "../numbers.ts";
+import { precise, times, whole } from "../numbers.ts";
 import { historyConsumers } from "../peers/nats_websocket.ts";
 import { type Opening, Receiver } from "../receiver.ts";
-import type { Measures, Scenario } from "../scenario.ts";
+import type { Measured, Measures, Scenario } from "../scenario.ts";
 import { HISTORY_TASKS, historyEvents, natsServerWithHistory } from "../stream.ts";
 
 const JOINERS = 200;
 const MOST_SECONDS = 1.5;
-const GIVE_UP_MS = 120_000;
+const GIVE_UP_MS = 30_000;
 
-/** All at once; done when the last has all of its task's history. */
+/** All at once; `seconds` until the last has all of its task's history, NaN where somebody was not served in time. */
 async function joined(bench: Bench, opening: Omit<Opening, "count" | "read" | "atOnce">): Promise<Measures> {
   const each = historyEvents(bench) / HISTORY_TASKS;
   await using receiver = await Receiver.start(LOAD_CORE);
@@ -19,11 +19,10 @@ async function joined(bench: Bench, opening: Omit<Opening, "count" | "read" | "a
   await receiver.connect("joiners", { ...opening, count: JOINERS, atOnce: JOINERS, read: "count" });
   const { all, count, atMs } = await receiver.reached("joiners", GIVE_UP_MS);
   const joiners = (await receiver.report()).groups["joiners"];
-  if (!all || joiners === undefined) {
-    throw new Error(`${count} of ${JOINERS} were served: ${joiners?.ended[0]}`);
-  }
-  if (joiners.fewest < each) throw new Error(`A joiner got ${joiners.fewest} frames of ${each}`);
-  return { seconds: ((atMs ?? NaN) - startMs) / 1_000, fewest: joiners.fewest, most: joiners.most };
+  const { ended: [end] = [], fewest = 0, most = 0 } = joiners ?? {};
+  if (end !== undefined) throw new Error(`A joiner was lost: ${end}`);
+  if (all && fewest < each) throw new Error(`A joiner got ${fewest} frames of ${each}`);
+  return { seconds: all ? ((atMs ?? NaN) - startMs) / 1_000 : NaN, unserved: JOINERS - count, fewest, most };
 }
 
 /** A gateway that has served for a while, or one that has just become ready and still gets to know its log. */
@@ -45,6 +44,13 @@ async function aConsumerEach(bench: Bench): Promise<Measures> {
   return await joined(bench, { ...historyConsumers(portOf(nats.server.wsUrl)), until: { frames: 1 + each } });
 }
 
+/** Without a median where somebody was not served in time in any turn. */
+function shown(measured: Measured, contender: string): string {
+  const unserved = measured.worst(contender, "unserved");
+  if (unserved === 0) return precise(measured.of(contender, "seconds"));
+  return `${whole(JOINERS - unserved)} of ${JOINERS} served within ${GIVE_UP_MS / 1_000} s`;
+}
+
 /** H: many want a history at once. */
 export const lateJoiners: Scenario = {
   name: "H",
@@ -59,16 +65,16 @@ export const lateJoiners: Scenario = {
     const row = { floor: "", ratio: "", target: "", met: undefined };
     return [{
       what: "s until the last is done",
-      ours: precise(seconds),
-      peers: `a consumer each ${precise(measured.of("a consumer each", "seconds"))}`,
+      ours: shown(measured, "taskwire"),
+      peers: `a consumer each ${shown(measured, "a consumer each")}`,
       floor: "",
       ratio: times(measured.ratio("taskwire", "a consumer each", "seconds")),
       target: `≤ ${MOST_SECONDS} s`,
-      met: seconds <= MOST_SECONDS,
+      met: seconds <= MOST_SECONDS && measured.worst("taskwire", "unserved") === 0,
     }, {
       ...row,
       what: "the same, of a gateway just ready",
-      ours: precise(measured.of("just ready", "seconds")),
+      ours: shown(measured, "just ready"),
       peers: "",
     }];
   },
