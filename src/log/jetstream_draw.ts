@@ -20,6 +20,9 @@ const SILENT_WAITING_MS = 2.5 * HEARTBEAT_MS;
 /** How long a pull that does not wait may be silent: the server may be reading through a cold gigabyte for one record. */
 const SILENT_READING_MS = 10_000;
 
+/** How often in that time it is looked whether there was a word. */
+const LOOKS = 5;
+
 /** The server said that a consumer is gone, or the connection did; unlike silence, that may be over at once. */
 export class GoneError extends LogError {
   override name = "GoneError";
@@ -46,7 +49,12 @@ export async function* draw(
   const consumer = await unlessAborted(opening, signal, (late) => late.close());
   if (consumer === undefined) return;
   const unwatch = js.link.watch(() => inflow.arrive({ kind: "gone", why: "the connection was lost" }));
-  const onAbort = () => inflow.wake();
+  // One for all waiting: setting a timer for each record takes longer than handing it on.
+  const listening = setInterval(() => inflow.listen(silentMs), silentMs / LOOKS);
+  const onAbort = () => {
+    clearInterval(listening); // whoever took what came may never come back
+    inflow.wake();
+  };
   signal.addEventListener("abort", onAbort);
   try {
     yield [];
@@ -60,11 +68,12 @@ export async function* draw(
       else if (inflow.gone !== undefined) {
         throw new GoneError("unreachable", `Reading broke off: ${inflow.gone}`);
       } else if (inflow.drained && !waits) return;
-      else if (!await inflow.next(silentMs)) {
+      else if (!await inflow.next()) {
         throw new LogError("unreachable", `Reading broke off: no word for ${silentMs} ms`);
       } else if (inflow.hasNothing) yield [];
     }
   } finally {
+    clearInterval(listening);
     signal.removeEventListener("abort", onAbort);
     unwatch();
     consumer.close();
@@ -81,7 +90,8 @@ class Inflow {
   #pulls: { readonly number: number; left: number }[] = [];
   #records: Delivered[] = [];
   #deliveredSeq = 0;
-  #wake: () => void = () => {};
+  #wake: (came: boolean) => void = () => {};
+  #waitingMs = 0;
 
   /** How many records the pulls under way may still bring; 0 when none is. */
   get awaited(): number {
@@ -110,7 +120,7 @@ class Inflow {
       case "heartbeat":
         break;
     }
-    this.#wake();
+    this.#wake(true);
   }
 
   #record(delivered: Delivered): void {
@@ -137,17 +147,22 @@ class Inflow {
   }
 
   wake(): void {
-    this.#wake();
+    this.#wake(true);
   }
 
-  /** Resolves when something comes; with false when nothing did for `silentMs`. */
-  async next(silentMs: number): Promise<boolean> {
+  /** Resolves when something comes; with false when nothing does for as long as `listen` allows. */
+  next(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), silentMs);
-    this.#wake = () => resolve(true);
-    const came = await promise;
-    clearTimeout(timer);
-    this.#wake = () => {};
-    return came;
+    this.#waitingMs = performance.now();
+    this.#wake = (came) => {
+      this.#wake = () => {};
+      resolve(came);
+    };
+    return promise;
+  }
+
+  /** Ends a wait in which nothing came for `silentMs`. */
+  listen(silentMs: number): void {
+    if (performance.now() - this.#waitingMs >= silentMs) this.#wake(false);
   }
 }
