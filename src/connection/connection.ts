@@ -96,6 +96,8 @@ export class Connection implements Member {
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   readonly #mailbox: Mailbox<Input>;
+  /** See {@link Member}: a page counts too. */
+  pacedAtMs = -Infinity;
   #state: State = { kind: "greeting" };
   #wanted: Ask | undefined;
   #asked: Ask | undefined;
@@ -236,7 +238,8 @@ export class Connection implements Member {
   #position(): Position {
     const { projection, router } = this.#deps;
     const head = router.head;
-    return { epoch: projection.epoch, head, cursor: router.cursorOf(this) ?? head };
+    const cursor = router.cursorOf(this) ?? head;
+    return { epoch: projection.epoch, head, cursor, waits: router.waits(this) };
   }
 
   #perform(effect: Effect): void {
@@ -275,9 +278,9 @@ export class Connection implements Member {
     }
   }
 
-  #join({ topics, cursor }: Extract<Effect, { kind: "join" }>): void {
+  #join({ held, cursor }: Extract<Effect, { kind: "join" }>): void {
     if (this.#state.kind !== "open" && this.#state.kind !== "draining") return;
-    this.#deps.router.join(this, topics, this.identity.codec, cursor, this.#state.paceMs);
+    this.#deps.router.join(this, held, this.identity.codec, cursor, this.#state.paceMs);
   }
 
   #dispatch(frame: ClientFrame): void {
@@ -416,6 +419,7 @@ export class Connection implements Member {
     const { codec } = this.identity;
     const batch = pageBatches.batch({ block, after, through, held, whole, codec }, clock.now());
     if (batch === undefined) return;
+    this.pacedAtMs = clock.now();
     this.#deps.counts.frames += batch.frames;
     this.#deps.counts.bytes += batch.bytes.length;
     this.#socket.write(batch.bytes);

@@ -46,10 +46,20 @@ export type Flow =
     readonly unread: ReadonlySet<string>;
     /** Topics whose replay is to be reported over by `caught_up`. */
     readonly announce: readonly string[];
+    /** Up to here there is nothing after `cursor` but progress that the connection's pace has wait. */
+    readonly waitsTo?: number;
   };
 
-/** Where the log and the connection stand when an input is decided; `cursor` is meaningful while live. */
-export type Position = { readonly epoch: string; readonly head: number; readonly cursor: number };
+/**
+ * Where the log and the connection stand when an input is decided; `cursor` is meaningful while live, and so is `waits`:
+ * there is nothing after it but progress that the connection's pace has wait.
+ */
+export type Position = {
+  readonly epoch: string;
+  readonly head: number;
+  readonly cursor: number;
+  readonly waits?: boolean;
+};
 
 /** What happens to a flow. */
 export type FlowInput =
@@ -95,7 +105,7 @@ export type FlowEffect =
   | { readonly kind: "gap"; readonly data: ServerData["gap"] }
   | { readonly kind: "caughtUp"; readonly data: ServerData["caught_up"] }
   | { readonly kind: "leave" }
-  | { readonly kind: "join"; readonly topics: Iterable<string>; readonly cursor: number }
+  | { readonly kind: "join"; readonly held: Held; readonly cursor: number }
   | { readonly kind: "readPage"; readonly wanted: Wanted; readonly held: Held }
   | { readonly kind: "walk"; readonly walk: Walk }
   | {
@@ -143,23 +153,24 @@ export function stepFlow(flow: Flow, input: FlowInput, position: Position): Deci
     case "walked":
       return flow.kind === "behind" ? walked(flow, input, position) : [flow, []];
     case "lagged":
-      return flow.kind === "live" ? proceed(behind(flow.held, input.cursor), position) : [flow, []];
+      return flow.kind === "live" ? proceed(behind(flow.held, input.cursor, position), position) : [flow, []];
     case "rebuilt":
       return flow.kind === "quiet" ? [flow, []] : rebuilt(flow, input, position);
   }
 }
 
-function behind(held: Held, cursor: number): Behind {
-  return { kind: "behind", held, cursor, walks: [], whole: NONE, unread: NONE, announce: [] };
+function behind(held: Held, cursor: number, { head, waits }: Position): Behind {
+  const waiting = waits === true ? { waitsTo: head } : {};
+  return { kind: "behind", held, cursor, walks: [], whole: NONE, unread: NONE, announce: [], ...waiting };
 }
 
 /** The flow as if it were behind, which every flow can be seen as; and what leaving the live state takes. */
 function settled(flow: Flow, position: Position): [Behind, readonly FlowEffect[]] {
   switch (flow.kind) {
     case "quiet":
-      return [behind(new Map(), position.head), []];
+      return [behind(new Map(), position.head, position), []];
     case "live":
-      return [behind(flow.held, position.cursor), [{ kind: "leave" }]];
+      return [behind(flow.held, position.cursor, position), [{ kind: "leave" }]];
     case "behind":
       return [flow, []];
   }
@@ -202,10 +213,15 @@ function subscribe(
     whole: start.kind === "all" ? new Set([...from.whole, ...added]) : from.whole,
     unread: start.kind === "all" ? new Set([...from.unread, ...added]) : from.unread,
     announce: start.kind === "none" ? from.announce : [...from.announce, ...added],
+    ...(since < position.head ? {} : waitingOf(from)),
   };
   const gap: FlowEffect[] = start.kind === "gap" ? [gapEffect(added, start.gap, position)] : [];
   const [after, effects] = proceed(next, position);
   return [after, [...leaving, tell, ...gap, ...effects]];
+}
+
+function waitingOf({ waitsTo }: Behind): Pick<Behind, "waitsTo"> {
+  return waitsTo === undefined ? {} : { waitsTo };
 }
 
 /** The log may have become another one while it was asked about the cursor. */
@@ -273,6 +289,7 @@ function unsubscribe(
     whole: new Set([...from.whole].filter((topic) => !gone.has(topic))),
     unread: new Set([...from.unread].filter((topic) => !gone.has(topic))),
     announce: from.announce.filter((topic) => !gone.has(topic)),
+    ...waitingOf(from),
   };
   const [after, effects] = proceed(next, position);
   return [after, [...leaving, tell, ...effects]];
@@ -360,13 +377,13 @@ function gapEffect(topics: readonly string[], gap: Gap, position: Position): Flo
 function proceed(flow: Behind, position: Position): Decision {
   const walk = flow.walks[0];
   if (walk !== undefined) return [flow, [{ kind: "walk", walk }]];
-  if (flow.cursor < position.head) {
+  if (flow.cursor < position.head && flow.waitsTo !== position.head) {
     return [flow, [{ kind: "readPage", wanted: wantedNext(flow, position.head), held: flow.held }]];
   }
   const caughtUp: FlowEffect[] = flow.announce.length === 0
     ? []
     : [{ kind: "caughtUp", data: { topics: [...new Set(flow.announce)].sort(), seq: flow.cursor } }];
-  const live: FlowEffect = { kind: "join", topics: flow.held.keys(), cursor: flow.cursor };
+  const live: FlowEffect = { kind: "join", held: flow.held, cursor: flow.cursor };
   return [{ kind: "live", held: flow.held }, [...caughtUp, live]];
 }
 

@@ -1,11 +1,14 @@
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { conflate, type Part } from "./conflation.ts";
+import { after, type Outstanding, waitFor } from "./outstanding.ts";
 
 /** A live connection, as far as the router knows it. */
 export interface Member {
   /** Whether its socket still holds bytes of before and asks for no more. */
   readonly congested: boolean;
+  /** When it was last written a flush at its own pace, in ms of the router's clock; its audiences keep it. */
+  pacedAtMs: number;
   /** Writes a prepared flush to its socket. */
   write(bytes: Uint8Array): void;
   /** It is live no more: its socket did not drain, and it has been served up to `cursor`. */
@@ -32,13 +35,15 @@ export class Audience {
   readonly #members = new Set<Member>();
   /** Members that have been served further than the last flush, and how far. */
   readonly #ahead = new Map<Member, number>();
+  /** Members whose own pace has them wait for progress: they came from another audience. */
+  readonly #owed = new Map<Member, Outstanding>();
   #pending: Part[] = [];
   /** Tasks that left memory, for those who hold `task:list`, and how far the log was followed then. */
   readonly #removed = new Map<string, number>();
   #flushedTo: number;
   /** When the next flush may be, in ms of the router's clock. */
   dueMs = -Infinity;
-  /** When the next flush of progress alone may be. */
+  /** When the next flush of progress alone may be, as far as the beat goes. */
   progressDueMs = -Infinity;
   /** The least time between two flushes of progress alone, in ms. */
   readonly paceMs: number;
@@ -68,16 +73,59 @@ export class Audience {
     return this.#pending.length > 0 || this.#removed.size > 0;
   }
 
+  /** Whether any member has to be brought what it was not written, though nothing is pending. */
+  get owes(): boolean {
+    return this.#owed.size > 0;
+  }
+
+  /** When what is pending, or owed, may be flushed. */
+  get nextMs(): number {
+    if (!this.#isPatient) return this.dueMs;
+    const nextMs = Math.max(this.dueMs, this.progressDueMs);
+    if (this.dirty) return nextMs;
+    let owedMs = Infinity;
+    for (const member of this.#owed.keys()) owedMs = Math.min(owedMs, this.#dueOf(member));
+    return Math.max(nextMs, owedMs);
+  }
+
+  /** Whether all that `member` was not written yet is progress, which its pace has wait. */
+  waits(member: Member): boolean {
+    return this.paceMs > 0 && this.#isPatient && (this.dirty || this.#owed.has(member));
+  }
+
+  /** That progress. */
+  outstanding(member: Member, head: number): Outstanding | undefined {
+    if (!this.waits(member)) return undefined;
+    const owed = this.#owed.get(member);
+    if (!this.dirty) return owed && { ...owed, upTo: head };
+    return waitFor(owed ?? this.#nothing(member), this.#pending, head);
+  }
+
+  #nothing(member: Member): Outstanding {
+    const cursor = this.#ahead.get(member) ?? this.#flushedTo;
+    return { cursor, upTo: cursor, parts: [] };
+  }
+
+  #dueOf({ pacedAtMs }: Member): number {
+    return pacedAtMs + this.paceMs;
+  }
+
   /** The position up to which `member` has been served, while the log was followed up to `head`. */
   cursorOf(member: Member, head: number): number {
+    const owed = this.#owed.get(member);
+    if (owed !== undefined) return owed.cursor;
     const ahead = this.#ahead.get(member);
     return this.dirty ? ahead ?? this.#flushedTo : Math.max(head, ahead ?? 0);
   }
 
-  /** Takes in a connection that has been served up to `cursor`, which must not lie before the last flush. */
-  join(member: Member, cursor: number, head: number): void {
+  /**
+   * Takes in a connection that has been served up to `cursor`, which must not lie before the last flush; or but for what
+   * is outstanding up to `head`.
+   */
+  join(member: Member, cursor: number, head: number, owed?: Outstanding): void {
     if (!this.dirty) this.#flushedTo = head;
-    if (cursor > this.#flushedTo) this.#ahead.set(member, cursor);
+    if (owed !== undefined) this.#owed.set(member, owed);
+    else if (cursor > this.#flushedTo) this.#ahead.set(member, cursor);
     this.#members.add(member);
   }
 
@@ -85,6 +133,7 @@ export class Audience {
   leave(member: Member): void {
     this.#members.delete(member);
     this.#ahead.delete(member);
+    this.#owed.delete(member);
   }
 
   /** Adds what the next flush is to bring. What newer progress makes pointless goes whenever the list has doubled. */
@@ -103,8 +152,12 @@ export class Audience {
     this.#isPatient = false;
   }
 
-  /** Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches. */
-  flush(head: number, nowMs: number): Flushed {
+  /**
+   * Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches.
+   * `patient`: it is progress alone, and a member that got some less than its pace ago waits.
+   */
+  flush(head: number, nowMs: number, patient: boolean = this.#isPatient): Flushed {
+    const isQuiet = !this.dirty;
     const parts = this.#pending;
     const from = this.#flushedTo;
     const batch = batchOf(parts, this.codec, nowMs, [...this.#removed.keys()]);
@@ -112,13 +165,23 @@ export class Audience {
     const lagged: Lagged[] = [];
     let writes = 0;
     for (const member of this.#members) {
-      const own = ahead.get(member);
-      if (member.congested) {
-        this.leave(member);
-        lagged.push({ member, cursor: own?.cursor ?? from });
+      const owed = this.#owed.get(member);
+      if (isQuiet && owed === undefined) continue;
+      if (patient && this.paceMs > 0 && this.#dueOf(member) > nowMs) {
+        this.#owed.set(member, waitFor(owed ?? this.#nothing(member), parts, head));
         continue;
       }
-      const { bytes, frames } = own?.batch ?? batch;
+      if (this.paceMs > 0) member.pacedAtMs = nowMs;
+      const own = ahead.get(member);
+      if (member.congested || (owed !== undefined && owed.parts === undefined)) {
+        this.leave(member);
+        lagged.push({ member, cursor: owed?.cursor ?? own?.cursor ?? from });
+        continue;
+      }
+      this.#owed.delete(member);
+      const { bytes, frames } = owed === undefined
+        ? own?.batch ?? batch
+        : this.#batchOwed(owed, parts, nowMs);
       if (frames === 0) continue;
       member.write(bytes);
       writes++;
@@ -150,8 +213,15 @@ export class Audience {
     return byMember;
   }
 
+  #batchOwed({ upTo, parts: owed = [] }: Outstanding, parts: readonly Part[], nowMs: number): Batch {
+    return batchOf([...owed, ...after(upTo, parts)], this.codec, nowMs, this.#removedAfter(upTo));
+  }
+
   #batchAfter(cursor: number, parts: readonly Part[], nowMs: number): Batch {
-    const removed = [...this.#removed].flatMap(([id, head]) => head > cursor ? [id] : []);
-    return batchOf(parts.filter(({ delivery }) => delivery.seq > cursor), this.codec, nowMs, removed);
+    return batchOf(after(cursor, parts), this.codec, nowMs, this.#removedAfter(cursor));
+  }
+
+  #removedAfter(cursor: number): string[] {
+    return [...this.#removed].flatMap(([id, head]) => head > cursor ? [id] : []);
   }
 }

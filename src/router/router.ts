@@ -1,8 +1,10 @@
 import type { Delivery } from "../projection/delivery.ts";
+import type { Held } from "../projection/interest.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { topicsOf } from "../protocol/topics.ts";
 import { Audience, type Member } from "./audience.ts";
 import type { Part } from "./conflation.ts";
+import { heldOf, type Outstanding } from "./outstanding.ts";
 
 /** Time as the router needs it, so that tests own it. */
 export interface Clock {
@@ -39,6 +41,8 @@ export class Router {
   readonly #byTopic = new Map<string, Set<Audience>>();
   readonly #homes = new Map<Member, Audience>();
   readonly #dirty = new Set<Audience>();
+  /** What members left outstanding, until they join again. */
+  readonly #outstanding = new WeakMap<Member, Outstanding>();
   #head: number;
   #timer: { readonly dueMs: number; readonly callOff: () => void } | undefined;
 
@@ -65,15 +69,16 @@ export class Router {
   }
 
   /**
-   * Makes `member` live: it has been served up to `cursor`, at or after the last flush of its audience. Who asked for a
-   * pace has an audience with those who asked for the same.
+   * Makes `member` live: it has been served up to `cursor`. Who asked for a pace has an audience with those who asked for
+   * the same, and may have left another just now with progress outstanding, which goes along.
    */
-  join(member: Member, topics: Iterable<string>, codec: Codec, cursor: number, paceMs = 0): void {
-    const sorted = [...topics].sort();
+  join(member: Member, held: Held, codec: Codec, cursor: number, paceMs = 0): void {
+    const sorted = [...held.keys()].sort();
     const key = `${codec.name} ${paceMs} ${sorted.join(" ")}`;
     let audience = this.#audiences.get(key);
     if (audience === undefined) {
       audience = new Audience(key, new Set(sorted), codec, this.#head, paceMs);
+      audience.progressDueMs = member.pacedAtMs + paceMs;
       this.#audiences.set(key, audience);
       for (const topic of sorted) {
         const set = this.#byTopic.get(topic);
@@ -81,8 +86,20 @@ export class Router {
         else set.add(audience);
       }
     }
-    audience.join(member, cursor, this.#head);
+    const left = this.#outstanding.get(member);
+    this.#outstanding.delete(member);
+    const known = left?.upTo === this.#head ? heldOf(left, held, cursor) : { cursor, upTo: this.#head };
+    const owed = cursor < this.#head ? known : undefined;
+    audience.join(member, cursor, this.#head, owed);
     this.#homes.set(member, audience);
+    if (owed === undefined) return;
+    this.#dirty.add(audience);
+    this.#wakeAt(audience.nextMs);
+  }
+
+  /** Whether all that a live member was not written yet is progress, which its pace has wait. */
+  waits(member: Member): boolean {
+    return this.#homes.get(member)?.waits(member) === true;
   }
 
   /** The position up to which a live member has been served; undefined where it is not live. */
@@ -94,6 +111,8 @@ export class Router {
   leave(member: Member): void {
     const audience = this.#homes.get(member);
     if (audience === undefined) return;
+    const outstanding = audience.outstanding(member, this.#head);
+    if (outstanding !== undefined) this.#outstanding.set(member, outstanding);
     audience.leave(member);
     this.#left(member, audience);
   }
@@ -126,7 +145,7 @@ export class Router {
 
   /** Flushes everything now. */
   flushAll(): void {
-    for (const audience of [...this.#dirty]) this.#flush(audience);
+    for (const audience of [...this.#dirty]) this.#flush(audience, false);
   }
 
   /** Calls off the timer: what is pending waits for the next `publish`. */
@@ -163,29 +182,34 @@ export class Router {
     const now = this.#clock.now();
     let next = Infinity;
     for (const audience of this.#dirty) {
-      const due = audience.isPatient ? Math.max(audience.dueMs, audience.progressDueMs) : audience.dueMs;
-      if (due <= now) this.#flush(audience);
+      const due = audience.nextMs;
+      if (due <= now) this.#flush(audience, audience.isPatient);
       else next = Math.min(next, due);
     }
-    if (next === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= next)) return;
+    this.#wakeAt(next);
+  }
+
+  #wakeAt(dueMs: number): void {
+    if (dueMs === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= dueMs)) return;
     this.stop();
-    const callOff = this.#clock.after(next - now, () => {
+    const callOff = this.#clock.after(Math.max(0, dueMs - this.#clock.now()), () => {
       this.#timer = undefined;
       this.#flushDue();
     });
-    this.#timer = { dueMs: next, callOff };
+    this.#timer = { dueMs, callOff };
   }
 
-  #flush(audience: Audience): void {
-    this.#counts.around(() => this.#flushNow(audience));
+  #flush(audience: Audience, patient: boolean): void {
+    this.#counts.around(() => this.#flushNow(audience, patient));
   }
 
-  #flushNow(audience: Audience): void {
+  #flushNow(audience: Audience, patient: boolean): void {
     this.#dirty.delete(audience);
     const now = this.#clock.now();
     audience.dueMs = this.#nextDueMs(audience.dueMs, now);
     audience.progressDueMs = now + audience.paceMs;
-    const { batch, writes, lagged } = audience.flush(this.#head, now);
+    const { batch, writes, lagged } = audience.flush(this.#head, now, patient);
+    if (audience.owes) this.#dirty.add(audience);
     for (const { member, cursor } of lagged) {
       this.#left(member, audience);
       member.lagged(cursor);

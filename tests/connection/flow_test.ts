@@ -65,7 +65,7 @@ function words(effects: readonly FlowEffect[]): string[] {
       case "leave":
         return "leave";
       case "join":
-        return `join ${[...effect.topics].join(" ")} at ${effect.cursor}`;
+        return `join ${[...effect.held.keys()].join(" ")} at ${effect.cursor}`;
       case "readPage": {
         const { after, upTo, tasks } = effect.wanted;
         return `read ${after}-${upTo}${tasks === undefined ? "" : ` of ${[...tasks].join(" ")}`}`;

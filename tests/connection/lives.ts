@@ -46,11 +46,15 @@ export type Step =
     | { readonly do: "retain"; readonly keep: number }
   );
 
-/** What to subscribe to; `back` is how far before the head a `since` lies, `own` resumes from the client's cursor. */
+/**
+ * What to subscribe to; `back` is how far before the head a `since` lies, `own` resumes from the client's cursor; `hz` is
+ * the rate of progress that is asked for, 0 where none is.
+ */
 type Ask = {
   readonly topics: readonly string[];
   readonly start: "none" | "latest" | "all" | "since" | "own";
   readonly back: number;
+  readonly hz: number;
 };
 
 const client = fc.nat(CLIENTS - 1);
@@ -63,6 +67,7 @@ const ask: fc.Arbitrary<Ask> = fc.record({
   topics,
   start: fc.constantFrom("none", "latest", "all", "since", "own"),
   back: fc.nat(12),
+  hz: fc.constantFrom(0, 0, 0, 0, 2, 5, 50),
 });
 const attempt = fc.constantFrom(1, 1, 1, 2, 3);
 const body = fc.record({
@@ -177,7 +182,7 @@ class Client {
   }
 
   subscribe(asked: Asked): void {
-    const { topics, since, replay } = asked;
+    const { topics, since, replay, hz } = asked;
     const id = `r${this.#asked.size + 1}-${this.#asked.size}`;
     this.#asked.set(id, asked);
     this.witness.asks(id, asked);
@@ -186,6 +191,7 @@ class Client {
       topics,
       ...(since === undefined ? {} : { since: { epoch, seq: since } }),
       ...(replay === undefined ? {} : { replay }),
+      ...(hz === undefined ? {} : { max_rate_hz: hz }),
     };
     this.peer.connection.receive(JSON.stringify({ type: "subscribe", id, data }));
   }
@@ -269,10 +275,11 @@ export async function live(
     clients[index] = undefined;
     return client;
   };
-  const asked = ({ topics, start, back }: Ask, cursor: number | undefined): Asked => {
-    if (start === "own") return cursor === undefined ? { topics } : { topics, since: cursor };
-    if (start === "since") return { topics, since: Math.max(0, world.router.head - back) };
-    return { topics, replay: start };
+  const asked = ({ topics, start, back, hz }: Ask, cursor: number | undefined): Asked => {
+    const what = { topics, ...(hz === 0 ? {} : { hz }) };
+    if (start === "own") return cursor === undefined ? what : { ...what, since: cursor };
+    if (start === "since") return { ...what, since: Math.max(0, world.router.head - back) };
+    return { ...what, replay: start };
   };
   const perform = (one: Step): void => {
     switch (one.do) {

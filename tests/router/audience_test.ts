@@ -6,6 +6,7 @@ import { deliveriesOf, framesOf, idsOf, lines, progress } from "./deliveries.ts"
 /** A member that keeps what was written. */
 class FakeMember implements Member {
   congested = false;
+  pacedAtMs = -Infinity;
   readonly written: Uint8Array[] = [];
   lag: number | undefined;
 

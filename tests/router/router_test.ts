@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import type { Held } from "../../src/projection/interest.ts";
 import type { Codec } from "../../src/protocol/codec.ts";
 import { topicsOf } from "../../src/protocol/topics.ts";
 import type { Member } from "../../src/router/audience.ts";
@@ -10,6 +11,7 @@ import { ManualClock } from "./manual_clock.ts";
 
 class Watcher implements Member {
   congested = false;
+  pacedAtMs = -Infinity;
   readonly flushes: { readonly ids: readonly string[]; readonly atMs: number }[] = [];
   lag: number | undefined;
   readonly #clock: ManualClock;
@@ -31,6 +33,11 @@ class Watcher implements Member {
   }
 }
 
+/** Topics that are served from the beginning. */
+function held(...topics: readonly string[]): Held {
+  return new Map(topics.map((topic) => [topic, 0]));
+}
+
 class Bench {
   readonly clock = new ManualClock(0);
   readonly counts: RouterCounts = {
@@ -47,7 +54,7 @@ class Bench {
 
   watch(topics: readonly string[], codec: Codec = this.codec): Watcher {
     const watcher = new Watcher(this.clock);
-    this.router.join(watcher, topics, codec, this.router.head);
+    this.router.join(watcher, held(...topics), codec, this.router.head);
     return watcher;
   }
 }
@@ -57,7 +64,7 @@ const STEPS = deliveriesOf(...Array.from({ length: 40 }, (_, i) => progress("t0"
 Deno.test("what is quiet is flushed at once", () => {
   const { router, clock } = new Bench();
   const watcher = new Watcher(clock);
-  router.join(watcher, ["task:progress"], lines(), 0);
+  router.join(watcher, held("task:progress"), lines(), 0);
   router.publish(STEPS.slice(0, 1), 1);
   assertEquals(watcher.ids, ["progress_1"]);
   clock.advance(20);
@@ -84,7 +91,7 @@ Deno.test("who asked for a pace gets progress no faster, the newest each time, a
   const bench = new Bench();
   const paced = new Watcher(bench.clock);
   const others = bench.watch(["task:progress", "task:status"]);
-  bench.router.join(paced, ["task:progress", "task:status"], bench.codec, 0, 100);
+  bench.router.join(paced, held("task:progress", "task:status"), bench.codec, 0, 100);
   assertEquals(bench.router.audiences, 2);
   const steps = deliveriesOf(
     ...Array.from({ length: 40 }, (_, i) => progress("t0", i)),
@@ -108,7 +115,7 @@ Deno.test("who asked for a pace gets progress no faster, the newest each time, a
 Deno.test("what waits for a pace is never more than there are tasks, and a status change each", () => {
   const bench = new Bench();
   const paced = new Watcher(bench.clock);
-  bench.router.join(paced, ["task:progress"], bench.codec, 0, 10_000);
+  bench.router.join(paced, held("task:progress"), bench.codec, 0, 10_000);
   const steps = deliveriesOf(...Array.from({ length: 20_000 }, (_, i) => progress(`t${i % 3}`, i)));
   bench.router.publish(steps.slice(0, 3), 3);
   for (let i = 3; i < steps.length; i++) bench.router.publish(steps.slice(i, i + 1), i + 1);
@@ -228,7 +235,7 @@ Deno.test("a member that joins again from within its lag is not lost, and nobody
   watcher.lagged = (cursor) => {
     assertEquals(cursor, 1);
     watcher.congested = false;
-    bench.router.join(watcher, ["task:progress"], bench.codec, bench.router.head);
+    bench.router.join(watcher, held("task:progress"), bench.codec, bench.router.head);
   };
   bench.router.publish(STEPS.slice(1, 3), 3);
   bench.clock.advance(20);
