@@ -17,7 +17,7 @@ function appends(survives: "process" | "disk") {
     await using publisher = await Publisher.start(LOAD_CORE);
     const what = { url: gateway.url, batch: BATCH, atOnce: AT_ONCE };
     await publisher.post({ ...what, seconds: 0.5 }); // warm
-    const { ms, events, lastSeq, failed } = await publisher.post({ ...what, seconds: bench.pick(4, 2) });
+    const { ms, events, lastSeq, failed } = await publisher.post({ ...what, seconds: bench.pick(5, 2) });
     if (failed > 0) throw new Error(`${failed} requests were refused`);
     await gateway.process.kill();
     await using again = await Gateway.start(options);

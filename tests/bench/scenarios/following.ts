@@ -15,7 +15,7 @@ const GIVE_UP_MS = 120_000;
 const ASK_MS = 20;
 
 function eventsOf(bench: Bench): number {
-  return bench.pick(300_000, 150_000);
+  return bench.pick(500_000, 150_000);
 }
 
 /** The gateway stands still while the events are stored, so that the rate is its own and not the publisher's. */
