@@ -19,6 +19,7 @@ export function gatewayReadings(
     late_events: number(({ projection }) => projection.counts.late),
     tasks: number(({ projection }) => projection.tasks.size),
     evicted_tasks: number(({ projection }) => projection.counts.evicted),
+    evicted_tasks_under_way: number(({ projection }) => projection.counts.evictedUnderWay),
     log_reachable: number(({ reachable }) => reachable ? 1 : 0),
     log_followed: number(({ projection }) => projection.head),
     appends: () => pipeline()?.appends ?? {},

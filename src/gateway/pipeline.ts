@@ -5,6 +5,7 @@ import { MessageRegistry } from "../messages/message_registry.ts";
 import { History } from "../projection/history.ts";
 import { Projection } from "../projection/projection.ts";
 import { TaskQueries } from "../projection/queries.ts";
+import { UNDER_WAY_FACTOR } from "../projection/task_table.ts";
 import { PageBatches } from "../router/page_batches.ts";
 import { type Clock, Router, type RouterCounts } from "../router/router.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -22,8 +23,8 @@ export type PipelineOptions = {
 
 const RESTART_MS = 500;
 
-/** Positions of events that are remembered, so that a task's history is found without a search: 8 bytes each. */
-const MAX_POSITIONS = 4_000_000;
+/** Memory for where each task's events lie, so that its history is found without a search: some 300,000 short tasks. */
+const WHEREABOUTS_BYTES = 67_108_864;
 
 /**
  * Log → projection → router: follows the log and hands each batch on, and builds everything anew when the stream
@@ -45,6 +46,7 @@ export class Pipeline implements AsyncDisposable {
   #learning: Promise<void> = Promise.resolve();
   #callOffExpiry: () => void = () => {};
   #booted = false;
+  #warned = false;
   #reachable = true;
 
   constructor(options: PipelineOptions) {
@@ -54,7 +56,10 @@ export class Pipeline implements AsyncDisposable {
     this.projection = new Projection(log, {
       maxTasks: settings.maxTasks,
       tail: { maxEvents: settings.tailEvents, maxBytes: settings.tailBytes },
-      whereabouts: { perSubject: settings.retainPerSubject, maxPositions: MAX_POSITIONS },
+      // The embedded log has an index of its own.
+      ...(settings.nats === undefined
+        ? {}
+        : { whereabouts: { perSubject: settings.retainPerSubject, maxBytes: WHEREABOUTS_BYTES } }),
     });
     this.counts = {
       flushes: 0,
@@ -149,7 +154,8 @@ export class Pipeline implements AsyncDisposable {
     const { telemetry, clock } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
-        return await telemetry.spans.span("boot", {}, () => this.projection.boot());
+        await telemetry.spans.span("boot", {}, () => this.projection.boot());
+        return this.#warnOfRoom();
       } catch (error) {
         telemetry.log.warn("Cannot read the log yet", { error });
         await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
@@ -173,10 +179,8 @@ export class Pipeline implements AsyncDisposable {
     return Math.min(30_000, Math.max(500, this.#options.settings.retainAgeMs / 10));
   }
 
-  /** The embedded log has an index of its own. */
   #learn(): void {
-    const { settings, telemetry } = this.#options;
-    if (settings.nats === undefined) return;
+    const { telemetry } = this.#options;
     this.#learning = this.projection.learnWhereabouts(this.#stop.signal).catch((error: unknown) => {
       if (!this.#stop.signal.aborted) telemetry.log.warn("Cannot walk over the log", { error });
     });
@@ -224,6 +228,18 @@ export class Pipeline implements AsyncDisposable {
       const { deliveries, removed } = await this.projection.apply(entries);
       this.router.publish(deliveries, this.projection.head, removed);
     });
+    this.#warnOfRoom();
+  }
+
+  /** Says once that tasks under way are more than there is room for. */
+  #warnOfRoom(): void {
+    if (this.#warned || this.projection.counts.evictedUnderWay === 0) return;
+    this.#warned = true;
+    const { telemetry, settings } = this.#options;
+    telemetry.log.warn(
+      "More tasks are under way than there is room for: snapshots and lists leave out those silent longest",
+      { max_tasks: settings.maxTasks, held: UNDER_WAY_FACTOR * settings.maxTasks },
+    );
   }
 
   /**

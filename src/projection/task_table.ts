@@ -1,28 +1,14 @@
 import type { TaskQuery, TaskStatus } from "../protocol/client_frames.ts";
-import type { TaskState } from "../task/fold.ts";
+import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
-import { isTerminal, statusOf } from "../task/task.ts";
+import { isTerminal, paced, statusOf } from "../task/task.ts";
+import type { TaskEvent } from "../task/worker_event.ts";
 import { type Prepared, progressFrame, statusFrame, tagsOf } from "./delivery.ts";
 import { KnownIds } from "./known_ids.ts";
+import { mark, type Marks, NO_MARKS, type Past } from "./past.ts";
 
-/** Positions and times of the events that last changed a task's status and its counters; 0 when none did. */
-export type Marks = {
-  /** The position of the task's first event, where that is known; else 0. */
-  bornSeq: number;
-  statusSeq: number;
-  statusTimeMs: number;
-  progressSeq: number;
-  progressTimeMs: number;
-};
-
-/** The marks of a task of which nothing is known yet. */
-export const NO_MARKS: Marks = {
-  bornSeq: 0,
-  statusSeq: 0,
-  statusTimeMs: 0,
-  progressSeq: 0,
-  progressTimeMs: 0,
-};
+/** So many times `maxTasks` tasks are held in all while they are under way. */
+export const UNDER_WAY_FACTOR = 4;
 
 /** A task in memory. */
 export type TaskRecord = Marks & {
@@ -36,9 +22,13 @@ export type TaskRecord = Marks & {
   progressNow: Prepared | undefined;
 };
 
+/** Tasks that left memory for others. */
+export type Evicted = { readonly ended: readonly string[]; readonly underWay: readonly string[] };
+
 /**
- * The tasks in memory, indexed by tag, parent and status. Past `maxTasks` the task that ended first leaves, or, when
- * none has ended, the one that arrived first: at `evict`, so that none leaves amid a batch of events that may name it.
+ * The tasks in memory, indexed by tag, parent and status. Past `maxTasks` those leave that have ended, the one that ended
+ * first first; tasks under way stay, all of them, up to {@link UNDER_WAY_FACTOR} times as many, and past that the one that
+ * has been silent longest leaves. They leave at `evict`, so that none leaves amid a batch of events that may name it.
  * `mayBeEvicted` remembers them all.
  */
 export class TaskTable {
@@ -52,6 +42,8 @@ export class TaskTable {
   readonly #evicted = new KnownIds();
   #hasEvicted = false;
   #arrivals = 0;
+  /** Tasks under way by how long they have been silent, the longest last, as it was when they were looked through. */
+  #silent: Silent[] = [];
 
   constructor(maxTasks: number) {
     this.#maxTasks = maxTasks;
@@ -133,16 +125,51 @@ export class TaskTable {
     return record;
   }
 
-  /** Lets tasks go until no more than `maxTasks` are left; returns their ids. */
-  evict(): string[] {
-    const evicted: string[] = [];
-    while (this.#tasks.size > this.#maxTasks) {
-      const oldest = this.#ended.values().next().value ?? this.#active.values().next().value;
-      if (oldest === undefined) break;
-      this.remove(oldest);
-      evicted.push(oldest.id);
+  /** Folds an event in; `known` is its task's record, from a caller who has it. Undefined where it says nothing new. */
+  fold(
+    event: TaskEvent,
+    known: TaskRecord | undefined = this.#tasks.get(event.taskId),
+  ): { readonly record: TaskRecord; readonly change: Change } | undefined {
+    const state = fold(known?.state, event);
+    if (known?.state === state) return undefined;
+    const change = changeOf(known?.state, state, event);
+    const record = this.put(event.taskId, state, paced(known?.pace, state, event), known);
+    mark(record, event, change);
+    return { record, change };
+  }
+
+  /** Takes a task in that was read from the log. */
+  restore(id: string, { state, ...marks }: Past): void {
+    Object.assign(this.put(id, state, undefined), marks);
+  }
+
+  /** Lets tasks go until there are no more than there is room for. */
+  evict(): Evicted {
+    const ended: string[] = [];
+    const underWay: string[] = [];
+    for (const record of this.#ended.values()) {
+      if (this.#tasks.size <= this.#maxTasks) break;
+      this.remove(record);
+      ended.push(record.id);
     }
-    return evicted;
+    while (this.#active.size > UNDER_WAY_FACTOR * this.#maxTasks) {
+      const record = this.#mostSilent();
+      this.remove(record);
+      underWay.push(record.id);
+    }
+    return { ended, underWay };
+  }
+
+  /** The task under way that told something longest ago. */
+  #mostSilent(): TaskRecord {
+    for (;;) {
+      const next = this.#silent.pop();
+      if (next === undefined) this.#silent = mostSilentOf(this.#active.values());
+      // Whoever has told something since, or ended and came back, is less silent than the rest.
+      else if (this.#active.get(next.record.id) === next.record && toldSeq(next.record) === next.toldSeq) {
+        return next.record;
+      }
+    }
   }
 
   /** Every task in memory. */
@@ -230,6 +257,23 @@ export function progressNow(record: TaskRecord): Prepared {
   return record.progressNow ??= {
     frame: progressFrame(record.state, record.pace, record.progressSeq, record.progressTimeMs, true),
   };
+}
+
+/** A task and the position at which it last had something to tell when that was looked at. */
+type Silent = { readonly record: TaskRecord; readonly toldSeq: number };
+
+/** Looking through all of them is for some of them at once. */
+const SILENT_SHARE = 1 / 16;
+
+/** Some of `records`, at least one: those that have been silent longest, the longest last. */
+function mostSilentOf(records: Iterable<TaskRecord>): Silent[] {
+  const all = Array.from(records, (record) => ({ record, toldSeq: toldSeq(record) }));
+  all.sort((one, other) => one.toldSeq - other.toldSeq);
+  return all.slice(0, Math.ceil(all.length * SILENT_SHARE)).reverse();
+}
+
+function toldSeq({ statusSeq, progressSeq }: TaskRecord): number {
+  return Math.max(statusSeq, progressSeq);
 }
 
 function fits(record: TaskRecord, query: TaskQuery): boolean {

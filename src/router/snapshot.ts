@@ -1,5 +1,6 @@
 import { payloadOf, progressFrame, statusFrame, tagsOf } from "../projection/delivery.ts";
-import type { Past, Projection } from "../projection/projection.ts";
+import type { Past } from "../projection/past.ts";
+import type { Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";

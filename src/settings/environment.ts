@@ -107,7 +107,11 @@ const entries = {
   DRAIN_MS: v.optional(whole(0, 3_600_000, "how long a stop may take (SIGTERM)"), "15000"),
 
   MAX_TASKS: v.optional(
-    whole(10_000, 100_000_000, "tasks in memory; ended ones beyond are read from the log"),
+    whole(
+      10_000,
+      100_000_000,
+      "tasks in memory; ended ones leave beyond it, those under way beyond four times as many",
+    ),
     "200000",
   ),
   TAIL_EVENTS: v.optional(whole(0, 100_000_000, "recent events in memory, for those who return"), "65536"),

@@ -21,6 +21,10 @@ export const READINGS = {
   late_events: { kind: "counter", meaning: "Events that came too late to change their task" },
   tasks: { kind: "gauge", meaning: "Tasks in memory" },
   evicted_tasks: { kind: "counter", meaning: "Ended tasks that left memory for newer ones" },
+  evicted_tasks_under_way: {
+    kind: "counter",
+    meaning: "Tasks under way that left memory because there were more than it holds",
+  },
   log_reachable: { kind: "gauge", meaning: "1 while the log is in reach, else 0" },
   log_followed: { kind: "gauge", meaning: "The position up to which the log was followed" },
   appends: {

@@ -6,7 +6,7 @@ import type { Circumstances } from "./witness.ts";
 
 const ROOMY = boundsOf();
 const SHORT_TAIL = boundsOf({ maxEvents: 2 });
-const NO_TAIL = boundsOf({ maxEvents: 0, maxPositions: 6 });
+const NO_TAIL = boundsOf({ maxEvents: 0, whereaboutsBytes: 600 });
 const TINY = boundsOf({ maxTasks: 2, maxEvents: 3 });
 
 function property(

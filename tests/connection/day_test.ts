@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { LogError } from "../../src/log/event_log.ts";
+import { UNDER_WAY_FACTOR } from "../../src/projection/task_table.ts";
 import { boundsOf } from "../projection/bounds.ts";
 import { type Peer, settled, World } from "./world.ts";
 
@@ -135,7 +136,7 @@ Deno.test({
   sanitizeResources: true,
   async fn() {
     const world = await World.booted({
-      bounds: boundsOf({ maxTasks: 200, maxEvents: 300, maxPositions: 2_000 }),
+      bounds: boundsOf({ maxTasks: 200, maxEvents: 300, whereaboutsBytes: 20_000 }),
     });
     const day = new Day(world, 4711);
     await day.live(24);
@@ -148,8 +149,13 @@ Deno.test({
     assertEquals(kept(world), { audiences: 0, topics: 0, timers: 0 });
     assertEquals(world.faults, []);
     const { projection } = world;
-    assert(projection.tasks.size <= 200 && projection.tail.size <= 300, "the memory is within its bounds");
-    assert(projection.whereabouts.size <= 2_000);
+    const { tasks, tail } = projection;
+    assert(tasks.size <= 200 * UNDER_WAY_FACTOR && tail.size <= 300, "the memory is within its bounds");
+    assert(
+      tasks.size <= 200 || [...tasks.all()].every(({ id }) => tasks.isActive(id)),
+      "only tasks under way are more than there is room for",
+    );
+    assert(projection.whereabouts.bytes <= 20_000);
     const { writes, flushes } = world.routed;
     for (let i = 0; i < 50; i++) world.put("t0", "progress", { completed: i });
     await world.follow();

@@ -17,7 +17,7 @@ export type Asked = {
 export type Circumstances = {
   /** Whether pages may have come from the log, which tells late events of kinds said twice as changes. */
   readonly pagesFromLog: boolean;
-  /** Whether tasks may have left memory: then a snapshot holds only those named by id. */
+  /** Whether tasks may have left memory once they had ended: then the list has them no more. */
   readonly evicts: boolean;
   /** Whether the gateway died and came back: what it knows then is the last event of each kind. */
   readonly restarts: boolean;
@@ -387,7 +387,6 @@ export class Witness {
   #judgeSnapshot(window: Window): void {
     if (!window.latest) return;
     const named = window.topic.startsWith("task:id:");
-    if (this.#about.evicts && !named) return;
     for (const taskId of this.#truth.tasks.keys()) {
       if (this.#isForgotten(taskId)) continue;
       if (!named && this.#truth.endedWithin(taskId, window.from, Infinity)) continue;
@@ -438,8 +437,9 @@ export class Witness {
   /** The list as a client keeps it. */
   #judgeList(): void {
     const window = this.#held.get("task:list");
-    if (window === undefined || this.#about.evicts) return;
+    if (window === undefined) return;
     for (const [taskId, task] of this.#truth.tasks) {
+      if (this.#about.evicts && this.#truth.hasEnded(taskId)) continue;
       const newest = this.#truth.newest(taskId, "status");
       if (newest === undefined || this.#isForgotten(taskId)) continue;
       if (

@@ -129,13 +129,13 @@ Deno.test("a named task that has left memory is looked up, and what comes of an 
 
 Deno.test("a task that has left memory is told as it was at the snapshot's position, not as the log has it by now", async () => {
   const world = await World.booted({ bounds: boundsOf({ maxTasks: 1 }) });
-  world.put("old", "progress", { completed: 2 });
+  world.put("old", "failed", { progress: { completed: 2 } });
   world.put("t1", "started");
   await world.follow();
-  world.put("old", "progress", { completed: 7 });
+  world.put("old", "failed", { progress: { completed: 7 } });
   assertEquals(world.projection.tasks.get("old"), undefined);
   const walk = new SnapshotWalk(world.projection, ["task:id:old"], world.router.head);
-  assertEquals((await walked(walk)).flat(), ["old 2 1", "old running 1"]);
+  assertEquals((await walked(walk)).flat(), ["old 2 1", "old failed 1"]);
 });
 
 Deno.test("each frame says whom it is for", async () => {

@@ -1,0 +1,153 @@
+import type { EventLog, Page, PageQuery } from "../log/event_log.ts";
+import { namesIn, parseRecord } from "../task/worker_event.ts";
+import { type Past, pastAfter } from "./past.ts";
+import type { Whereabouts } from "./whereabouts.ts";
+
+/** Most reads of the log at once. */
+const READS_AT_ONCE = 16;
+/** Positions of several tasks that are read together. */
+const POSITIONS_AT_ONCE = 1_024;
+/** A task's whole history is read by so many records. */
+const PAGE_RECORDS = 1_000;
+/** Bodies held at once by one read of several tasks. */
+const PAGE_BYTES = 4_194_304;
+
+/** Some tasks whose deciding events are read together. */
+type Group = { readonly ats: Map<string, number>; readonly owners: Map<number, string> };
+
+/** Reads tasks as they were from the log alone, by what is known of where their events lie. */
+export class PastTasks {
+  readonly #log: EventLog;
+  readonly #whereabouts: () => Whereabouts;
+
+  constructor(log: EventLog, whereabouts: () => Whereabouts) {
+    this.#log = log;
+    this.#whereabouts = whereabouts;
+  }
+
+  /** A page of one task's records; rejects as `EventLog.read` does. */
+  async page(taskId: string, page: Pick<PageQuery, "after" | "upTo" | "limit" | "maxBytes">): Promise<Page> {
+    const positions = this.#whereabouts().of(taskId, page.after);
+    const query = { ...page, subject: `task.${taskId}.>` };
+    return await this.#log.read(positions === undefined ? query : { ...query, positions });
+  }
+
+  /**
+   * A task by the last event of each kind, as the log has it now; undefined where it has none. Where the last record of a
+   * kind is no event, and so hides the one before it, the whole history is read.
+   */
+  async now(taskId: string): Promise<Past | undefined> {
+    const newest = this.#whereabouts().of(taskId, 0)?.at(-1);
+    if (newest !== undefined) return (await this.at(new Map([[taskId, newest]]))).get(taskId);
+    let past: Past | undefined;
+    let hides = false;
+    let last = 0;
+    for await (const entries of this.#log.lastPerSubject(`task.${taskId}.>`)) {
+      for (const entry of entries) {
+        const parsed = parseRecord(entry);
+        if ("event" in parsed) past = pastAfter(past, parsed.event);
+        else hides = true;
+      }
+      last = entries.at(-1)?.seq ?? last;
+    }
+    if (hides) return await this.#whole(taskId, last);
+    return past && { ...past, bornSeq: 0 };
+  }
+
+  /**
+   * Tasks as they were at the position given with each; those that had no event yet are left out. Where all of a task's
+   * positions are known only the events that decide are read, those of many tasks together; else its whole history.
+   */
+  async at(ats: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, Past>> {
+    const pasts = new Map<string, Past>();
+    const reads: (() => Promise<void>)[] = [];
+    const wholly = async (id: string, at: number): Promise<void> => {
+      const past = await this.#whole(id, at);
+      if (past !== undefined) pasts.set(id, past);
+    };
+    let group: Group = { ats: new Map(), owners: new Map() };
+    for (const [id, at] of ats) {
+      const positions = this.#whereabouts().deciding(id, at);
+      if (positions === undefined) {
+        reads.push(() => wholly(id, at));
+      } else if (positions.length > 0) {
+        if (group.owners.size === 0) {
+          const begun = group;
+          reads.push(async () => {
+            for (const [other, past] of await this.#decided(begun)) {
+              if (past !== undefined) pasts.set(other, past);
+              else await wholly(other, begun.ats.get(other) ?? 0);
+            }
+          });
+        }
+        group.ats.set(id, at);
+        for (const seq of positions) group.owners.set(seq, id);
+        if (group.owners.size >= POSITIONS_AT_ONCE) group = { ats: new Map(), owners: new Map() };
+      }
+    }
+    await inTurns(reads);
+    return pasts;
+  }
+
+  /**
+   * Tasks by the events at the positions that decide; undefined where one of those is gone, or is of no event: then others
+   * decide.
+   */
+  async #decided({ ats, owners }: Group): Promise<ReadonlyMap<string, Past | undefined>> {
+    const positions = [...owners.keys()].sort((a, b) => a - b);
+    const pasts = new Map<string, Past | undefined>();
+    const upTo = positions.at(-1) ?? 0;
+    for (let after = (positions[0] ?? 0) - 1; after < upTo && owners.size > 0;) {
+      const page = await this.#log.read({
+        after,
+        upTo,
+        positions: positions.filter((seq) => seq > after),
+        limit: positions.length,
+        maxBytes: PAGE_BYTES,
+      });
+      for (const entry of page.entries) {
+        const id = owners.get(entry.seq);
+        if (id === undefined || namesIn(entry.subject)?.taskId !== id) continue;
+        const parsed = parseRecord(entry);
+        if ("rejected" in parsed) continue;
+        owners.delete(entry.seq);
+        pasts.set(id, pastAfter(pasts.get(id), parsed.event));
+      }
+      if (page.through <= after) break;
+      after = page.through;
+    }
+    for (const id of owners.values()) pasts.set(id, undefined);
+    return new Map([...ats.keys()].map((id) => [id, pasts.get(id)]));
+  }
+
+  /** A task as it was at `at` by its whole history. */
+  async #whole(taskId: string, at: number): Promise<Past | undefined> {
+    const whereabouts = this.#whereabouts();
+    const newest = whereabouts.of(taskId, 0)?.at(-1);
+    const held = new Set<number>();
+    let past: Past | undefined;
+    for (let after = 0; after < at;) {
+      const page = await this.page(taskId, { after, upTo: at, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES });
+      for (const entry of page.entries) {
+        const parsed = parseRecord(entry);
+        if ("rejected" in parsed) continue;
+        held.add(entry.seq);
+        past = pastAfter(past, parsed.event);
+      }
+      if (page.through <= after) break;
+      after = page.through;
+    }
+    if (newest !== undefined) whereabouts.correct(taskId, Math.min(newest, at), held);
+    return past;
+  }
+}
+
+/** Does all of `deeds`, a few at once; rejects with the first rejection, when none is under way any more. */
+async function inTurns(deeds: readonly (() => Promise<void>)[]): Promise<void> {
+  const waiting = deeds.values();
+  const turns = Array.from({ length: Math.min(READS_AT_ONCE, deeds.length) }, async () => {
+    for (const deed of waiting) await deed();
+  });
+  const failed = (await Promise.allSettled(turns)).find((turn) => turn.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
