@@ -75,7 +75,7 @@ async function latencies(
   const lagsTo = async (client: Client, warming: number): Promise<number[]> => {
     await publish(WARMING_RATE, warming);
     await client.came();
-    const published = await publish(RATE, bench.pick(300, 150));
+    const published = await publish(RATE, bench.pick(400, 150));
     const lags = lagsOf([await client.came()], published, published.from);
     if (lags.length !== published.timesMs.length) {
       throw new Error(`${lags.length} of ${published.timesMs.length} events came`);
