@@ -222,11 +222,13 @@ export class Router {
   }
 
   /**
-   * The beat goes on from when a flush was due, not from when a timer came round to it: else events that come as often as
-   * flushes do would wait longer for each one.
+   * The beat goes on from when a flush was due, not from when somebody came round to it: else events that come as often as
+   * flushes do would each wait, and once one was late all after it. A beat that was missed whole is made up for at once;
+   * after a rest another begins.
    */
   #nextDueMs(dueMs: number, nowMs: number): number {
-    return (nowMs - dueMs < this.#flushMs ? dueMs : nowMs) + this.#flushMs;
+    const lateMs = nowMs - dueMs;
+    return lateMs < 2 * this.#flushMs ? Math.max(dueMs + this.#flushMs, nowMs) : nowMs + this.#flushMs;
   }
 
   /** Called by whoever learns that a member is gone, the audience itself having let it go. */

@@ -87,6 +87,25 @@ Deno.test("what is busy is flushed every flushMs, neither more often nor later, 
   assertEquals(bench.clock.pending, 0);
 });
 
+Deno.test("events that come as often as flushes may wait for none, also after one that was late", () => {
+  for (const lateMs of [0, 1, 5, 19, 20, 25, 39]) {
+    const bench = new Bench();
+    const watcher = bench.watch(["task:progress"]);
+    const cameAtMs = STEPS.map((_, i) => 20 * i + (i === 10 ? lateMs : 0));
+    STEPS.forEach((delivery, i) => {
+      bench.clock.advance((cameAtMs[i] ?? 0) - bench.clock.now());
+      bench.router.publish([delivery], delivery.seq);
+      // The one after the late one may come before it is its turn.
+      if (i === 10 && lateMs > 20) cameAtMs[i + 1] = bench.clock.now();
+    });
+    bench.clock.advance(100);
+    const waits = watcher.flushes.map(({ atMs, ids }) =>
+      atMs - (cameAtMs[Number(ids[0]?.slice(9)) - 1] ?? 0)
+    );
+    assertEquals(waits.slice(15).filter((ms) => ms > 0), [], `after one that was ${lateMs} ms late`);
+  }
+});
+
 Deno.test("who asked for a pace gets progress no faster, the newest each time, and a status at once with what waits", () => {
   const bench = new Bench();
   const paced = new Watcher(bench.clock);
