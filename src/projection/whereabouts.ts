@@ -9,9 +9,9 @@ export type WhereaboutsBounds = {
 };
 
 /**
- * What one position is taken to weigh, and one task beside the characters of its id. Measured as heap after collection
- * (ids of 11–36 characters): 126–149 bytes a task of 1 position, 214 of 8, 640 of 40, 8,660 of 1,000; so this is above
- * the truth, but by up to a fifth below it just after a list of more than 32 has grown.
+ * What one position is taken to weigh, and one task beside the characters of its id. Measured with ids of 11 and of 36
+ * characters, as heap after a collection: 130–150 bytes a task of 1 position, 154–173 of 4, 182 of 8, 655–672 of 40, 2,577
+ * of 200, 8,996 of 1,000. That is 0.73 to 1.05 of what is counted.
  */
 const POSITION_BYTES = 12;
 const TASK_BYTES = 128;

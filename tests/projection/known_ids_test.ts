@@ -31,3 +31,20 @@ Deno.test("after a million ids of the usual kinds fewer than 2 % of the stranger
   }
   assert(taken < 800, `${taken} of 40,000`);
 });
+
+Deno.test("after five million ids, too many for one filter, it still takes fewer than 5 % of the strangers for known", () => {
+  const known = new KnownIds();
+  for (let i = 0; i < 5_000_000; i++) known.add(`task_${i}`);
+  for (let i = 0; i < 5_000_000; i += 4_999) assert(known.mayHave(`task_${i}`), `task_${i}`);
+  let taken = 0;
+  for (let i = 0; i < 20_000; i++) if (known.mayHave(`job_${i}`)) taken++;
+  assert(taken < 1_000, `${taken} of 20,000`);
+});
+
+Deno.test("one who comes and goes for ever takes no room", () => {
+  const known = new KnownIds();
+  for (let i = 0; i < 3_000_000; i++) known.add(`task_${i % 3}`);
+  let taken = 0;
+  for (let i = 0; i < 20_000; i++) if (known.mayHave(`job_${i}`)) taken++;
+  assertEquals([taken, known.count], [0, 3_000_000]);
+});
