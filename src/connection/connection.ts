@@ -1,6 +1,7 @@
 import { LogError } from "../log/event_log.ts";
 import type { History } from "../projection/history.ts";
 import type { Projection } from "../projection/projection.ts";
+import type { Told } from "../projection/removals.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { type Codec, encodeJson } from "../protocol/codec.ts";
@@ -239,7 +240,14 @@ export class Connection implements Member {
     const { projection, router } = this.#deps;
     const head = router.head;
     const cursor = router.cursorOf(this) ?? head;
-    return { epoch: projection.epoch, head, cursor, waits: router.waits(this) };
+    return {
+      epoch: projection.epoch,
+      head,
+      cursor,
+      waits: router.waits(this),
+      told: router.toldOf(this),
+      removals: router.removals,
+    };
   }
 
   #perform(effect: Effect): void {
@@ -269,6 +277,8 @@ export class Connection implements Member {
         return this.#ask(effect);
       case "deliver":
         return this.#deliver(effect);
+      case "removed":
+        return this.#tellRemoved(this.#removed(effect.told));
       case "write":
         return this.#writePayloads(effect.payloads);
       case "close": {
@@ -417,12 +427,23 @@ export class Connection implements Member {
     const { page: { block, after, through }, held, whole } = effect;
     const { pageBatches, clock } = this.#deps;
     const { codec } = this.identity;
-    const batch = pageBatches.batch({ block, after, through, held, whole, codec }, clock.now());
+    const removed = effect.removed ? this.#removed(effect.removed.told, effect.removed.until) : [];
+    const batch = pageBatches.batch({ block, after, through, held, whole, codec, removed }, clock.now());
     if (batch === undefined) return;
     this.pacedAtMs = clock.now();
     this.#deps.counts.frames += batch.frames;
     this.#deps.counts.bytes += batch.bytes.length;
     this.#socket.write(batch.bytes);
+  }
+
+  /** The tasks that left the list after `told`, and are not back. */
+  #removed(told: Told, until?: number): readonly string[] {
+    const { router, projection } = this.#deps;
+    return [...router.removals.after(told, until)].filter((id) => projection.tasks.get(id) === undefined);
+  }
+
+  #tellRemoved(removed: readonly string[]): void {
+    if (removed.length > 0) this.#send("task_list", { tasks: [], removed });
   }
 
   #writePayloads(payloads: readonly Uint8Array[]): void {

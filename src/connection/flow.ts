@@ -1,6 +1,7 @@
 import type { ServerData } from "../protocol/server_frames.ts";
 import type { ReplayPage } from "../projection/history.ts";
 import type { Held } from "../projection/interest.ts";
+import type { Removals, Told } from "../projection/removals.ts";
 import { isFor, type SnapshotFrame } from "../router/snapshot.ts";
 
 /** What a subscription starts with. */
@@ -46,19 +47,23 @@ export type Flow =
     readonly unread: ReadonlySet<string>;
     /** Topics whose replay is to be reported over by `caught_up`. */
     readonly announce: readonly string[];
+    /** How far it was told of tasks that left `task:list`. */
+    readonly told: Told;
     /** Up to here there is nothing after `cursor` but progress that the connection's pace has wait. */
     readonly waitsTo?: number;
   };
 
 /**
  * Where the log and the connection stand when an input is decided; `cursor` is meaningful while live, and so is `waits`:
- * there is nothing after it but progress that the connection's pace has wait.
+ * there is nothing after it but progress that the connection's pace has wait. `told` is how far it was told of `removals`.
  */
 export type Position = {
   readonly epoch: string;
   readonly head: number;
   readonly cursor: number;
   readonly waits?: boolean;
+  readonly told: Told;
+  readonly removals: Pick<Removals, "count" | "covers" | "toldBy">;
 };
 
 /** What happens to a flow. */
@@ -113,13 +118,18 @@ export type FlowEffect =
     readonly page: ReplayPage;
     readonly held: Held;
     readonly whole: ReadonlySet<string>;
+    /** The tasks to tell of that left `task:list` within the page; absent where there are none. */
+    readonly removed?: { readonly told: Told; readonly until: number };
   }
+  /** Tasks that left `task:list` after this are to be told of. */
+  | { readonly kind: "removed"; readonly told: Told }
   | { readonly kind: "write"; readonly payloads: readonly Uint8Array[] };
 
 type Behind = Extract<Flow, { kind: "behind" }>;
 type Decision = [Flow, readonly FlowEffect[]];
 
 const NONE: ReadonlySet<string> = new Set();
+const LIST = "task:list";
 
 /** The topics held, sorted. */
 export function heldTopics(flow: Flow): string[] {
@@ -153,15 +163,29 @@ export function stepFlow(flow: Flow, input: FlowInput, position: Position): Deci
     case "walked":
       return flow.kind === "behind" ? walked(flow, input, position) : [flow, []];
     case "lagged":
-      return flow.kind === "live" ? proceed(behind(flow.held, input.cursor, position), position) : [flow, []];
+      return flow.kind === "live" ? lagged(flow.held, input.cursor, position) : [flow, []];
     case "rebuilt":
       return flow.kind === "quiet" ? [flow, []] : rebuilt(flow, input, position);
   }
 }
 
-function behind(held: Held, cursor: number, { head, waits }: Position): Behind {
+function behind(held: Held, cursor: number, { head, waits, told }: Position): Behind {
   const waiting = waits === true ? { waitsTo: head } : {};
-  return { kind: "behind", held, cursor, walks: [], whole: NONE, unread: NONE, announce: [], ...waiting };
+  return {
+    kind: "behind",
+    held,
+    cursor,
+    walks: [],
+    whole: NONE,
+    unread: NONE,
+    announce: [],
+    told,
+    ...waiting,
+  };
+}
+
+function lagged(held: Held, cursor: number, position: Position): Decision {
+  return proceed(behind(held, cursor, { ...position, told: { at: cursor, count: 0 } }), position);
 }
 
 /** The flow as if it were behind, which every flow can be seen as; and what leaving the live state takes. */
@@ -192,7 +216,7 @@ function subscribe(
       topics: [...new Set([...already.keys(), ...added])].sort(),
       epoch: position.epoch,
       seq: position.head,
-      ...(added.length === 0 ? {} : begunBy(start)),
+      ...(added.length === 0 ? {} : begunBy(start, added, position)),
     },
   };
   if (added.length === 0) return [flow, [tell]];
@@ -213,6 +237,7 @@ function subscribe(
     whole: start.kind === "all" ? new Set([...from.whole, ...added]) : from.whole,
     unread: start.kind === "all" ? new Set([...from.unread, ...added]) : from.unread,
     announce: start.kind === "none" ? from.announce : [...from.announce, ...added],
+    told: added.includes(LIST) ? toldAt(start, position) : from.told,
     ...(since < position.head ? {} : waitingOf(from)),
   };
   const gap: FlowEffect[] = start.kind === "gap" ? [gapEffect(added, start.gap, position)] : [];
@@ -231,6 +256,13 @@ function ofThisEpoch(start: Start, { epoch, head }: Position): Start {
   return { kind: "gap", gap: { missed_from: 1, missed_to: head, reason: "epoch" } };
 }
 
+/** How far who starts like this was told of removals, whether or not those after it are remembered. */
+function toldAt(start: Start, { head, removals }: Position): Told {
+  if (start.kind === "since") return removals.toldBy(start.seq);
+  const told = { at: start.kind === "all" ? start.from : Infinity, count: 0 };
+  return told.at < head && removals.covers(told) ? told : { at: head, count: removals.count };
+}
+
 function startOf(start: Start, position: Position): number {
   switch (start.kind) {
     case "none":
@@ -245,7 +277,11 @@ function startOf(start: Start, position: Position): number {
 }
 
 /** What is said of how serving begins; nothing where nothing begins, because all of it is held already. */
-function begunBy(start: Start): Pick<ServerData["subscribed"], "replay" | "recovered"> {
+function begunBy(
+  start: Start,
+  added: readonly string[],
+  position: Position,
+): Pick<ServerData["subscribed"], "replay" | "recovered"> {
   switch (start.kind) {
     case "none":
     case "latest":
@@ -253,7 +289,7 @@ function begunBy(start: Start): Pick<ServerData["subscribed"], "replay" | "recov
     case "all":
       return { replay: { mode: "all", truncated: start.truncated } };
     case "since":
-      return { recovered: true };
+      return { recovered: !added.includes(LIST) || position.removals.covers(toldAt(start, position)) };
     case "gap":
       return { recovered: false };
   }
@@ -289,6 +325,7 @@ function unsubscribe(
     whole: new Set([...from.whole].filter((topic) => !gone.has(topic))),
     unread: new Set([...from.unread].filter((topic) => !gone.has(topic))),
     announce: from.announce.filter((topic) => !gone.has(topic)),
+    told: from.told,
     ...waitingOf(from),
   };
   const [after, effects] = proceed(next, position);
@@ -305,13 +342,23 @@ function paged(flow: Behind, input: Extract<FlowInput, { kind: "page" }>, positi
     const gap: Gap = { missed_from: flow.cursor + 1, missed_to: missedTo, reason: "retention" };
     return startOver(flow.held, flow.announce, gap, position);
   }
-  const { held, walks, whole, announce } = flow;
+  const { held, walks, whole, announce, told } = flow;
   const cursor = Math.max(flow.cursor, page.through);
   const unread = new Set([...flow.unread].filter((topic) => (held.get(topic) ?? 0) >= cursor));
-  const next: Behind = { kind: "behind", held, cursor, walks, whole, unread, announce };
-  const deliver: FlowEffect = { kind: "deliver", page, held, whole };
+  const next: Behind = {
+    kind: "behind",
+    held,
+    cursor,
+    walks,
+    whole,
+    unread,
+    announce,
+    told: { ...told, at: cursor },
+  };
+  const removed = hasMissed(flow, position) ? { removed: { told, until: cursor } } : {};
+  const deliver: FlowEffect = { kind: "deliver", page, held, whole, ...removed };
   const [then, effects] = proceed(next, position);
-  return [then, page.block.size === 0 ? effects : [deliver, ...effects]];
+  return [then, page.block.size === 0 && removed.removed === undefined ? effects : [deliver, ...effects]];
 }
 
 /**
@@ -364,9 +411,38 @@ function startOver(
     whole: NONE,
     unread: NONE,
     announce: [...new Set([...announce, ...topics])].sort(),
+    told: { at: position.head, count: position.removals.count },
   };
   const [after, effects] = proceed(next, position);
   return [after, [gapEffect(topics, gap, position), ...effects]];
+}
+
+/** Whether it holds the list, and any task left since it was told of that. */
+function hasMissed({ held, told }: Behind, { removals }: Position): boolean {
+  return held.has(LIST) && removals.count > told.count;
+}
+
+/** Tells that nobody remembers which tasks left the list, and begins anew with the list that there is. */
+function listedAnew(flow: Behind, position: Position): Decision {
+  const { head, removals } = position;
+  const from = Math.max(flow.held.get(LIST) ?? 0, flow.cursor);
+  const gap: Gap = { missed_from: Math.min(from + 1, head), missed_to: head, reason: "retention" };
+  const held = new Map([...flow.held, [LIST, head] as const]);
+  const others = flow.walks.flatMap((walk) => {
+    const topics = walk.topics.filter((topic) => topic !== LIST);
+    return topics.length === 0 ? [] : [{ ...walk, topics }];
+  });
+  const next: Behind = {
+    ...flow,
+    held,
+    cursor: Math.max(flow.cursor, Math.min(...held.values())),
+    walks: [...others, { asked: [LIST], topics: [LIST], at: head }],
+    whole: new Set([...flow.whole].filter((topic) => topic !== LIST)),
+    announce: [...flow.announce, LIST],
+    told: { at: head, count: removals.count },
+  };
+  const [after, effects] = proceed(next, position);
+  return [after, [gapEffect([LIST], gap, position), ...effects]];
 }
 
 function gapEffect(topics: readonly string[], gap: Gap, position: Position): FlowEffect {
@@ -375,6 +451,7 @@ function gapEffect(topics: readonly string[], gap: Gap, position: Position): Flo
 
 /** The next step of catching up: the rest of a snapshot, then pages of the log, then live. Asking twice asks once. */
 function proceed(flow: Behind, position: Position): Decision {
+  if (flow.held.has(LIST) && !position.removals.covers(flow.told)) return listedAnew(flow, position);
   const walk = flow.walks[0];
   if (walk !== undefined) return [flow, [{ kind: "walk", walk }]];
   if (flow.cursor < position.head && flow.waitsTo !== position.head) {
@@ -383,8 +460,9 @@ function proceed(flow: Behind, position: Position): Decision {
   const caughtUp: FlowEffect[] = flow.announce.length === 0
     ? []
     : [{ kind: "caughtUp", data: { topics: [...new Set(flow.announce)].sort(), seq: flow.cursor } }];
+  const removed: FlowEffect[] = hasMissed(flow, position) ? [{ kind: "removed", told: flow.told }] : [];
   const live: FlowEffect = { kind: "join", held: flow.held, cursor: flow.cursor };
-  return [{ kind: "live", held: flow.held }, [...caughtUp, live]];
+  return [{ kind: "live", held: flow.held }, [...removed, ...caughtUp, live]];
 }
 
 /**

@@ -5,6 +5,7 @@ import { MessageRegistry } from "../messages/message_registry.ts";
 import { History } from "../projection/history.ts";
 import { Projection } from "../projection/projection.ts";
 import { TaskQueries } from "../projection/queries.ts";
+import { hasLostNone } from "../projection/removals.ts";
 import { UNDER_WAY_FACTOR } from "../projection/task_table.ts";
 import { PageBatches } from "../router/page_batches.ts";
 import { type Clock, Router, type RouterCounts } from "../router/router.ts";
@@ -48,6 +49,8 @@ export class Pipeline implements AsyncDisposable {
   #booted = false;
   #warned = false;
   #reachable = true;
+  /** Whether no task had left memory at the last boot. */
+  #isWhole = false;
 
   constructor(options: PipelineOptions) {
     const { log, settings, telemetry, clock } = options;
@@ -96,7 +99,7 @@ export class Pipeline implements AsyncDisposable {
   /** Builds the state, trying until it works, and goes on to follow the log. */
   async start(): Promise<void> {
     await this.#rebuild();
-    this.router.reset(this.projection.head);
+    this.router.reset(this.projection.head, this.#isWhole);
     this.#booted = true;
     this.#following = this.#follow();
     this.#expireLater();
@@ -155,6 +158,7 @@ export class Pipeline implements AsyncDisposable {
     while (!this.#stop.signal.aborted) {
       try {
         await telemetry.spans.span("boot", {}, () => this.projection.boot());
+        this.#isWhole = await hasLostNone(this.log, this.projection.tasks);
         return this.#warnOfRoom();
       } catch (error) {
         telemetry.log.warn("Cannot read the log yet", { error });
@@ -169,6 +173,7 @@ export class Pipeline implements AsyncDisposable {
       this.log.extent().then(({ firstSeq, epoch }) => {
         if (epoch !== this.projection.epoch) return;
         this.router.publish([], this.projection.head, this.projection.expire(firstSeq));
+        this.router.removals.looked(this.projection.head);
       }, () => {}) // out of reach: next time
         .finally(() => !this.#stop.signal.aborted && this.#expireLater());
     });
@@ -257,7 +262,7 @@ export class Pipeline implements AsyncDisposable {
   async #startOver(reason: "retention" | "epoch"): Promise<void> {
     await this.#rebuild();
     this.#learn();
-    const served = this.router.reset(this.projection.head);
+    const served = this.router.reset(this.projection.head, this.#isWhole);
     for (const connection of this.#options.connections()) {
       connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
     }

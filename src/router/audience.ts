@@ -222,6 +222,6 @@ export class Audience {
   }
 
   #removedAfter(cursor: number): string[] {
-    return [...this.#removed].flatMap(([id, head]) => head > cursor ? [id] : []);
+    return [...this.#removed].flatMap(([id, head]) => head >= cursor ? [id] : []);
   }
 }

@@ -13,6 +13,8 @@ export type PageFor = {
   /** Topics whose history was asked for whole. */
   readonly whole: ReadonlySet<string>;
   readonly codec: Codec;
+  /** Tasks that left `task:list` meanwhile. */
+  readonly removed?: readonly string[];
 };
 
 /** So many different batches of one block are kept; who wants yet another has its own made. */
@@ -76,7 +78,7 @@ export class PageBatches {
 const EMPTY: Batch = { bytes: new Uint8Array(0), frames: 0 };
 
 function made(
-  { block, after, through, whole, codec }: PageFor,
+  { block, after, through, whole, codec, removed = [] }: PageFor,
   interest: Interest,
   nowMs: number,
 ): Batch | undefined {
@@ -85,14 +87,15 @@ function made(
   for (const share of interest.of(block, { after, through })) {
     parts.push({ ...share, whole: whole.size > 0 && unmerged.share(share.delivery)?.progress === true });
   }
-  return parts.length === 0 ? undefined : batchOf(parts, codec, nowMs);
+  return parts.length + removed.length === 0 ? undefined : batchOf(parts, codec, nowMs, removed);
 }
 
 /** What a page's batch depends on beside its block; undefined where it is this connection's alone. */
 function sharedKey(
-  { block, after, through, held, whole, codec }: PageFor,
+  { block, after, through, held, whole, codec, removed = [] }: PageFor,
   { key }: Interest,
 ): string | undefined {
+  if (removed.length > 0) return undefined;
   const before = block.firstSeq - 1;
   const begins = new Set<number>();
   for (const from of held.values()) begins.add(Math.max(before, after, from));

@@ -1,5 +1,6 @@
 import type { Delivery } from "../projection/delivery.ts";
 import type { Held } from "../projection/interest.ts";
+import { Removals, type Told } from "../projection/removals.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { topicsOf } from "../protocol/topics.ts";
 import { Audience, type Member } from "./audience.ts";
@@ -41,6 +42,8 @@ export class Router {
   readonly #byTopic = new Map<string, Set<Audience>>();
   readonly #homes = new Map<Member, Audience>();
   readonly #dirty = new Set<Audience>();
+  /** Tasks that left memory, for those who come back to `task:list`. */
+  readonly removals: Removals = new Removals();
   /** What members left outstanding, until they join again. */
   readonly #outstanding = new WeakMap<Member, Outstanding>();
   #head: number;
@@ -97,6 +100,13 @@ export class Router {
     this.#wakeAt(audience.nextMs);
   }
 
+  /** How far a live member was told of removals; as far as there were any where it is not live. */
+  toldOf(member: Member): Told {
+    const audience = this.#homes.get(member);
+    const hasMore = audience?.dirty === true || audience?.owes === true;
+    return { at: this.cursorOf(member) ?? this.#head, count: hasMore ? 0 : this.removals.count };
+  }
+
   /** Whether all that a live member was not written yet is progress, which its pace has wait. */
   waits(member: Member): boolean {
     return this.#homes.get(member)?.waits(member) === true;
@@ -121,6 +131,7 @@ export class Router {
   publish(deliveries: readonly Delivery[], head: number, removed: readonly string[] = []): void {
     if (this.#audiences.size > 0) { for (const delivery of deliveries) this.#deliver(delivery); }
     if (removed.length > 0) {
+      this.removals.note(removed, head);
       for (const audience of this.#byTopic.get("task:list") ?? []) {
         audience.remove(removed, head);
         this.#dirty.add(audience);
@@ -132,13 +143,14 @@ export class Router {
 
   /**
    * Starts over after the projection was built anew: nothing pending is worth sending, and all members leave.
-   * Returns how far each had been served.
+   * Returns how far each had been served. `isWhole`: no task had left memory before.
    */
-  reset(head: number): ReadonlyMap<Member, number> {
+  reset(head: number, isWhole: boolean): ReadonlyMap<Member, number> {
     const served = new Map<Member, number>();
     for (const [member, audience] of this.#homes) served.set(member, audience.cursorOf(member, this.#head));
     for (const member of served.keys()) this.leave(member);
     this.#dirty.clear();
+    this.removals.reset(head, isWhole);
     this.#head = head;
     return served;
   }

@@ -12,6 +12,7 @@ import {
 import type { Delivery } from "../../src/projection/delivery.ts";
 import type { SnapshotFrame } from "../../src/router/snapshot.ts";
 import { Block } from "../../src/projection/block.ts";
+import { Removals } from "../../src/projection/removals.ts";
 import { deliveriesOf, progress } from "../router/deliveries.ts";
 
 const EPOCH = "e1";
@@ -19,9 +20,10 @@ const QUIET: Flow = { kind: "quiet" };
 const LATEST: Start = { kind: "latest" };
 const NONE: Start = { kind: "none" };
 const DELIVERIES = deliveriesOf(...Array.from({ length: 60 }, (_, i) => progress("t0", i)));
+const NONE_REMOVED = { told: { at: 0, count: 0 }, removals: new Removals() };
 
 function at(head: number, cursor = head): Position {
-  return { epoch: EPOCH, head, cursor };
+  return { epoch: EPOCH, head, cursor, ...NONE_REMOVED };
 }
 
 function since(seq: number): Start {
@@ -64,6 +66,8 @@ function words(effects: readonly FlowEffect[]): string[] {
         return `caught_up ${effect.data.topics.join(" ")} at ${effect.data.seq}`;
       case "leave":
         return "leave";
+      case "removed":
+        return `removed after ${effect.told.at}`;
       case "join":
         return `join ${[...effect.held.keys()].join(" ")} at ${effect.cursor}`;
       case "readPage": {
@@ -337,6 +341,7 @@ Deno.test("another stream is told to all but the quiet, and everything held begi
     epoch: "e2",
     head: 4,
     cursor: 4,
+    ...NONE_REMOVED,
   });
   assertEquals(words(effects), ["gap epoch 1-4", "walk task:progress at 4"]);
   assertEquals(effects[0]?.kind === "gap" && effects[0].data.epoch, "e2");
@@ -352,7 +357,7 @@ Deno.test("a follower that retention overtook tells from where on each lacks som
 });
 
 Deno.test("a stream that became another one while the log was asked for a cursor is a gap, or begins anew", () => {
-  const position = { epoch: "e2", head: 6, cursor: 6 };
+  const position = { epoch: "e2", head: 6, cursor: 6, ...NONE_REMOVED };
   const [, cursor] = stepFlow(QUIET, subscribe(["task:status"], since(3)), position);
   assertEquals(words(cursor), ["subscribed task:status", "gap epoch 1-6", "walk task:status at 6"]);
   assertEquals(cursor[0]?.kind === "tell" && cursor[0].data.recovered, false);

@@ -308,6 +308,9 @@ export async function live(
         const start = cutOff !== undefined && before === cutOff ? "own" : one.ask.start;
         const resumes = start === "own" && before !== undefined && before.held.length > 0;
         const topics = resumes ? before.held : one.ask.topics;
+        if (resumes && before.cursor !== undefined && topics.includes("task:list")) {
+          client.witness.comesFrom(before.witness);
+        }
         return client.subscribe(asked({ ...one.ask, topics, start }, before?.cursor));
       }
       case "subscribe": {
@@ -375,7 +378,7 @@ export async function live(
     assert(pong?.type === "pong");
     assertEquals(pong.data.seq, world.router.head, "a quiet client's cursor is the head");
     assertEquals(client.peer.connection.stateName, client.held.length === 0 ? "quiet" : "live");
-    client.witness.judge(true);
+    client.witness.judge(true, (id) => world.projection.tasks.get(id) !== undefined);
     client.peer.vanish();
   }
   assertEquals(world.router.audiences, 0);

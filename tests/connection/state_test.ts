@@ -10,9 +10,16 @@ import {
   stateName,
   step,
 } from "../../src/connection/state.ts";
+import { Removals } from "../../src/projection/removals.ts";
 
 const LIMITS: Limits = { maxTopics: 3, rate: { perSecond: 10, burst: 4 } };
-const AT: Position = { epoch: "e1", head: 9, cursor: 7 };
+const AT: Position = {
+  epoch: "e1",
+  head: 9,
+  cursor: 7,
+  told: { at: 7, count: 0 },
+  removals: new Removals(),
+};
 const ERROR = { code: "INVALID_MESSAGE", message: "type: must be a string", details: {} } as const;
 
 function decided(state: State, ...inputs: readonly Input[]): [State, Effect[]] {

@@ -71,6 +71,10 @@ export class Witness {
   readonly #seen: Seen[] = [];
   readonly #frames = new Map<string, Told>();
   readonly #list = new Map<string, string>();
+  /** Whose list this client had when it came back. */
+  #former: Witness | undefined;
+  /** Whether the list has what a whole history told of: tasks too that left before it was asked for. */
+  #hasHistory = false;
   /** Progress that snapshots told: where a pace has it wait, it may come again. */
   readonly #ahead = new Set<string>();
   #isPaced = false;
@@ -98,14 +102,26 @@ export class Witness {
     this.#lines.push({ kind: "cursor", seq });
   }
 
-  /** Judges all that happened; `open` while the connection still is, and everything has been quiet for a while. */
-  judge(open: boolean): void {
+  /** Notes that the client had the list of another connection of its own. */
+  comesFrom(former: Witness): void {
+    this.#former = former;
+  }
+
+  /**
+   * Judges all that happened; `open` while the connection still is, and everything has been quiet for a while: then
+   * `isThere` says which tasks are in memory.
+   */
+  judge(open: boolean, isThere: (taskId: string) => boolean = () => false): void {
+    if (this.#former !== undefined) {
+      for (const [id, status] of this.#former.#list) this.#list.set(id, status);
+      this.#hasHistory = this.#former.#hasHistory;
+    }
     this.#lines.forEach((line, at) => {
       if (line.kind === "asked") this.#asked.set(line.id, line.asked);
       else if (line.kind === "frame") this.#frame(line.frame, line.head, line.firstSeq, at);
       else this.#cursor(line.seq);
     });
-    if (open) this.#judgeEnd();
+    if (open) this.#judgeEnd(isThere);
   }
 
   #frame(frame: Frame, head: number, firstSeq: number, at: number): void {
@@ -120,6 +136,7 @@ export class Witness {
           if (frame.data.topics.includes(topic)) continue;
           this.#held.delete(topic);
           this.#announced.delete(topic);
+          if (topic === "task:list") this.#list.clear();
         }
         return assertEquals(frame.data.topics, [...this.#held.keys()].sort());
       case "gap":
@@ -174,7 +191,11 @@ export class Witness {
     const mode = begins && asked.since === undefined ? asked.replay ?? "latest" : undefined;
     assertEquals(replay?.mode, mode, "where nothing begins, nothing is said of it");
     const latest = replay?.mode === "latest";
-    const from = recovered === true ? asked.since ?? 0 : replay?.mode === "all" ? firstSeq - 1 : seq;
+    if (added.includes("task:list")) {
+      if (recovered === undefined) this.#list.clear();
+      this.#hasHistory = replay?.mode === "all";
+    }
+    const from = recovered !== undefined ? asked.since ?? 0 : replay?.mode === "all" ? firstSeq - 1 : seq;
     const after = replay?.mode === "all" ? 0 : from;
     for (const topic of added) {
       this.#held.set(topic, {
@@ -197,12 +218,23 @@ export class Witness {
 
   #gap(frame: FrameOf<"gap">, head: number, firstSeq: number, at: number): void {
     const { topics, missed_from, missed_to } = frame.data;
-    assert(
-      missed_from <= missed_to && missed_to < firstSeq,
-      `only what the log lost is a gap: ${JSON.stringify(frame)}`,
-    );
-    assertEquals(topics, this.#gapFor === undefined ? [...this.#held.keys()].sort() : this.#gapFor);
-    if (this.#gapFor === undefined) this.#snapshots = [];
+    assert(missed_from <= missed_to);
+    if (missed_to < firstSeq) {
+      assertEquals(topics, this.#gapFor === undefined ? [...this.#held.keys()].sort() : this.#gapFor);
+      if (this.#gapFor === undefined) this.#snapshots = [];
+    } else {
+      const { evicts, forgets } = this.#about;
+      const what = `what the log has is a gap only to the list: ${JSON.stringify(frame)}`;
+      assert((evicts || forgets) && topics.join() === "task:list" && this.#held.has("task:list"), what);
+      this.#snapshots = this.#snapshots.map((one) => ({
+        ...one,
+        topics: new Set([...one.topics].filter((topic) => topic !== "task:list")),
+      }));
+    }
+    if (topics.includes("task:list")) {
+      this.#list.clear();
+      this.#hasHistory = false;
+    }
     this.#gapFor = undefined;
     this.#snapshots.push({ topics: new Set(topics), at: head, brought: new Set() });
     for (const topic of topics) {
@@ -312,7 +344,7 @@ export class Witness {
     );
   }
 
-  #judgeEnd(): void {
+  #judgeEnd(isThere: (taskId: string) => boolean): void {
     assertEquals([...this.#announced], [], "every replay is over");
     for (const window of this.#held.values()) {
       this.#judgeStatus(window);
@@ -320,7 +352,10 @@ export class Witness {
       this.#judgeSnapshot(window);
     }
     this.#judgeLastProgress();
-    this.#judgeList();
+    this.#judgeList(isThere);
+    if (!this.#held.has("task:list") || this.#hasHistory) return;
+    const gone = [...this.#list.keys()].filter((id) => !isThere(id));
+    assertEquals(gone, [], "the list has nothing that left memory");
   }
 
   /** Every status change, once (as was seen to on the way) and in order. */
@@ -435,13 +470,13 @@ export class Witness {
   }
 
   /** The list as a client keeps it. */
-  #judgeList(): void {
+  #judgeList(isThere: (taskId: string) => boolean): void {
     const window = this.#held.get("task:list");
     if (window === undefined) return;
     for (const [taskId, task] of this.#truth.tasks) {
       if (this.#about.evicts && this.#truth.hasEnded(taskId)) continue;
       const newest = this.#truth.newest(taskId, "status");
-      if (newest === undefined || this.#isForgotten(taskId)) continue;
+      if (newest === undefined || this.#isForgotten(taskId) || !isThere(taskId)) continue;
       if (
         newest.seq <= window.from &&
         (!window.latest || this.#truth.endedWithin(taskId, window.from, Infinity))

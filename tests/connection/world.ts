@@ -4,6 +4,7 @@ import { registerBuiltIn } from "../../src/messages/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
 import { History } from "../../src/projection/history.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
+import { hasLostNone } from "../../src/projection/removals.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
 import { PageBatches } from "../../src/router/page_batches.ts";
@@ -81,7 +82,7 @@ export class World {
     prepare(world.log);
     await world.projection.boot();
     await world.projection.learnWhereabouts(new AbortController().signal);
-    world.router.reset(world.projection.head);
+    world.router.reset(world.projection.head, await hasLostNone(world.log, world.projection.tasks));
     return world;
   }
 
@@ -114,13 +115,15 @@ export class World {
   restart(): Promise<void> {
     this.#restarting = true;
     return this.#following = this.#following.then(async () => {
-      for (let isBooted = false; !isBooted;) {
-        isBooted = await this.projection.boot().then(() => true, (error: unknown) => {
-          this.#note(error);
-          return false;
-        });
+      let isWhole: boolean | undefined;
+      while (isWhole === undefined) {
+        isWhole = await this.projection.boot().then(() => hasLostNone(this.log, this.projection.tasks))
+          .catch((error: unknown) => {
+            this.#note(error);
+            return undefined;
+          });
       }
-      this.router.reset(this.projection.head);
+      this.router.reset(this.projection.head, isWhole);
       this.#restarting = false;
     });
   }
@@ -133,7 +136,8 @@ export class World {
   /** Builds the projection anew, and tells every one of `peers`. */
   async rebuild(reason: "retention" | "epoch", peers: readonly Peer[]): Promise<void> {
     await this.projection.boot();
-    const served = this.router.reset(this.projection.head);
+    const isWhole = await hasLostNone(this.log, this.projection.tasks);
+    const served = this.router.reset(this.projection.head, isWhole);
     for (const { connection } of peers) {
       connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
     }
@@ -170,6 +174,14 @@ export class World {
 
   #note(error: unknown): void {
     if (!(error instanceof LogError && error.code === "unreachable")) this.faults.push(error);
+  }
+
+  /** Retention has taken everything before `seq`, and the gateway looks. */
+  expire(seq: number): void {
+    this.log.dropBefore(seq);
+    const { head } = this.projection;
+    this.router.publish([], head, this.projection.expire(seq));
+    this.router.removals.looked(head);
   }
 
   /** Connects a client that is greeted at once. */

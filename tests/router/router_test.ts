@@ -268,7 +268,7 @@ Deno.test("after a start over all have left, with the position each had been ser
   const [busy, quiet] = [bench.watch(["task:progress"]), bench.watch(["task:id:nobody"])];
   bench.router.publish(STEPS.slice(0, 1), 1);
   bench.router.publish(STEPS.slice(1, 4), 4);
-  const served = bench.router.reset(2);
+  const served = bench.router.reset(2, true);
   assertEquals(new Map(served), new Map<Member, number>([[busy, 1], [quiet, 4]]));
   assertEquals([bench.router.head, bench.router.audiences, bench.router.topics], [2, 0, 0]);
   bench.clock.advance(100);
