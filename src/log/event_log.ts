@@ -53,6 +53,7 @@ export type PageQuery = {
   /**
    * Where the records of `subject` after `after` lie, ascending, from a caller who knows: a log without an index of its
    * own then need not look for them. Those that are gone by now are left out.
+   * Without `subject` others may be among what is read: whoever asks passes over them.
    */
   readonly positions?: readonly number[];
 };
