@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../worker/eventually.ts";
 import { withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
@@ -14,6 +14,25 @@ Deno.test("what retention took of the log is gone from the list too, without a r
       "TASK_NOT_FOUND",
     );
     assertEquals((await gateway.get("/api/tasks") as { total: number }).total, 0);
+  });
+});
+
+Deno.test("who was away while retention took tasks is told so when it comes back", async () => {
+  await withGateway({ settings: { RETAIN_AGE: "2s" } }, async (gateway) => {
+    await gateway.post("old", { kind: "started" });
+    const before = await Watcher.start({ url: gateway.wsUrl, topics: ["task:list"] });
+    const { cursor } = before;
+    assert(cursor !== undefined);
+    await before[Symbol.asyncDispose]();
+    let completed = 0;
+    await eventually("it has gone", async () => {
+      await gateway.post("young", { kind: "progress", completed: completed++ });
+      return (await gateway.get("/api/tasks") as { total: number }).total === 1;
+    }, 20_000);
+    await using back = await Watcher.start({ url: gateway.wsUrl, topics: ["task:list"], since: cursor });
+    const removed = back.of("task_list").flatMap(({ data }) => "removed" in data ? data.removed : []);
+    assertEquals([back.of("subscribed")[0]?.data.recovered, back.of("gap").length], [true, 0]);
+    assertEquals(removed, ["old"]);
   });
 });
 
