@@ -68,6 +68,11 @@ export class Audience {
     return this.#members.size;
   }
 
+  /** How many parts wait for the next flush. */
+  get waiting(): number {
+    return this.#pending.length;
+  }
+
   /** Whether there is something to flush. */
   get dirty(): boolean {
     return this.#pending.length > 0 || this.#removed.size > 0;

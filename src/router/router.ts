@@ -30,6 +30,8 @@ export type RouterCounts = {
 /** The index entry of an audience for one delivery, reused from delivery to delivery. */
 type Interest = { progress: boolean; status: boolean; list: boolean };
 
+const YIELD_MS = 1;
+
 /**
  * Brings deliveries to audiences. An audience in which all is quiet is flushed at once; a busy one when `flushMs`
  * have passed since its last flush.
@@ -138,7 +140,7 @@ export class Router {
       }
     }
     this.#head = Math.max(this.#head, head);
-    this.#flushDue();
+    this.#flushDue(false);
   }
 
   /**
@@ -190,12 +192,13 @@ export class Router {
     }
   }
 
-  #flushDue(): void {
+  /** Flushes whoever is due; `haveWaited` where they had to wait for it. */
+  #flushDue(haveWaited: boolean): void {
     const now = this.#clock.now();
     let next = Infinity;
     for (const audience of this.#dirty) {
       const due = audience.nextMs;
-      if (due <= now) this.#flush(audience, audience.isPatient);
+      if (due <= now) this.#flush(audience, audience.isPatient, haveWaited);
       else next = Math.min(next, due);
     }
     this.#wakeAt(next);
@@ -206,21 +209,22 @@ export class Router {
     this.stop();
     const callOff = this.#clock.after(Math.max(0, dueMs - this.#clock.now()), () => {
       this.#timer = undefined;
-      this.#flushDue();
+      this.#flushDue(true);
     });
     this.#timer = { dueMs, callOff };
   }
 
-  #flush(audience: Audience, patient: boolean): void {
-    this.#counts.around(() => this.#flushNow(audience, patient));
+  #flush(audience: Audience, patient: boolean, hasWaited = false): void {
+    this.#counts.around(() => this.#flushNow(audience, patient, hasWaited));
   }
 
-  #flushNow(audience: Audience, patient: boolean): void {
+  #flushNow(audience: Audience, patient: boolean, hasWaited: boolean): void {
     this.#dirty.delete(audience);
     const now = this.#clock.now();
-    audience.dueMs = this.#nextDueMs(audience.dueMs, now);
     audience.progressDueMs = now + audience.paceMs;
+    const waitedAlone = hasWaited && audience.waiting === 1;
     const { batch, writes, lagged } = audience.flush(this.#head, now, patient);
+    audience.dueMs = this.#nextDueMs(audience.dueMs, now, waitedAlone);
     if (audience.owes) this.#dirty.add(audience);
     for (const { member, cursor } of lagged) {
       this.#left(member, audience);
@@ -235,12 +239,12 @@ export class Router {
 
   /**
    * The beat goes on from when a flush was due, not from when somebody came round to it: else events that come as often as
-   * flushes do would each wait, and once one was late all after it. A beat that was missed whole is made up for at once;
-   * after a rest another begins.
+   * flushes do would each wait, and longer every time. And it yields a little to an event that had to wait
+   * alone: else all that follow one that was late would wait as long.
    */
-  #nextDueMs(dueMs: number, nowMs: number): number {
-    const lateMs = nowMs - dueMs;
-    return lateMs < 2 * this.#flushMs ? Math.max(dueMs + this.#flushMs, nowMs) : nowMs + this.#flushMs;
+  #nextDueMs(dueMs: number, nowMs: number, waitedAlone: boolean): number {
+    const nextMs = (nowMs - dueMs < this.#flushMs ? dueMs : nowMs) + this.#flushMs;
+    return waitedAlone ? nextMs - Math.min(YIELD_MS, this.#flushMs) : nextMs;
   }
 
   /** Called by whoever learns that a member is gone, the audience itself having let it go. */
