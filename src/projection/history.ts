@@ -50,6 +50,8 @@ const SHARED_BYTES = 67_108_864;
 /** So many blocks of the tail are passed over in one go. */
 const PASSED_AT_ONCE = 32;
 const EMPTY = new Block();
+/** So many tasks are searched for at once rather than waiting until it is known where their events lie. */
+const FEW = 8;
 
 /** A page of the log as it was read, for readers of any cursor. */
 type Shared = { readonly block: Block; readonly through: number; readonly missedTo: number };
@@ -63,6 +65,7 @@ export class History {
   readonly #projection: Projection;
   readonly #bounds: PageBounds;
   readonly #scans = new Scans();
+  #searches = 0;
   /** Pages that were read, the oldest first, and what each weighs once it was. */
   readonly #shared = new Map<string, { readonly page: Promise<Shared>; bytes: number }>();
 
@@ -212,15 +215,20 @@ export class History {
   /** One page of several tasks' records in stream order: as far as every one of them was read. */
   async #readTasks(tasks: ReadonlySet<string>, after: number, upTo: number): Promise<Page> {
     const { records, bytes } = this.#bounds;
-    const positions = this.#positionsOf(tasks, after);
+    let positions = this.#positionsOf(tasks, after);
+    if (positions === undefined && this.#searches >= FEW) {
+      await this.#projection.walked;
+      positions = this.#positionsOf(tasks, after);
+    }
     if (positions !== undefined) {
       return await this.#log.read({ after, upTo, limit: records, maxBytes: bytes, positions });
     }
     const limit = Math.max(50, Math.floor(records / tasks.size));
     const maxBytes = Math.floor(bytes / tasks.size);
+    this.#searches += tasks.size;
     const pages = await Promise.all(
       [...tasks].map((id) => this.#projection.readTask(id, { after, upTo, limit, maxBytes })),
-    );
+    ).finally(() => this.#searches -= tasks.size);
     const through = Math.min(...pages.map((page) => page.through));
     const entries = pages.flatMap((page) => page.entries.filter((entry) => entry.seq <= through));
     return { entries: entries.sort((a, b) => a.seq - b.seq), through };
@@ -246,6 +254,7 @@ export class History {
       if (state === undefined) strangers.add(taskId);
       else known.set(taskId, state);
     }
+    if (strangers.size > FEW) await this.#projection.walked;
     await Promise.all([...strangers].map(async (taskId) => {
       const past = await this.#projection.stateFromLog(taskId);
       if (past !== undefined) known.set(taskId, past.state);
@@ -255,8 +264,9 @@ export class History {
 
   /**
    * What is known of the tasks of a page as they were before it: by the pages before; else, of a task that was there
-   * already, by those of its events that are still the greatest of their kind. Where that leaves in doubt who is told,
-   * or what status, its whole history is read.
+   * already, by the events that decided how it was, where it is known where they lie. Where that is not known, by those of
+   * its events that are still the greatest of their kind, and only where these leave in doubt who is told, or what
+   * status, by its whole history.
    */
   async #statesBefore(
     events: readonly TaskEvent[],
@@ -267,6 +277,7 @@ export class History {
       readonly tasks: PastTasks;
     },
   ): Promise<PastTasks> {
+    const { whereabouts } = this.#projection;
     const before = new Map<string, PastTask>();
     const doubtful = new Set<string>();
     const underWay = new Set<string>();
@@ -283,7 +294,8 @@ export class History {
         before.set(taskId, { state: undefined, whole: true });
       } else if (
         now !== undefined &&
-        (isDoubtful(event, now, after) || (!underWay.has(taskId) && isSilent(event, state)))
+        (whereabouts.isComplete && met === undefined || isDoubtful(event, now, after) ||
+          (!underWay.has(taskId) && isSilent(event, state)))
       ) {
         doubtful.add(taskId);
       } else {
@@ -291,21 +303,22 @@ export class History {
       }
       if (LEVELS[event.kind] > 0) underWay.add(taskId);
     }
-    await Promise.all([...doubtful].map(async (taskId) => {
+    if (doubtful.size > FEW) await this.#projection.walked;
+    const logged = await this.#projection.statesAt(new Map([...doubtful].map((taskId) => [taskId, after])));
+    for (const taskId of doubtful) {
       const now = known.get(taskId);
-      if (now !== undefined) before.set(taskId, await this.#read(now, after, forgotten));
-    }));
+      if (now !== undefined) before.set(taskId, pastOf(now, logged.get(taskId)?.state, after, forgotten));
+    }
     return before;
   }
+}
 
-  /** A task as it was at `at`, by its whole history and by what is known of it now. */
-  async #read(now: TaskState, at: number, forgotten: boolean): Promise<PastTask> {
-    const logged = (await this.#projection.stateAt(now.id, at))?.state;
-    const past = upTo(now, at);
-    const state = logged === undefined || past === undefined ? logged ?? past : join(logged, past);
-    const guess = forgotten ? now.greatest.created : undefined;
-    return { state, whole: !forgotten, ...(guess === undefined ? {} : { guess }) };
-  }
+/** A task as it was at `at`, by what the log has of it up to there and by what is known of it now. */
+function pastOf(now: TaskState, logged: TaskState | undefined, at: number, forgotten: boolean): PastTask {
+  const past = upTo(now, at);
+  const state = logged === undefined || past === undefined ? logged ?? past : join(logged, past);
+  const guess = forgotten ? now.greatest.created : undefined;
+  return { state, whole: !forgotten, ...(guess === undefined ? {} : { guess }) };
 }
 
 /** Whether progress would begin an attempt, by `state`: or the attempt has begun by what was said again since. */

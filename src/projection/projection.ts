@@ -49,6 +49,7 @@ export class Projection {
   #table: TaskTable;
   #tail: Tail;
   #whereabouts: Whereabouts;
+  #walked: Promise<void> = Promise.resolve();
   #epoch = "";
   #head = 0;
   /** The head at the last boot: what came later was noted as it came. */
@@ -119,7 +120,18 @@ export class Projection {
    * Walks once over what was in the log at the boot and notes where each task's events lie. It takes as long as reading the
    * log does, beside everything else; until it is over, and where it fails, the log looks for a task's events by itself.
    */
-  async learnWhereabouts(signal: AbortSignal): Promise<void> {
+  learnWhereabouts(signal: AbortSignal): Promise<void> {
+    const learning = this.#learn(signal);
+    this.#walked = learning.catch(() => {}); // for those who wait; who began it hears of a failure
+    return learning;
+  }
+
+  /** Resolves when no such walk is under way: until then it costs a search to know how a task was. */
+  get walked(): Promise<void> {
+    return this.#walked;
+  }
+
+  async #learn(signal: AbortSignal): Promise<void> {
     const whereabouts = this.#whereabouts;
     if (whereabouts.isSettled) return;
     try {
