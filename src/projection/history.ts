@@ -1,13 +1,14 @@
 import type { Entry, EventLog, Page } from "../log/event_log.ts";
 import type { HistoryEvent } from "../protocol/server_frames.ts";
 import { type Change, changeOf, fold, join, LEVELS, type TaskState } from "../task/fold.ts";
-import type { Pace } from "../task/pace.ts";
+import { statusOf } from "../task/task.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
 import { type PastTask, Scans } from "./scans.ts";
+import type { TaskRecord } from "./task_table.ts";
 
 type PastTasks = ReadonlyMap<string, PastTask>;
 
@@ -203,7 +204,7 @@ export class History {
       forgotten: firstSeq > 1,
       tasks,
     });
-    const page = replayed(events, before, known, (id) => this.#projection.tasks.get(id)?.pace);
+    const page = replayed(events, before, known, (id) => this.#projection.tasks.get(id));
     for (const [id, past] of page.tasks) {
       tasks.delete(id); // so that those met last come last
       tasks.set(id, past);
@@ -348,7 +349,7 @@ function replayed(
   events: readonly TaskEvent[],
   before: PastTasks,
   known: ReadonlyMap<string, TaskState>,
-  paceOf: (taskId: string) => Pace | undefined,
+  recordOf: (taskId: string) => TaskRecord | undefined,
 ): { readonly deliveries: readonly Delivery[]; readonly tasks: PastTasks } {
   const tasks = new Map<string, PastTask>();
   const deliveries: Delivery[] = [];
@@ -359,8 +360,12 @@ function replayed(
     tasks.set(event.taskId, { ...past, state: after });
     const change = changeOf(past.state, after, event);
     const told = past.whole ? change : withUnseen(change, { event, before: past.state, after, now });
-    const pace = now?.greatest[event.kind]?.seq === event.seq ? paceOf(event.taskId) : undefined;
-    const delivery = deliveryOf(event, described(after, past.guess), told, pace);
+    const record = recordOf(event.taskId);
+    const pace = now?.greatest[event.kind]?.seq === event.seq ? record?.pace : undefined;
+    // What retention took may have decided the status. The last change of it is known all the same: it made the present one.
+    const isLast = !past.whole && record?.statusSeq === event.seq &&
+      statusOf(record.state) !== statusOf(after);
+    const delivery = deliveryOf(event, isLast ? record.state : described(after, past.guess), told, pace);
     if (delivery !== undefined) deliveries.push(delivery);
   }
   return { deliveries, tasks };
