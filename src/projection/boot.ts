@@ -1,7 +1,7 @@
 import type { Entry, EventLog, Extent } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { isKind, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
-import { type Past, pastAfter } from "./past.ts";
+import { isStraggler, type Past, pastAfter } from "./past.ts";
 import type { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
 import { TaskTable, UNDER_WAY_FACTOR } from "./task_table.ts";
@@ -52,7 +52,7 @@ class Booting implements Booted {
   readonly #log: EventLog;
   readonly #pasts: PastTasks;
   readonly #options: BootOptions;
-  /** Tasks of which a record that is no event may hide one that counts. */
+  /** Tasks of which a record that is no event, or a straggler of an attempt before, may hide one that counts. */
   readonly #hidden = new Set<string>();
   /** Tasks that were let go and met again, of which nothing is kept until the end. */
   readonly #again = new Set<string>();
@@ -108,8 +108,10 @@ class Booting implements Booted {
         const id = namesIn(entry.subject)?.taskId ?? "";
         if (!this.#again.has(id)) continue;
         const event = entry.seq <= lastSeq ? eventOf(entry) : undefined;
-        if (event === undefined) this.#hidden.add(id);
-        else pasts.set(id, pastAfter(pasts.get(id), event));
+        const past = pasts.get(id);
+        if (event === undefined || (past !== undefined && isStraggler(event, past.state))) {
+          this.#hidden.add(id);
+        } else pasts.set(id, pastAfter(past, event));
       }
     }
     for (const [id, past] of pasts) this.table.restore(id, { ...past, bornSeq: 0 });
@@ -136,6 +138,7 @@ class Booting implements Booted {
     }
     const { event } = parsed;
     const known = this.table.get(event.taskId);
+    if (known !== undefined && isStraggler(event, known.state)) this.#hidden.add(event.taskId);
     if (known !== undefined || !this.table.mayBeEvicted(event.taskId)) this.table.fold(event, known);
     else if (this.#again.size < UNDER_WAY_FACTOR * this.#options.maxTasks) this.#again.add(event.taskId);
   }

@@ -43,3 +43,8 @@ export function mark(marks: Marks, event: TaskEvent, change: Change): void {
     marks.statusTimeMs = event.time;
   }
 }
+
+/** Whether an event is of an attempt that was over: it hides what a later one said with its kind. */
+export function isStraggler({ kind, attempt }: TaskEvent, { top }: TaskState): boolean {
+  return kind !== "created" && attempt < top.attempt;
+}

@@ -1,6 +1,6 @@
 import type { EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { namesIn, parseRecord } from "../task/worker_event.ts";
-import { type Past, pastAfter } from "./past.ts";
+import { isStraggler, type Past, pastAfter } from "./past.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 
 /** Most reads of the log at once. */
@@ -45,8 +45,8 @@ export class PastTasks {
     for await (const entries of this.#log.lastPerSubject(`task.${taskId}.>`)) {
       for (const entry of entries) {
         const parsed = parseRecord(entry);
+        hides ||= !("event" in parsed) || (past !== undefined && isStraggler(parsed.event, past.state));
         if ("event" in parsed) past = pastAfter(past, parsed.event);
-        else hides = true;
       }
       last = entries.at(-1)?.seq ?? last;
     }

@@ -152,7 +152,8 @@ export class Witness {
         return this.#begun(firstSeq);
       case "task_progress":
       case "task_status":
-        this.#begun(firstSeq);
+        // A frame of a snapshot for other topics begins no history: those are read after it.
+        if (this.#snapshots.length === 0) this.#begun(firstSeq);
         return this.#told(frame, at);
       case "task_list":
         return this.#listed(frame);
@@ -407,7 +408,7 @@ export class Witness {
 
   #judgeProgress(window: Window): void {
     for (const taskId of this.#truth.tasks.keys()) {
-      if (!this.#remembers(window, taskId)) continue;
+      if (!this.#remembers(window, taskId) || this.#isForgotten(taskId)) continue;
       const newest = this.#truth.newest(taskId, "progress");
       if (newest !== undefined && this.#isUnseen(newest)) continue;
       if (newest === undefined || newest.seq <= window.from || !matches(window, "progress", newest)) continue;
