@@ -1,0 +1,16 @@
+/** Time as the client needs it, so that tests own it. */
+export interface Clock {
+  /** Ms since the epoch. */
+  now(): number;
+  /** Calls `run` once after `delayMs`; returns how to call it off. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** The time of the machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,244 @@
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+
+/** How the connection to the gateway stands. Sockets are numbered: what a former one still says is nobody's. */
+export type Link =
+  | { readonly kind: "idle" }
+  /** The device has no network; nothing is tried until it has. */
+  | { readonly kind: "offline"; readonly attempt: number; readonly socket: number }
+  /** A token is being fetched. */
+  | { readonly kind: "authorizing"; readonly attempt: number; readonly socket: number }
+  /** The socket is being opened, or is open and has not been greeted on. */
+  | { readonly kind: "opening"; readonly attempt: number; readonly socket: number }
+  | {
+    readonly kind: "open";
+    readonly attempt: number;
+    readonly socket: number;
+    readonly sinceMs: number;
+    readonly heartbeat: Heartbeat;
+    /** When the gateway that is going away wants us back, where it said so. */
+    readonly slotMs: number | undefined;
+  }
+  | {
+    readonly kind: "waiting";
+    readonly attempt: number;
+    readonly socket: number;
+    readonly dueMs: number;
+    readonly why: string;
+  }
+  | { readonly kind: "closed"; readonly why: string; readonly code: number | undefined };
+
+/** How often to ask whether the other side is there, and how long to wait for its word, ms. */
+export type Heartbeat = { readonly intervalMs: number; readonly timeoutMs: number };
+
+/** What happens to a link. */
+export type LinkInput =
+  | { readonly kind: "start" }
+  | { readonly kind: "token"; readonly socket: number; readonly token: string | undefined }
+  | { readonly kind: "tokenFailed"; readonly socket: number }
+  /** `welcome` came. */
+  | { readonly kind: "greeted"; readonly socket: number; readonly heartbeat: Heartbeat }
+  /** Anything came. */
+  | { readonly kind: "heard"; readonly socket: number }
+  | { readonly kind: "drain"; readonly socket: number; readonly afterMs: number }
+  | { readonly kind: "ended"; readonly socket: number; readonly code: number }
+  | { readonly kind: "timer"; readonly name: TimerName }
+  | { readonly kind: "online" }
+  | { readonly kind: "offline" }
+  /** A tab that was hidden is seen again: timers may have stood still for hours. */
+  | { readonly kind: "shown" }
+  /** The token is about to expire and nothing but a new connection renews it. */
+  | { readonly kind: "renew" }
+  | { readonly kind: "close" };
+
+/** `connect`: until greeted; `retry`: until the next try; `ping`: until the next; `dead`: until a word; `slot`: see `drain`. */
+export type TimerName = "connect" | "retry" | "ping" | "dead" | "slot";
+
+/** What the client is to do. A timer that is set again replaces itself. */
+export type LinkEffect =
+  | { readonly kind: "authorize"; readonly socket: number }
+  | { readonly kind: "open"; readonly socket: number; readonly token: string | undefined }
+  /** Close it; nothing it says from now on counts. */
+  | { readonly kind: "drop"; readonly socket: number }
+  | { readonly kind: "ping" }
+  | { readonly kind: "up" }
+  | { readonly kind: "down" }
+  | { readonly kind: "over"; readonly why: string }
+  | { readonly kind: "set"; readonly timer: TimerName; readonly ms: number }
+  | { readonly kind: "clear"; readonly timer: TimerName };
+
+/** Where and when a link is decided: the time, a number in [0, 1) drawn for it, and the bounds. */
+export type LinkContext = {
+  readonly nowMs: number;
+  readonly chance: number;
+  readonly limits: LinkLimits;
+};
+
+/** All in ms. */
+export type LinkLimits = {
+  /** From the first step of a connection until it is greeted. */
+  readonly connectMs: number;
+  /** The first wait is at most this; each after it at most twice the one before, up to `longestMs`. */
+  readonly firstMs: number;
+  readonly longestMs: number;
+};
+
+/** A connection that lived as long was a good one: what comes after it starts with short waits again. */
+const GOOD_MS = 10_000;
+/** How long the other side may take to answer who comes back from sleep, ms. */
+const WAKE_MS = 5_000;
+
+type Decision = [Link, readonly LinkEffect[]];
+type Open = Extract<Link, { kind: "open" }>;
+
+const ALL_TIMERS: readonly LinkEffect[] = (["connect", "retry", "ping", "dead", "slot"] as const)
+  .map((timer) => ({ kind: "clear", timer }));
+
+/** What a link does next. Pure. There is never more than one socket that counts. */
+export function stepLink(link: Link, input: LinkInput, context: LinkContext): Decision {
+  if (link.kind === "closed") return [link, []];
+  if ("socket" in input && input.socket !== socketOf(link)) return [link, []];
+  switch (input.kind) {
+    case "start":
+      return link.kind === "idle" ? begin(0, 1, context) : [link, []];
+    case "token":
+      return link.kind === "authorizing"
+        ? [{ ...link, kind: "opening" }, [{ kind: "open", socket: link.socket, token: input.token }]]
+        : [link, []];
+    case "tokenFailed":
+      return link.kind === "authorizing" ? retry(link, "no token could be had", context) : [link, []];
+    case "greeted":
+      return link.kind === "opening" ? greeted(link, input.heartbeat, context) : [link, []];
+    case "heard":
+      return link.kind === "open" ? [link, [{ kind: "clear", timer: "dead" }]] : [link, []];
+    case "drain": {
+      if (link.kind !== "open") return [link, []];
+      const slotMs = context.nowMs + input.afterMs;
+      return [{ ...link, slotMs }, [{ kind: "set", timer: "slot", ms: input.afterMs }]];
+    }
+    case "ended":
+      return ended(link, input.code, context);
+    case "timer":
+      return timedOut(link, input.name, context);
+    case "online":
+      return link.kind === "offline" || link.kind === "waiting"
+        ? begin(link.attempt, link.socket + 1, context)
+        : awake(link);
+    case "offline":
+      return link.kind === "waiting" || link.kind === "authorizing" || link.kind === "opening"
+        ? [{ kind: "offline", attempt: link.attempt, socket: link.socket }, [
+          ...ALL_TIMERS,
+          { kind: "drop", socket: link.socket },
+        ]]
+        : awake(link);
+    case "shown":
+      return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
+    case "renew":
+      return link.kind === "open" ? again(link, context) : [link, []];
+    case "close":
+      return over(link, "closed by its owner", undefined);
+  }
+}
+
+function socketOf(link: Link): number | undefined {
+  return link.kind === "idle" || link.kind === "closed" ? undefined : link.socket;
+}
+
+function begin(attempt: number, socket: number, { limits }: LinkContext): Decision {
+  return [{ kind: "authorizing", attempt, socket }, [
+    ...ALL_TIMERS,
+    { kind: "set", timer: "connect", ms: limits.connectMs },
+    { kind: "authorize", socket },
+  ]];
+}
+
+function greeted(link: Extract<Link, { kind: "opening" }>, heartbeat: Heartbeat, { nowMs }: LinkContext): Decision {
+  const { attempt, socket } = link;
+  return [{ kind: "open", attempt, socket, sinceMs: nowMs, heartbeat, slotMs: undefined }, [
+    { kind: "clear", timer: "connect" },
+    { kind: "set", timer: "ping", ms: heartbeat.intervalMs },
+    { kind: "up" },
+  ]];
+}
+
+/** Whoever may have slept asks at once whether the other side is still there, and gives it less time to answer. */
+function awake(link: Link): Decision {
+  if (link.kind !== "open") return [link, []];
+  return [link, [
+    { kind: "ping" },
+    { kind: "set", timer: "ping", ms: link.heartbeat.intervalMs },
+    { kind: "set", timer: "dead", ms: Math.min(WAKE_MS, link.heartbeat.timeoutMs) },
+  ]];
+}
+
+function timedOut(link: Link, name: TimerName, context: LinkContext): Decision {
+  switch (name) {
+    case "retry":
+      return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : [link, []];
+    case "connect":
+      return link.kind === "authorizing" || link.kind === "opening"
+        ? retry(link, "the gateway did not answer in time", context)
+        : [link, []];
+    case "ping":
+      return link.kind === "open"
+        ? [link, [
+          { kind: "ping" },
+          { kind: "set", timer: "ping", ms: link.heartbeat.intervalMs },
+          { kind: "set", timer: "dead", ms: link.heartbeat.timeoutMs },
+        ]]
+        : [link, []];
+    case "dead":
+      return link.kind === "open" ? retry(link, "the gateway fell silent", context) : [link, []];
+    case "slot":
+      return link.kind === "open" ? again(link, context) : [link, []];
+  }
+}
+
+/** Leaves this connection for another at once. */
+function again(link: Open, context: LinkContext): Decision {
+  const [next, effects] = begin(0, link.socket + 1, context);
+  return [next, [{ kind: "drop", socket: link.socket }, { kind: "down" }, ...effects]];
+}
+
+/** Gives the socket up and waits. */
+function retry(
+  link: Exclude<Link, { kind: "idle" | "closed" }>,
+  why: string,
+  context: LinkContext,
+  waitMs?: number,
+): Decision {
+  const { nowMs, chance, limits } = context;
+  const wasGood = link.kind === "open" && nowMs - link.sinceMs >= GOOD_MS;
+  const attempt = wasGood ? 0 : link.attempt;
+  // Full jitter: of those whom one outage threw out, no two need come back at once.
+  const ms = waitMs ?? chance * Math.min(limits.longestMs, limits.firstMs * 2 ** Math.min(attempt, 30));
+  const next: Link = { kind: "waiting", attempt: attempt + 1, socket: link.socket, dueMs: nowMs + ms, why };
+  return [next, [
+    ...ALL_TIMERS,
+    { kind: "drop", socket: link.socket },
+    ...(link.kind === "open" ? [{ kind: "down" } as const] : []),
+    { kind: "set", timer: "retry", ms },
+  ]];
+}
+
+const BY_CODE = new Map<number, (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES]>(
+  Object.values(CLOSE_CODES).map((row) => [row.code, row]),
+);
+
+function ended(link: Link, code: number, context: LinkContext): Decision {
+  if (link.kind !== "authorizing" && link.kind !== "opening" && link.kind !== "open") return [link, []];
+  const row = BY_CODE.get(code);
+  const why = row?.reason ?? `the connection was lost (${code})`;
+  if (row?.reconnect === "no") return over(link, why, code);
+  const slotMs = link.kind === "open" ? link.slotMs : undefined;
+  return retry(link, why, context, slotMs === undefined ? undefined : Math.max(0, slotMs - context.nowMs));
+}
+
+function over(link: Link, why: string, code: number | undefined): Decision {
+  const socket = socketOf(link);
+  return [{ kind: "closed", why, code }, [
+    ...ALL_TIMERS,
+    ...(socket === undefined ? [] : [{ kind: "drop", socket } as const]),
+    ...(link.kind === "open" ? [{ kind: "down" } as const] : []),
+    { kind: "over", why },
+  ]];
+}

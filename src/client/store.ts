@@ -1,0 +1,48 @@
+/** A value that changes, as React's `useSyncExternalStore`, Svelte's `$` and Vue take it in one line. */
+export interface Store<T> {
+  /** Calls `listener` now and after each change; returns how to stop that. While nobody listens nothing is subscribed to. */
+  subscribe(listener: (value: T) => void): () => void;
+  /** The value as it is; the same object until it changes. */
+  getSnapshot(): T;
+}
+
+/** A store that works only while somebody listens. */
+export class LiveStore<T> implements Store<T> {
+  readonly #begin: (set: (change: (value: T) => T) => void) => () => void;
+  readonly #listeners = new Set<(value: T) => void>();
+  #value: T;
+  #end: (() => void) | undefined;
+
+  /** `begin` is called with the first listener and returns what is called after the last. */
+  constructor(initial: T, begin: (set: (change: (value: T) => T) => void) => () => void) {
+    this.#value = initial;
+    this.#begin = begin;
+    // Handed to frameworks without its object.
+    this.subscribe = this.subscribe.bind(this);
+    this.getSnapshot = this.getSnapshot.bind(this);
+  }
+
+  subscribe(listener: (value: T) => void): () => void {
+    // One function may listen twice.
+    const own = (value: T): void => listener(value);
+    this.#listeners.add(own);
+    this.#end ??= this.#begin((change) => this.#set(change));
+    own(this.#value);
+    return () => {
+      if (!this.#listeners.delete(own) || this.#listeners.size > 0) return;
+      this.#end?.();
+      this.#end = undefined;
+    };
+  }
+
+  getSnapshot(): T {
+    return this.#value;
+  }
+
+  #set(change: (value: T) => T): void {
+    const value = change(this.#value);
+    if (value === this.#value) return;
+    this.#value = value;
+    for (const listener of [...this.#listeners]) listener(value);
+  }
+}

@@ -1,0 +1,154 @@
+import type { ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import type { Client, ConnectionState, PushedFrame } from "./client.ts";
+import { ClientError } from "./client_error.ts";
+import type { Clock } from "./clock.ts";
+import { LiveStore, type Store } from "./store.ts";
+
+/** Which tasks; all that is given must fit. */
+export type TaskFilter = {
+  readonly status?: TaskStatusData["status"];
+  readonly tag?: string;
+  readonly parent_id?: string;
+  readonly type?: string;
+};
+
+/** Tasks as a page shows them. */
+export type TasksView = {
+  /** The newest first. */
+  readonly tasks: readonly TaskStatusData[];
+  /** Whether the first answer is still to come. */
+  readonly isLoading: boolean;
+  readonly connection: ConnectionState["kind"];
+  /** Whether this may not be how they are by now. */
+  readonly isStale: boolean;
+  readonly error: ClientError | undefined;
+};
+
+const PAGE = 1_000;
+/** So many tasks are asked for at most; what moves is shown beyond. */
+const MAX_PAGES = 20;
+/** Changes are shown together, so often. */
+const SHOWN_EVERY_MS = 50;
+
+/** The store of the tasks that fit `filter`. */
+export function tasksStore(client: Client, filter: TaskFilter, clock: Clock): Store<TasksView> {
+  const initial: TasksView = {
+    tasks: [],
+    isLoading: true,
+    connection: client.state.kind,
+    isStale: true,
+    error: undefined,
+  };
+  return new LiveStore<TasksView>(initial, (set) => {
+    const list = new TaskList(filter);
+    let callOff: (() => void) | undefined;
+    let isOver = false;
+    const show = (): void => {
+      callOff ??= clock.after(SHOWN_EVERY_MS, () => {
+        callOff = undefined;
+        set((view) => ({ ...view, tasks: list.newestFirst() }));
+      });
+    };
+    const load = async (): Promise<void> => {
+      try {
+        for (let page: number | undefined = 1; page !== undefined && page <= MAX_PAGES && !isOver;) {
+          const answer = await client.getTasks({ ...filter, limit: PAGE, page });
+          list.loaded(answer.tasks);
+          page = answer.next_page;
+        }
+        if (!isOver) set((view) => ({ ...view, isLoading: false, tasks: list.newestFirst() }));
+      } catch (error) {
+        if (!isOver && error instanceof ClientError) set((view) => ({ ...view, isLoading: false, error }));
+      }
+    };
+    const topics = filter.tag === undefined ? ["task:list", "task:progress"] : [`task:tag:${filter.tag}`];
+    const endOfState = client.onState(({ kind }) => set((view) => ({ ...view, connection: kind })));
+    const { unsubscribe } = client.subscribe(topics, (frame) => {
+      if (frame.type === "gap") {
+        list.clear();
+        void load();
+      }
+      if (list.take(frame)) show();
+    }, {
+      onLive: (isLive) => set((view) => view.isStale === !isLive ? view : { ...view, isStale: !isLive }),
+      onError: (error) => set((view) => ({ ...view, error })),
+    });
+    void load();
+    return () => {
+      isOver = true;
+      callOff?.();
+      endOfState();
+      unsubscribe();
+      set((view) => ({ ...view, isStale: true }));
+    };
+  });
+}
+
+/** Tasks in the order in which they came, as frames change them. */
+class TaskList {
+  readonly #filter: TaskFilter;
+  readonly #tasks = new Map<string, TaskStatusData>();
+  /** Those that an answer told of which frames had told of before: the frames know better. */
+  readonly #told = new Set<string>();
+
+  constructor(filter: TaskFilter) {
+    this.#filter = filter;
+  }
+
+  newestFirst(): readonly TaskStatusData[] {
+    return [...this.#tasks.values()].reverse();
+  }
+
+  clear(): void {
+    this.#tasks.clear();
+    this.#told.clear();
+  }
+
+  /** Takes a page of the present state in, the newest first: older ones go before what is there. */
+  loaded(page: readonly TaskStatusData[]): void {
+    const known = [...this.#tasks.values()];
+    const older = page.filter(({ task_id: id }) => !this.#told.has(id) && !this.#tasks.has(id)).reverse();
+    this.#tasks.clear();
+    for (const task of [...older, ...known]) this.#tasks.set(task.task_id, task);
+  }
+
+  /** Takes a frame in; whether anything changed. */
+  take(frame: PushedFrame): boolean {
+    switch (frame.type) {
+      case "task_status":
+        return this.#put(frame.data);
+      case "task_list":
+        return this.#listed(frame);
+      case "task_progress": {
+        const { task_id: id, progress } = frame.data;
+        const known = this.#tasks.get(id);
+        if (known === undefined) return false;
+        this.#tasks.set(id, { ...known, progress });
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  #listed({ data }: Extract<ServerFrame, { type: "task_list" }>): boolean {
+    for (const task of data.tasks) this.#put(task);
+    if ("removed" in data) for (const id of data.removed) this.#tasks.delete(id);
+    return true;
+  }
+
+  #put(task: TaskStatusData): boolean {
+    this.#told.add(task.task_id);
+    if (this.#fits(task)) this.#tasks.set(task.task_id, task);
+    else this.#tasks.delete(task.task_id);
+    return true;
+  }
+
+  #fits({ status, tags, parent_id: parent, type }: TaskStatusData): boolean {
+    const filter = this.#filter;
+    return (filter.status === undefined || filter.status === status) &&
+      (filter.tag === undefined || tags.includes(filter.tag)) &&
+      (filter.parent_id === undefined || filter.parent_id === parent) &&
+      (filter.type === undefined || filter.type === type);
+  }
+}
