@@ -1,0 +1,12 @@
+import { ClientError } from "../client/client_error.ts";
+
+/** What went wrong, in words for the reader: the gateway's own where it said why. */
+export function why(error: unknown): string {
+  if (error instanceof ClientError) return `${error.message} (${error.code})`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether the gateway knows of no such task. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ClientError && error.code === "TASK_NOT_FOUND";
+}

@@ -1,0 +1,76 @@
+import type { JSX } from "preact";
+import type { TaskStatus } from "../protocol/client_frames.ts";
+import type { ListModel } from "./list_model.ts";
+import { count, say } from "./reader.ts";
+import type { ListFilter } from "./route.ts";
+import { STATUSES } from "./statuses.ts";
+import { StatusShape } from "./status_mark.tsx";
+
+/** Chooses what of all tasks is shown: by status, with how many there are; by words; by tag. */
+export function FilterBar(
+  { filter, model, onFilter }: {
+    readonly filter: ListFilter;
+    readonly model: ListModel;
+    readonly onFilter: (filter: ListFilter) => void;
+  },
+): JSX.Element {
+  const { status, tag, text } = filter;
+  const change = (wanted: { status?: TaskStatus | undefined; tag?: string; text?: string }): void =>
+    onFilter(without({ ...filter, ...wanted }));
+  return (
+    <div class="filters" role="search">
+      <div class="chips" role="group" aria-label={say("status")}>
+        <button
+          type="button"
+          aria-pressed={status === undefined}
+          onClick={() => change({ status: undefined })}
+        >
+          {say("allTasks")} <b>{count(model.total)}</b>
+        </button>
+        {STATUSES.filter((name) => model.counts[name] > 0 || name === status).map((name) => (
+          <button
+            key={name}
+            type="button"
+            data-count={name}
+            aria-pressed={name === status}
+            onClick={() => change({ status: name === status ? undefined : name })}
+          >
+            <StatusShape status={name} /> {say(name)} <b>{count(model.counts[name])}</b>
+          </button>
+        ))}
+      </div>
+      <input
+        id="search"
+        type="search"
+        value={text ?? ""}
+        aria-label={say("search")}
+        placeholder={say("searchHint")}
+        maxLength={200}
+        onInput={({ currentTarget }) => change({ text: currentTarget.value })}
+      />
+      {model.tags.length === 0 ? null : (
+        <select
+          aria-label={say("tag")}
+          value={tag ?? ""}
+          onChange={({ currentTarget }) => change({ tag: currentTarget.value })}
+        >
+          <option value="">{say("anyTag")}</option>
+          {model.tags.map((name) => <option key={name} value={name}>{name}</option>)}
+        </select>
+      )}
+      {status === undefined && tag === undefined && text === undefined
+        ? null
+        : <button type="button" onClick={() => onFilter({})}>{say("clear")}</button>}
+    </div>
+  );
+}
+
+function without(
+  { status, tag, text }: { status?: TaskStatus | undefined; tag?: string; text?: string },
+): ListFilter {
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(tag === undefined || tag === "" ? {} : { tag }),
+    ...(text === undefined || text === "" ? {} : { text }),
+  };
+}

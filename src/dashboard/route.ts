@@ -1,0 +1,60 @@
+import type { TaskStatus } from "../protocol/client_frames.ts";
+import { STATUSES } from "./statuses.ts";
+
+/** What the list shows. All that is given must fit; the text is looked for in what describes a task. */
+export type ListFilter = {
+  readonly status?: TaskStatus;
+  readonly tag?: string;
+  readonly text?: string;
+};
+
+/** A page of the dashboard. `at` is the position of the stream it shows; without it, what is now. */
+export type Route =
+  | { readonly page: "list"; readonly filter: ListFilter; readonly at?: number }
+  | { readonly page: "task"; readonly id: string; readonly at?: number }
+  | { readonly page: "operator" };
+
+const TASK_ID = /^[A-Za-z0-9_-]{1,128}$/;
+/** The longest text that is looked for. */
+const MAX_TEXT = 200;
+
+/** The page that a hash names. Whatever is wrong in it is left out; anybody may write a link. */
+export function parseRoute(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
+  const params = new URLSearchParams(query);
+  const at = position(params.get("at"));
+  if (path === "/operator") return { page: "operator" };
+  const id = path.startsWith("/task/") ? path.slice("/task/".length) : "";
+  if (TASK_ID.test(id)) return { page: "task", id, ...(at === undefined ? {} : { at }) };
+  return { page: "list", filter: filterOf(params), ...(at === undefined ? {} : { at }) };
+}
+
+/** The hash of a page. */
+export function printRoute(route: Route): string {
+  if (route.page === "operator") return "#/operator";
+  const params = new URLSearchParams();
+  if (route.page === "list") {
+    const { status, tag, text } = route.filter;
+    if (status !== undefined) params.set("status", status);
+    if (tag !== undefined) params.set("tag", tag);
+    if (text !== undefined && text !== "") params.set("q", text.slice(0, MAX_TEXT));
+  }
+  if (route.at !== undefined) params.set("at", String(route.at));
+  const query = params.size === 0 ? "" : `?${params}`;
+  return route.page === "task" ? `#/task/${route.id}${query}` : `#/${query}`;
+}
+
+function filterOf(params: URLSearchParams): ListFilter {
+  const status = STATUSES.find((name) => name === params.get("status"));
+  const tag = params.get("tag") ?? "";
+  const text = (params.get("q") ?? "").slice(0, MAX_TEXT);
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(tag === "" ? {} : { tag }),
+    ...(text === "" ? {} : { text }),
+  };
+}
+
+function position(text: string | null): number | undefined {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,78 @@
+import { Component, type JSX } from "preact";
+import type { TaskStatusData } from "../client/client.ts";
+import { elapsedMs } from "./formats.ts";
+import { ProgressBar } from "./progress_bar.tsx";
+import { perSecond, say, span } from "./reader.ts";
+import { printRoute } from "./route.ts";
+import { StatusMark } from "./status_mark.tsx";
+
+/** What a row is of. */
+export type TaskRowProps = {
+  readonly task: TaskStatusData;
+  /** Its place among all that fit, from 0, and where that is, px; undefined in a short list that scrolls with the page. */
+  readonly place?: { readonly index: number; readonly topPx: number };
+  readonly isChosen?: boolean;
+  readonly at?: number | undefined;
+  readonly nowMs: number;
+};
+
+/** A task in a list. It is drawn again only when something of it changed. */
+export class TaskRow extends Component<TaskRowProps> {
+  override shouldComponentUpdate(next: TaskRowProps): boolean {
+    const { task, place, isChosen, at, nowMs } = this.props;
+    const ticks = next.nowMs !== nowMs && next.task.start_time !== null && next.task.end_time === null;
+    return next.task !== task || next.place?.topPx !== place?.topPx || next.isChosen !== isChosen ||
+      next.at !== at || ticks;
+  }
+
+  override render({ task, place, isChosen = false, at, nowMs }: TaskRowProps): JSX.Element {
+    const { task_id: id, name, tags, progress, attempt } = task;
+    const href = printRoute({ page: "task", id, ...(at === undefined ? {} : { at }) });
+    const elapsed = elapsedMs(task.start_time, task.end_time, nowMs);
+    return (
+      <div
+        role="row"
+        class={`row${isChosen ? " chosen" : ""}`}
+        data-task={id}
+        {...(place === undefined
+          ? {}
+          : { "aria-rowindex": place.index + 2, style: { top: `${place.topPx}px` } })}
+      >
+        <div role="cell" class="what">
+          <a href={href} title={id}>{name ?? id}</a>
+          <small>
+            {name === null ? null : <code>{id}</code>}
+            {attempt > 1 ? <span class="attempt">{say("attempt", { count: attempt })}</span> : null}
+            {tags.map((tag) => <span key={tag} class="tag">{tag}</span>)}
+            {progress.current === null ? null : <span class="current">{progress.current}</span>}
+          </small>
+        </div>
+        <div role="cell" class="how">
+          <StatusMark status={task.status} />
+        </div>
+        <div role="cell" class="far">
+          <ProgressBar task={task} />
+        </div>
+        <div role="cell" class="number fast">{progress.rate === null ? "" : perSecond(progress.rate)}</div>
+        <div role="cell" class="number left">
+          {progress.eta_ms === null || task.end_time !== null ? "" : span(progress.eta_ms)}
+        </div>
+        <div role="cell" class="number long">{elapsed === null ? "" : span(elapsed)}</div>
+      </div>
+    );
+  }
+}
+
+/** The heads of the columns. */
+export function TaskRowHeads(): JSX.Element {
+  return (
+    <div role="row" class="heads" aria-rowindex={1}>
+      <div role="columnheader" class="what">{say("task")}</div>
+      <div role="columnheader" class="how">{say("status")}</div>
+      <div role="columnheader" class="far">{say("progress")}</div>
+      <div role="columnheader" class="number fast">{say("rate")}</div>
+      <div role="columnheader" class="number left">{say("left")}</div>
+      <div role="columnheader" class="number long">{say("elapsed")}</div>
+    </div>
+  );
+}
