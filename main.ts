@@ -2,6 +2,8 @@
 import { announcement } from "./src/gateway/announcement.ts";
 import { Gateway } from "./src/gateway/gateway.ts";
 import { openLog } from "./src/gateway/open_log.ts";
+import { readClient } from "./src/http/assets.ts";
+import { readDashboard } from "./src/http/dashboard_assets.ts";
 import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
 import { createLogger } from "./src/telemetry/logger.ts";
 import { createTelemetry, exportedByDeno } from "./src/telemetry/telemetry.ts";
@@ -36,6 +38,10 @@ async function serve(settings: Settings): Promise<number> {
     settings,
     telemetry,
     openLog: (signal) => openLog(settings, telemetry, signal),
+    assets: [
+      ...await readClient(new URL("public/", import.meta.url)),
+      ...await readDashboard(new URL("./", import.meta.url)),
+    ],
   });
   const stopped = signalled();
   try {

@@ -20,7 +20,10 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["protocol", "task"],
   settings: ["protocol"],
   worker: ["protocol", "task", "nats"],
+  client: ["protocol"],
+  dashboard: ["client", "protocol"],
   demo: ["worker"],
+  cli: ["client", "worker", "settings", "log", "nats", "protocol", "task"],
 };
 
 /** Who of the pipeline may import a stage beside it. */
@@ -29,11 +32,14 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
   telemetry: PIPELINE.slice(PIPELINE.indexOf("log")),
   settings: ["gateway"],
   worker: [],
+  client: [],
+  dashboard: [],
   demo: [],
+  cli: [],
 };
 
 /** Packages that only tests may import. */
-const FOR_TESTS = ["@std/assert", "fast-check"];
+const FOR_TESTS = ["@std/assert", "fast-check", "playwright-core", "puppeteer-core", "axe-core"];
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -64,7 +70,7 @@ function specifiersOf(source: string): string[] {
 
 type Module = { readonly path: string; readonly source: string; readonly imports: readonly string[] };
 
-const PATHS = [...(await filesBelow("src/")).filter((path) => path.endsWith(".ts")), ...await mainIfThere()];
+const PATHS = [...(await filesBelow("src/")).filter((path) => /\.tsx?$/.test(path)), ...await mainIfThere()];
 
 /** The modules of the program; `imports` are paths from the root, or names of packages. */
 const MODULES: readonly Module[] = await Promise.all(PATHS.map(async (path) => {
@@ -142,6 +148,8 @@ Deno.test("the arrows allow what is meant and nothing else", () => {
   assertEquals(may("gateway"), [...PIPELINE, "nats", "telemetry", "settings"]);
   assertEquals(may("nats"), ["nats"]);
   assertEquals(may("worker"), ["protocol", "task", "nats", "worker"]);
+  assertEquals(may("client"), ["protocol", "client"]);
+  assertEquals(may("dashboard"), ["protocol", "client", "dashboard"]);
 });
 
 Deno.test("the program imports itself, packages of the import map and Node's modules, and nothing of the tests", async () => {

@@ -2,6 +2,7 @@
  * `deno task test`: format, lint, types, every test, and what the tests cover, up to the first that fails. With
  * arguments it is a quick run of `deno test` with them: paths, `--filter`. The last line counts the tests.
  */
+import { browserBinary } from "./browsers/browser_binary.ts";
 import { natsServerBinary } from "./nats_server_binary.ts";
 
 type Step = { readonly title: string; readonly args: readonly string[] };
@@ -48,22 +49,31 @@ function passOnSignals(): void {
 /** Where everything of this run lies that is to be gone after it. */
 type Scratch = { readonly junit: string; readonly coverage: string; readonly temp: string };
 
+/** How what the tests need is found, or fetched, by the variable that then names it. */
+const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string>])[] = [
+  ["NATS_SERVER", natsServerBinary],
+  ["CHROMIUM", () => browserBinary("chromium")],
+  ["FIREFOX", () => browserBinary("firefox")],
+];
+
 /**
  * What the tests run with: temporary files where we see what is left of them, coverage where child processes add
- * theirs, and one nats-server for all, outside of what is removed. Without one, the tests that need it say so.
+ * theirs, and one nats-server (and, for all tests, one browser of each kind) for all, outside of what is removed.
+ * Without one, the tests that need it say so.
  */
-async function environment(scratch: Scratch, coverage: boolean): Promise<Record<string, string>> {
-  const natsServer = await natsServerBinary().catch(() => undefined);
-  return {
-    TMPDIR: scratch.temp,
-    ...(coverage ? { DENO_COVERAGE_DIR: scratch.coverage } : {}),
-    ...(natsServer === undefined ? {} : { NATS_SERVER: natsServer }),
-  };
+async function environment(scratch: Scratch, all: boolean): Promise<Record<string, string>> {
+  const env: Record<string, string> = { TMPDIR: scratch.temp };
+  if (all) env["DENO_COVERAGE_DIR"] = scratch.coverage;
+  for (const [variable, find] of all ? PROGRAMS : PROGRAMS.slice(0, 1)) {
+    const program = await find().catch(() => undefined);
+    if (program !== undefined) env[variable] = program;
+  }
+  return env;
 }
 
 /** Runs the tests and counts them. */
-async function test(args: readonly string[], scratch: Scratch, coverage: boolean): Promise<Counts> {
-  const env = await environment(scratch, coverage);
+async function test(args: readonly string[], scratch: Scratch, all: boolean): Promise<Counts> {
+  const env = await environment(scratch, all);
   const success = await run(
     ["test", "-P=test", "--parallel", `--junit-path=${scratch.junit}`, ...args],
     env,

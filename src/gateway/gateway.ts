@@ -1,13 +1,17 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
+import type { Asset } from "../http/assets.ts";
 import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Peak } from "../telemetry/peak.ts";
 import type { CountedState } from "../telemetry/readings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { TaskWebSocketServer } from "../transport/websocket_server.ts";
+import { sseCodec } from "../protocol/sse.ts";
+import { Admission } from "../transport/admission.ts";
+import { TaskStreamServer } from "../transport/stream_server.ts";
+import { type ConnectingOptions, TaskWebSocketServer } from "../transport/websocket_server.ts";
 import { systemClock } from "./clock.ts";
 import { drainAll } from "./drain.ts";
 import { gatewayApp } from "./http_app.ts";
@@ -20,6 +24,8 @@ export type GatewayOptions = {
   readonly telemetry: Telemetry;
   /** Opens the log; tried once, rejects when it cannot be had. */
   readonly openLog: (signal: AbortSignal) => Promise<EventLog>;
+  /** Files that it serves. Default: none. */
+  readonly assets?: readonly Asset[];
 };
 
 /** The share of the time for going away that is kept for closing the log: a server that stands still answers nothing. */
@@ -35,6 +41,8 @@ export class Gateway implements AsyncDisposable {
   readonly #options: GatewayOptions;
   readonly #server: Server;
   readonly #sockets: TaskWebSocketServer;
+  /** The streams over HTTP. */
+  readonly streams: TaskStreamServer;
   readonly #counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
   readonly #depth = new Peak(() => Date.now());
   readonly #stop = new AbortController();
@@ -45,26 +53,23 @@ export class Gateway implements AsyncDisposable {
   readonly ready: Promise<void>;
 
   constructor(options: GatewayOptions) {
-    const { settings, telemetry } = options;
+    const { settings, telemetry, assets = [] } = options;
     this.#options = options;
     this.#server = createServer(SERVER_OPTIONS);
-    serveApp(this.#server, gatewayApp(this, telemetry, settings.allowedOrigins), telemetry.incident);
+    const app = gatewayApp(this, telemetry, { allowedOrigins: settings.allowedOrigins, assets });
+    serveApp(this.#server, app, telemetry.incident);
+    const shared = this.#connecting();
     this.#sockets = new TaskWebSocketServer(this.#server, {
-      deps: () => this.#connectionDeps(),
+      ...shared,
       now: () => systemClock.now(),
       counts: this.#counts,
       allowedOrigins: settings.allowedOrigins,
       maxMessageBytes: settings.maxMessageBytes,
-      admission: {
-        maxConnections: settings.maxConnections,
-        maxPerClient: settings.maxConnectionsPerClient,
-        maxPerAddress: settings.maxConnectionsPerAddress,
-      },
-      heartbeatMs: settings.heartbeatMs,
-      idleMs: settings.idleMs,
-      unready: () => this.#pipeline?.booted === true ? undefined : "the log is not in reach yet",
-      newId: () => crypto.randomUUID(),
-      onOpen: ({ connection, path }) => this.#opened(connection, path),
+    });
+    this.streams = new TaskStreamServer({
+      ...shared,
+      codec: sseCodec(() => this.#pipeline?.epoch ?? ""),
+      random: Math.random,
     });
     telemetry.measures.read(gatewayReadings(() => this.#pipeline, this.#counts, this.#depth));
     this.ready = this.#start();
@@ -105,11 +110,12 @@ export class Gateway implements AsyncDisposable {
     if (this.#draining) return;
     this.#draining = true;
     this.#sockets.refuseNew();
+    this.streams.refuseNew();
     this.#pipeline?.router.flushAll();
     const { drainMs } = this.#options.settings;
     const over = Promise.withResolvers<void>();
     const callOff = systemClock.after(Math.max(drainMs, CLOSING_LEAST_MS), over.resolve);
-    await drainAll(() => this.#sockets.connections, {
+    await drainAll(() => this.#connections(), {
       clock: systemClock,
       drainMs: drainMs * (1 - CLOSING_SHARE),
       random: Math.random,
@@ -125,6 +131,7 @@ export class Gateway implements AsyncDisposable {
     await this.ready.catch(() => {});
     await this.#pipeline?.[Symbol.asyncDispose]();
     this.#sockets.stop();
+    this.streams.stop();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;
@@ -140,10 +147,33 @@ export class Gateway implements AsyncDisposable {
       settings,
       telemetry,
       clock: systemClock,
-      connections: () => this.#sockets.connections,
+      connections: () => this.#connections(),
     });
     this.#pipeline = pipeline;
     await pipeline.start();
+  }
+
+  *#connections(): Generator<Connection> {
+    yield* this.#sockets.connections;
+    yield* this.streams.connections;
+  }
+
+  /** What holds for connections of all kinds. */
+  #connecting(): ConnectingOptions {
+    const { settings } = this.#options;
+    return {
+      deps: () => this.#connectionDeps(),
+      admission: new Admission({
+        maxConnections: settings.maxConnections,
+        maxPerClient: settings.maxConnectionsPerClient,
+        maxPerAddress: settings.maxConnectionsPerAddress,
+      }),
+      heartbeatMs: settings.heartbeatMs,
+      idleMs: settings.idleMs,
+      unready: () => this.#pipeline?.booted === true ? undefined : "the log is not in reach yet",
+      newId: () => crypto.randomUUID(),
+      onOpen: ({ connection, path }) => this.#opened(connection, path),
+    };
   }
 
   #connectionDeps(): ConnectionDeps {

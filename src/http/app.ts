@@ -6,9 +6,11 @@ import type { Incidents } from "../telemetry/incidents.ts";
 import type { Spans } from "../telemetry/spans.ts";
 import type { HttpOutcome } from "../telemetry/telemetry.ts";
 import { type Append, appendRoute } from "./append_route.ts";
+import { type Asset, assetRoutes } from "./assets.ts";
 import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
 import { operationRoutes, type Operations } from "./operation_routes.ts";
 import { invalid, type Problem, problemResponse, unavailable } from "./problem.ts";
+import { streamRoute, type Streams } from "./stream_route.ts";
 import { type TaskQueries, taskRoutes } from "./task_routes.ts";
 
 /** What the app tells of what it does. */
@@ -22,14 +24,18 @@ export type AppTelemetry = {
 export type AppDeps = {
   readonly append: Append;
   readonly tasks: TaskQueries;
+  readonly streams: Streams;
   readonly operations: Operations;
+  /** Files that are served as they are. Default: none. */
+  readonly assets?: readonly Asset[];
   readonly telemetry: AppTelemetry;
   /** Run in order before every route below `/api`: who may do what, and how often. */
   readonly guards?: readonly MiddlewareHandler[];
 };
 
 /** The HTTP side of a gateway: PROTOCOL.md, section 8. It listens to nothing by itself. */
-export function createApp({ append, tasks, operations, telemetry, guards = [] }: AppDeps): Hono {
+export function createApp(deps: AppDeps): Hono {
+  const { append, tasks, streams, operations, assets = [], telemetry, guards = [] } = deps;
   const { spans, incident, httpRequest } = telemetry;
   const app = new Hono();
   app.use(outcome(httpRequest));
@@ -41,18 +47,20 @@ export function createApp({ append, tasks, operations, telemetry, guards = [] }:
   const memory = new BodyMemory(BODY_MEMORY_BYTES);
   app.post("/api/tasks/:id/events", appendRoute({ append, spans, memory }));
   app.route("/api", taskRoutes(tasks));
+  app.route("/api", streamRoute(streams));
   app.route("/", operationRoutes(operations));
+  app.route("/", assetRoutes(assets));
   app.notFound(() => problemResponse({ ...invalid("no such path"), status: 404 }));
   app.onError((error, c) => problemResponse(failure(error, `${c.req.method} ${routeOf(c)}`, incident)));
   return app;
 }
 
-/** Counts what each request came to, and says what holds for every answer: it is what it says it is, and of this moment. */
+/** Counts what each request came to, and says what holds for every answer: it is what it says it is, and (but for files) of this moment. */
 function outcome(count: AppTelemetry["httpRequest"]): MiddlewareHandler {
   return async (c, next) => {
     await next();
     c.res.headers.set("x-content-type-options", "nosniff");
-    c.res.headers.set("cache-control", "no-store");
+    if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
     count({ method: c.req.method, route: routeOf(c), status: c.res.status });
   };
 }

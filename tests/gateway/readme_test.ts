@@ -1,17 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { SETTINGS } from "../../src/settings/environment.ts";
+import { fence, README } from "../readme.ts";
 import { eventually } from "../worker/eventually.ts";
 import { type GatewayProcess, ROOT, withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
-
-const README = await Deno.readTextFile(new URL("README.md", ROOT));
-
-/** The code of the README's fence with this info string. */
-function fence(info: string): string {
-  const block = README.match(new RegExp(`^\`\`\`${info}\\n([\\s\\S]*?)^\`\`\``, "m"))?.[1];
-  assert(block !== undefined, `README has no block "${info}"`);
-  return block;
-}
 
 /** A subprocess that runs `code` as pasted, against `gateway`, with the project's configuration. */
 async function pasted(code: string, gateway: GatewayProcess): Promise<[Deno.ChildProcess, string]> {
