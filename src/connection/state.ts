@@ -33,7 +33,12 @@ export type Serving = {
 /** What answers a request. Handlers return it and perform nothing. */
 export type Outcome =
   | Reply
-  | { readonly kind: "error"; readonly error: ErrorBody }
+  | {
+    readonly kind: "error";
+    readonly error: ErrorBody;
+    /** Nothing is wrong with the message, whatever the code: it came too late, say. It then counts as no invalid one. */
+    readonly isValid?: boolean;
+  }
   | {
     readonly kind: "subscribe";
     readonly topics: readonly string[];
@@ -186,7 +191,7 @@ function answered(
     case "reply":
       return [state, [{ kind: "reply", id, reply: outcome }]];
     case "error":
-      return outcome.error.code === "INVALID_MESSAGE"
+      return outcome.error.code === "INVALID_MESSAGE" && outcome.isValid !== true
         ? struck(state, { kind: "invalid", id, error: outcome.error, atMs: input.atMs })
         : [state, [{ kind: "error", id, error: outcome.error }]];
     case "unsubscribe":

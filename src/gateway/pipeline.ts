@@ -2,7 +2,9 @@ import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { registerBuiltIn } from "../messages/built_in.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
+import { Cancels } from "../projection/cancels.ts";
 import { History } from "../projection/history.ts";
+import { PastQueries } from "../projection/past_queries.ts";
 import { Projection } from "../projection/projection.ts";
 import { TaskQueries } from "../projection/queries.ts";
 import { hasLostNone } from "../projection/removals.ts";
@@ -37,6 +39,8 @@ export class Pipeline implements AsyncDisposable {
   readonly router: Router;
   readonly history: History;
   readonly queries: TaskQueries;
+  readonly past: PastQueries;
+  readonly cancels: Cancels;
   readonly messages: MessageRegistry = new MessageRegistry();
   readonly pageBatches: PageBatches = new PageBatches();
   readonly counts: RouterCounts;
@@ -75,7 +79,10 @@ export class Pipeline implements AsyncDisposable {
     this.router = new Router({ clock, flushMs: settings.flushMs, head: 0, counts: this.counts });
     this.history = new History(log, this.projection);
     this.queries = new TaskQueries(log, this.projection, this.history, () => clock.now());
-    registerBuiltIn(this.messages, this.queries);
+    const { retainPerSubject } = settings;
+    this.past = new PastQueries(log, this.projection, { retainPerSubject, now: () => clock.now() });
+    this.cancels = new Cancels(this.projection, (entries) => this.append(entries));
+    registerBuiltIn(this.messages, { queries: this.queries, past: this.past, cancels: this.cancels });
   }
 
   /** Whether the state was built, so that clients can be served. */
@@ -106,7 +113,7 @@ export class Pipeline implements AsyncDisposable {
     this.#learn();
   }
 
-  /** Appends for HTTP callers, and counts. */
+  /** Appends for clients, and counts. */
   async append(entries: readonly NewEntry[]): Promise<readonly Appended[]> {
     try {
       const appended = await this.log.append(entries);

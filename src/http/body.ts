@@ -31,14 +31,15 @@ export class BodyMemory {
 }
 
 /**
- * The JSON body of a request, handed to `use` while its memory is held. A body that is too large is refused by its
- * declared length before a byte of it is read, and one of no declared length once it has grown too large. What is left
- * of it is then thrown away by the listener, for half a second; after that the connection ends.
+ * The JSON body of a request, handed to `use` while its memory is held; `empty` stands for none where it is given. A body
+ * that is too large is refused by its declared length before a byte of it is read, and one of no declared length once it has
+ * grown too large. What is left of it is then thrown away by the listener, for half a second; after that the connection ends.
  */
 export async function withJson(
   request: Request,
   memory: BodyMemory,
   use: (value: unknown) => Promise<Response | Problem>,
+  { empty }: { readonly empty?: unknown } = {},
 ): Promise<Response | Problem> {
   const refused = refusedByHeaders(request.headers);
   if (refused !== undefined) return refused;
@@ -46,6 +47,7 @@ export async function withJson(
   try {
     const bytes = await readBytes(request, taken);
     if (!(bytes instanceof Uint8Array)) return bytes;
+    if (bytes.length === 0 && empty !== undefined) return await use(empty);
     const parsed = parseJson(bytes);
     return "problem" in parsed ? parsed.problem : await use(parsed.value);
   } finally {

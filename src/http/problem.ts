@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
-import type { ErrorCode } from "../protocol/error_codes.ts";
+import { ERROR_CODES, type ErrorCode } from "../protocol/error_codes.ts";
+import type { ErrorBody } from "../protocol/server_frames.ts";
 
 /** Why a request is not served. `code` and `details` are those of the error frame that the socket would send. */
 export type Problem = {
@@ -53,4 +54,15 @@ export function unavailable(
     details: { retry_after_ms: retryAfterMs, ...details },
     headers: { "retry-after": String(retryAfterMs / 1_000) },
   };
+}
+
+/** Rightly asked, and not to be had all the same: 410 what is gone by now, 409 what is not as it would have to be. */
+export function refused({ code, message: detail, details }: ErrorBody): Problem {
+  if (code === "LIMIT_EXCEEDED") return { status: 410, code, detail, details };
+  if (code === "INVALID_MESSAGE") return { status: 409, code, detail, details };
+  const { retry_after_ms: retryAfterMs } = details;
+  const headers = typeof retryAfterMs === "number"
+    ? { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) }
+    : {};
+  return { status: ERROR_CODES[code].httpStatus, code, detail, details, headers };
 }

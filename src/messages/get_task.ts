@@ -1,19 +1,21 @@
+import type { PastQueries } from "../projection/past_queries.ts";
 import type { TaskQueries } from "../projection/queries.ts";
 import { GetTaskData } from "../protocol/client_frames.ts";
-import { defineMessage, type MessageType, refuse } from "./message_type.ts";
+import { answer, defineMessage, type MessageType, refuse } from "./message_type.ts";
 
-/** `get_task`: the whole of one task, ended ones too. */
-export function getTask(queries: TaskQueries): MessageType<typeof GetTaskData> {
+/** `get_task`: the whole of one task, ended ones too, as it is or as it was. */
+export function getTask(queries: TaskQueries, past: PastQueries): MessageType<typeof GetTaskData> {
   return defineMessage({
     type: "get_task",
     schema: GetTaskData,
     cost: 1,
-    async handle(data) {
-      const task = await queries.task(data.task_id);
-      if (task === undefined) {
-        return refuse("TASK_NOT_FOUND", `no task ${data.task_id}`, { task_id: data.task_id });
+    async handle({ task_id: taskId, at }) {
+      const told = at === undefined ? (await queries.task(taskId))?.data : await past.task(taskId, at);
+      if (told === undefined) {
+        const when = at === undefined ? "" : " at that time";
+        return refuse("TASK_NOT_FOUND", `no task ${taskId}${when}`, { task_id: taskId });
       }
-      return { kind: "reply", type: "task_status", data: task.data };
+      return answer(told, (data) => ({ kind: "reply", type: "task_status", data }));
     },
   });
 }

@@ -2,6 +2,7 @@ import type * as v from "valibot";
 import type { RequestContext } from "../connection/connection.ts";
 import type { Outcome } from "../connection/state.ts";
 import type { ErrorCode } from "../protocol/error_codes.ts";
+import type { Refused } from "../protocol/server_frames.ts";
 
 /**
  * A type of client message: what its `data` must look like, what it costs of the rate limit, and what answers it.
@@ -31,4 +32,9 @@ export function refuse(
   details: Readonly<Record<string, unknown>> = {},
 ): Outcome {
   return { kind: "error", error: { code, message, details } };
+}
+
+/** What was found as the answer, or why it cannot be had: the message was in order all the same. */
+export function answer<T extends object>(found: T | Refused, reply: (data: T) => Outcome): Outcome {
+  return "refused" in found ? { kind: "error", error: found.refused, isValid: true } : reply(found);
 }

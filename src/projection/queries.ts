@@ -1,16 +1,10 @@
 import type { EventLog, Extent } from "../log/event_log.ts";
 import type { TaskQuery } from "../protocol/client_frames.ts";
-import type { ServerData, TaskStatusData } from "../protocol/server_frames.ts";
+import type { ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 import { statusData } from "../task/task.ts";
+import { FillingPage } from "./filling_page.ts";
 import type { History } from "./history.ts";
 import type { Projection } from "./projection.ts";
-
-/** A page of the task list. */
-export type TaskPage = {
-  readonly tasks: readonly TaskStatusData[];
-  readonly total: number;
-  readonly next_page?: number;
-};
 
 /** How old an answer about the log's extent may be: many returning clients ask at once, and one look serves them all. */
 const EXTENT_MS = 250;
@@ -46,8 +40,9 @@ export class TaskQueries {
   /** A page of the tasks in memory that fit: all that have not ended, and those that ended last. */
   list(query: TaskQuery): TaskPage {
     const { records, total } = this.#projection.tasks.list(query);
-    const tasks = records.map((record) => statusData(record.state, record.pace));
-    return query.page * query.limit < total ? { tasks, total, next_page: query.page + 1 } : { tasks, total };
+    const page = new FillingPage(query);
+    for (const record of records) if (!page.add(statusData(record.state, record.pace))) break;
+    return page.done(total);
   }
 
   /** A page of one task's events as they were written; undefined when no event of it is in the log. */

@@ -22,6 +22,9 @@ export type TaskRecord = Marks & {
   progressNow: Prepared | undefined;
 };
 
+/** Which tasks are asked for. */
+export type TaskFilter = Pick<TaskQuery, "status" | "tag" | "parent_id" | "type">;
+
 /** Tasks that left memory for others. */
 export type Evicted = { readonly ended: readonly string[]; readonly underWay: readonly string[] };
 
@@ -193,7 +196,7 @@ export class TaskTable {
   /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */
   list(query: TaskQuery): { readonly records: readonly TaskRecord[]; readonly total: number } {
     const fitting: TaskRecord[] = [];
-    for (const record of this.#candidates(query)) if (fits(record, query)) fitting.push(record);
+    for (const record of this.#candidates(query)) if (fits(record.state, query)) fitting.push(record);
     fitting.sort((one, other) => one.order - other.order);
     const end = fitting.length - (query.page - 1) * query.limit;
     const page = end <= 0 ? [] : fitting.slice(Math.max(0, end - query.limit), end).reverse();
@@ -276,10 +279,11 @@ function toldSeq({ statusSeq, progressSeq }: TaskRecord): number {
   return Math.max(statusSeq, progressSeq);
 }
 
-function fits(record: TaskRecord, query: TaskQuery): boolean {
-  const about = record.state.greatest.created?.body;
-  return (query.status === undefined || statusOf(record.state) === query.status) &&
-    (query.tag === undefined || tagsOf(record.state).includes(query.tag)) &&
+/** Whether a task in this state fits all that `query` asks for. */
+export function fits(state: TaskState, query: TaskFilter): boolean {
+  const about = state.greatest.created?.body;
+  return (query.status === undefined || statusOf(state) === query.status) &&
+    (query.tag === undefined || tagsOf(state).includes(query.tag)) &&
     (query.parent_id === undefined || about?.parent_id === query.parent_id) &&
     (query.type === undefined || about?.type === query.type);
 }

@@ -74,6 +74,16 @@ export class Whereabouts {
     return this.#state === "complete";
   }
 
+  /** Whether every task that the log has is remembered. */
+  get isWhole(): boolean {
+    return this.isComplete && !this.#hasForgotten;
+  }
+
+  /** The tasks that are remembered, in the order in which they were met. */
+  ids(): IterableIterator<string> {
+    return this.#codes.keys();
+  }
+
   /** Whether the walk over the past is over, or will never be. */
   get isSettled(): boolean {
     return this.#state !== "learning";

@@ -30,6 +30,27 @@ export const Cursor = v.object({ epoch: v.pipe(v.string(), v.minLength(1), v.max
 /** See {@link Cursor}. */
 export type Cursor = v.InferOutput<typeof Cursor>;
 
+/** A moment: milliseconds since the epoch, or RFC 3339 text, which becomes them. */
+const Moment = v.union([
+  v.pipe(v.number(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)),
+  v.pipe(v.string(), v.isoTimestamp(), v.transform((text) => Date.parse(text)), v.number(), v.minValue(0)),
+]);
+
+/**
+ * Where in the past: at a position, in the life of the stream that `epoch` names where it is given, or at a time; one of
+ * the two.
+ */
+export const At = v.union([
+  v.object({
+    seq: Seq,
+    epoch: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64))),
+    time: v.optional(v.never()),
+  }),
+  v.object({ time: Moment, seq: v.optional(v.never()), epoch: v.optional(v.never()) }),
+], "must be {seq, epoch?}, or {time}: RFC 3339 or milliseconds since the epoch");
+/** See {@link At}. */
+export type At = v.InferOutput<typeof At>;
+
 /** What a subscription starts with: the present state, nothing, or the whole retained history. */
 export const ReplayMode = v.picklist(["latest", "none", "all"]);
 /** See {@link ReplayMode}. */
@@ -67,9 +88,9 @@ export const SubscribeData = v.object({
 });
 /** `unsubscribe {topics}`. */
 export const UnsubscribeData = v.object({ topics: Topics });
-/** `get_task {task_id}`. */
-export const GetTaskData = v.object({ task_id: TaskId });
-/** `get_tasks {status?, tag?, parent_id?, type?, limit?, page?}`; pages count from 1. */
+/** `get_task {task_id, at?}`. */
+export const GetTaskData = v.object({ task_id: TaskId, at: v.optional(At) });
+/** `get_tasks {status?, tag?, parent_id?, type?, limit?, page?, at?}`; pages count from 1. */
 export const GetTasksData = v.object({
   status: v.optional(v.picklist(TASK_STATUSES)),
   tag: v.optional(Tag),
@@ -77,6 +98,7 @@ export const GetTasksData = v.object({
   type: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64))),
   limit: Limit,
   page: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)), 1),
+  at: v.optional(At),
 });
 /** See {@link GetTasksData}. */
 export type TaskQuery = v.InferOutput<typeof GetTasksData>;
@@ -85,6 +107,12 @@ export const GetHistoryData = v.object({
   task_id: TaskId,
   after_seq: v.optional(Seq, 0),
   limit: Limit,
+});
+
+/** `cancel_task {task_id, reason?}`; the reason is as long as that of a worker's event may be. */
+export const CancelTaskData = v.object({
+  task_id: TaskId,
+  reason: v.nullish(v.pipe(v.string(), v.maxLength(4_096))),
 });
 
 /** The longest sentence about a broken rule, in characters: it may quote what the other side sent. */

@@ -34,6 +34,24 @@ export type TaskStatusData = {
   readonly created_time: string | null;
 };
 
+/** As of when an answer about the past is. */
+export type AsOf = {
+  readonly epoch: string;
+  /** The position: the one asked for, or the last there was. */
+  readonly seq: number;
+  /** Whether something may be missing from the answer that retention has taken, or that could not be looked at. */
+  readonly truncated: boolean;
+};
+
+/** Tasks that fit a query, and how many do in all. */
+export type TaskPage = {
+  readonly tasks: readonly TaskStatusData[];
+  readonly total: number;
+  readonly next_page?: number;
+  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks would have been too large. */
+  readonly limit?: number;
+};
+
 /** One event of a task as `task_history` and the HTTP history list it: its body as the worker wrote it. */
 export type HistoryEvent = {
   readonly seq: number;
@@ -71,15 +89,16 @@ export type ServerData = {
   unsubscribed: { readonly topics: readonly string[]; readonly epoch: string; readonly seq: number };
   pong: { readonly server_time: number; readonly seq?: number };
   task_progress: { readonly task_id: string; readonly progress: ProgressData };
-  task_status: TaskStatusData;
+  task_status: TaskStatusData & { readonly at?: AsOf };
   task_list:
-    | { readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }
+    | (TaskPage & { readonly at?: AsOf })
     | { readonly tasks: readonly TaskStatusData[]; readonly removed: readonly string[] };
   task_history: {
     readonly task_id: string;
     readonly events: readonly HistoryEvent[];
     readonly next_after_seq?: number;
   };
+  cancel_requested: { readonly task_id: string; readonly seq: number };
   caught_up: { readonly topics: readonly string[]; readonly seq: number };
   gap: {
     readonly topics: readonly string[];
@@ -98,6 +117,9 @@ export type ErrorBody = {
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
 };
+
+/** Why what was asked for, rightly, cannot be had. */
+export type Refused = { readonly refused: ErrorBody };
 
 /** A frame from server to client. `seq` is the stream position of the event it tells of. */
 export type ServerFrame =

@@ -52,6 +52,14 @@ export const TaskStatusDataSchema = v.strictObject({
   created_time: v.nullable(Time),
 });
 
+const AsOf = v.strictObject({ epoch: Epoch, seq: Seq, truncated: v.boolean() });
+
+/** A task as an answer tells it, strictly: `at` where it was asked how the task was. */
+export const TaskAnswerSchema = v.strictObject({
+  ...TaskStatusDataSchema.entries,
+  at: v.exactOptional(AsOf),
+});
+
 /** A page of a task's events, strictly: the data of `task_history`. */
 export const TaskHistorySchema = v.strictObject({
   task_id: TaskId,
@@ -64,7 +72,12 @@ export const TaskPageSchema = v.strictObject({
   tasks: v.array(TaskStatusDataSchema),
   total: Whole,
   next_page: v.exactOptional(v.pipe(Whole, v.minValue(2))),
+  limit: v.exactOptional(v.pipe(Whole, v.minValue(1))),
+  at: v.exactOptional(AsOf),
 });
+
+/** What a request to cancel is answered, strictly. */
+export const CancelRequestedSchema = v.strictObject({ task_id: TaskId, seq: Seq });
 
 const SubscribedData = v.strictObject({
   topics: Topics,
@@ -121,7 +134,7 @@ export const ServerFrameSchema = v.variant("type", [
   frame("unsubscribed", v.strictObject({ topics: Topics, epoch: Epoch, seq: Seq })),
   frame("pong", v.strictObject({ server_time: Milliseconds, seq: v.exactOptional(Seq) })),
   frame("task_progress", v.strictObject({ task_id: TaskId, progress: Progress })),
-  frame("task_status", TaskStatusDataSchema),
+  frame("task_status", TaskAnswerSchema),
   frame(
     "task_list",
     v.union([
@@ -131,6 +144,7 @@ export const ServerFrameSchema = v.variant("type", [
   ),
   frame("task_history", TaskHistorySchema),
   frame("caught_up", v.strictObject({ topics: Topics, seq: Seq })),
+  frame("cancel_requested", CancelRequestedSchema),
   frame("gap", GapData),
   frame(
     "drain",

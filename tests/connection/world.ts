@@ -2,7 +2,9 @@ import { Connection, type ConnectionCounts, type ConnectionDeps } from "../../sr
 import { LogError } from "../../src/log/event_log.ts";
 import { registerBuiltIn } from "../../src/messages/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
+import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
+import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
 import { hasLostNone } from "../../src/projection/removals.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
@@ -45,6 +47,7 @@ export class World {
   readonly history: History;
   readonly router: Router;
   readonly queries: TaskQueries;
+  readonly past: PastQueries;
   readonly messages = new MessageRegistry();
   readonly pageBatches = new PageBatches();
   readonly counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
@@ -70,7 +73,11 @@ export class World {
     this.router = new Router({ clock: this.clock, flushMs, head: 0, counts: this.routed });
     this.history = new History(this.log, this.projection);
     this.queries = new TaskQueries(this.log, this.projection, this.history, () => this.clock.now());
-    registerBuiltIn(this.messages, this.queries);
+    const now = () => this.clock.now();
+    const { retainPerSubject = Infinity } = retention;
+    this.past = new PastQueries(this.log, this.projection, { retainPerSubject, now });
+    const cancels = new Cancels(this.projection, (entries) => this.log.append(entries));
+    registerBuiltIn(this.messages, { queries: this.queries, past: this.past, cancels });
   }
 
   /** A world whose projection was booted from what `prepare` put into the log. */

@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import { type AppDeps, createApp } from "../../src/http/app.ts";
 import type { Appended, NewEntry } from "../../src/log/event_log.ts";
 import type { TaskQuery } from "../../src/protocol/client_frames.ts";
-import type { HistoryEvent, TaskStatusData } from "../../src/protocol/server_frames.ts";
+import type { HistoryEvent, Refused, TaskPage, TaskStatusData } from "../../src/protocol/server_frames.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 
@@ -44,6 +44,8 @@ export class FakeGateway {
   readonly tasks: Map<string, TaskStatusData> = new Map();
   readonly events: HistoryEvent[] = [];
   reasons: string[] = [];
+  /** Why what is asked for next cannot be had. */
+  refusal: Refused | undefined;
   /** What the next calls fail with. */
   failure: unknown;
   readonly telemetry = createTelemetry({
@@ -57,13 +59,14 @@ export class FakeGateway {
     return createApp({
       append: (entries) => this.#append(entries),
       tasks: {
-        task: (id) => this.#answer(["task", id], this.tasks.get(id)),
+        task: (id, at) => this.#answer(at === undefined ? ["task", id] : ["task", id, at], this.tasks.get(id)),
         list: (query) => this.#list(query),
         history: (id, afterSeq, limit) =>
           this.#answer(
             ["history", id, afterSeq, limit],
             this.tasks.has(id) ? { events: this.events } : undefined,
           ),
+        cancel: (id, reason) => this.#answer(["cancel", id, reason], this.refusal ?? { task_id: id, seq: 7 }),
       },
       operations: {
         rejected: () => ({ total: 1, items: [] }),
@@ -85,7 +88,8 @@ export class FakeGateway {
   }
 
   #list(query: TaskQuery) {
-    return this.#answer(["list", query], { tasks: [...this.tasks.values()], total: this.tasks.size });
+    const page = { tasks: [...this.tasks.values()], total: this.tasks.size };
+    return this.#answer<TaskPage | Refused>(["list", query], this.refusal ?? page);
   }
 
   #answer<T>(asked: unknown, value: T): Promise<T> {

@@ -4,7 +4,9 @@ import type { NewEntry } from "../../src/log/event_log.ts";
 import { openSqliteLog, type SqliteLog } from "../../src/log/sqlite_log.ts";
 import { registerBuiltIn } from "../../src/messages/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
+import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
+import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection } from "../../src/projection/projection.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 
@@ -23,12 +25,16 @@ export class Asking implements AsyncDisposable {
   readonly #projection: Projection;
   readonly #dataDir: string;
 
-  private constructor(log: SqliteLog, projection: Projection, dataDir: string) {
+  private constructor(log: SqliteLog, projection: Projection, dataDir: string, retainPerSubject: number) {
     this.log = log;
     this.#projection = projection;
     this.#dataDir = dataDir;
     const queries = new TaskQueries(log, projection, new History(log, projection), () => NOW_MS);
-    registerBuiltIn(this.registry, queries);
+    registerBuiltIn(this.registry, {
+      queries,
+      past: new PastQueries(log, projection, { retainPerSubject, now: () => performance.now() }),
+      cancels: new Cancels(projection, (entries) => log.append(entries)),
+    });
   }
 
   /** Starts on a log that holds `entries`. */
@@ -46,7 +52,7 @@ export class Asking implements AsyncDisposable {
     await log.append(entries);
     const projection = new Projection(log, { maxTasks, tail: { maxEvents: 100, maxBytes: 1_000_000 } });
     await projection.boot();
-    return new Asking(log, projection, dataDir);
+    return new Asking(log, projection, dataDir, retainPerSubject);
   }
 
   /** Appends, and lets the projection know of it, as following the log does. */

@@ -52,6 +52,7 @@ Deno.test("these types are built in, and this is what they cost", async () => {
   await using asking = await Asking.of([]);
   const { registry } = asking;
   assertEquals(Object.fromEntries(registry.types.map((type) => [type, registry.costOf(type)])), {
+    cancel_task: 1,
     get_history: 5,
     get_task: 1,
     get_tasks: 5,

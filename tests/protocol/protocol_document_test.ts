@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertExists } from "@std/assert";
 import * as v from "valibot";
 import {
+  CancelTaskData,
   ClientEnvelope,
   GetHistoryData,
   GetTaskData,
@@ -11,7 +12,11 @@ import {
 } from "../../src/protocol/client_frames.ts";
 import { CLOSE_CODES } from "../../src/protocol/close_codes.ts";
 import { ERROR_CODES } from "../../src/protocol/error_codes.ts";
-import { ServerFrameSchema, ServerMessageSchema } from "../../src/protocol/server_schemas.ts";
+import {
+  CancelRequestedSchema,
+  ServerFrameSchema,
+  ServerMessageSchema,
+} from "../../src/protocol/server_schemas.ts";
 import { parseTopic, PATHS } from "../../src/protocol/topics.ts";
 import { SETTINGS } from "../../src/settings/environment.ts";
 import { LEVELS } from "../../src/task/fold.ts";
@@ -34,6 +39,7 @@ const CLIENT_DATA: Readonly<Record<string, v.GenericSchema>> = {
   get_task: GetTaskData,
   get_tasks: GetTasksData,
   get_history: GetHistoryData,
+  cancel_task: CancelTaskData,
 };
 
 type Example = { readonly is: string; readonly text: string; readonly value: unknown };
@@ -166,6 +172,7 @@ Deno.test("the table of close codes is the one of the code", () => {
 
 /** An HTTP example is a request to append, or what one of the routes answers. */
 const Answer = v.union([
+  CancelRequestedSchema,
   v.strictObject({ results: v.array(v.strictObject({ seq: v.number(), duplicate: v.boolean() })) }),
   v.strictObject({
     total: v.number(),

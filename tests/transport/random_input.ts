@@ -12,7 +12,7 @@ export type RandomInput = {
 
 const encoder = new TextEncoder();
 
-const TYPES = ["ping", "subscribe", "unsubscribe", "get_task", "get_tasks", "get_history"];
+const TYPES = ["ping", "subscribe", "unsubscribe", "get_task", "get_tasks", "get_history", "cancel_task"];
 
 type Frame = {
   readonly type: unknown;
@@ -99,6 +99,22 @@ const badSince = fc.oneof(
   fc.record({ epoch: fc.constantFrom("", "x".repeat(65), 7, null), seq: fc.integer({ min: 0 }) }),
 );
 
+const at = fc.oneof(
+  fc.record({ seq: fc.maxSafeNat() }),
+  fc.record({
+    time: fc.oneof(fc.constantFrom("2024-01-01T00:00:00Z", "2100-12-31T23:59:59.5+01:00"), fc.nat()),
+  }),
+);
+const badAt = fc.oneof(
+  notObject.filter((value) => value !== undefined),
+  fc.record({ seq: fc.oneof(fc.constantFrom(-1, 0.5), notText.filter(isNoNumber), fc.string()) }),
+  fc.record({ seq: fc.nat(), epoch: fc.oneof(fc.constantFrom("", "x".repeat(65)), notText) }),
+  fc.record({
+    time: fc.oneof(fc.constantFrom(-1, "", "now", "2024-01-01", ...HOSTILE), notText.filter(isNoNumber)),
+  }),
+  fc.record({ seq: fc.nat(), time: fc.nat() }),
+);
+
 function isNoNumber(value: unknown): boolean {
   return typeof value !== "number";
 }
@@ -123,7 +139,7 @@ const page = fc.record({
 }, { requiredKeys: [] });
 
 const INVALID = "INVALID_MESSAGE";
-const PAGE = ["status", "tag", "parent_id", "type", "limit", "page"] as const;
+const PAGE = ["status", "tag", "parent_id", "type", "limit", "page", "at"] as const;
 
 /** Requests of every type, in order and not. */
 const requests: readonly fc.Arbitrary<RandomInput>[] = [
@@ -157,7 +173,7 @@ const requests: readonly fc.Arbitrary<RandomInput>[] = [
     fc.record({ topics: fc.array(fc.oneof(topic, notTopic), { minLength: 1 }) }),
   ),
   request("unsubscribe", INVALID, fc.record({ topics: badTopics })),
-  request("get_task", "task_status", withExtras(fc.constant({ task_id: "job1" }), "task_id")),
+  request("get_task", "task_status", withExtras(fc.constant({ task_id: "job1" }), "task_id", "at")),
   request(
     "get_task",
     "TASK_NOT_FOUND",
@@ -165,8 +181,25 @@ const requests: readonly fc.Arbitrary<RandomInput>[] = [
   ),
   request("get_task", INVALID, fc.record({ task_id: notTaskId })),
   request("get_task", INVALID, withExtras(fc.constant({}), "task_id")),
+  request("get_task", INVALID, fc.record({ task_id: fc.constant("job1"), at: badAt })),
   request("get_tasks", "task_list", withExtras(page, ...PAGE)),
+  request("get_tasks", "task_list", withExtras(fc.record({ at }), ...PAGE)),
   request("get_tasks", INVALID, badPage),
+  request("get_tasks", INVALID, fc.record({ at: badAt })),
+  request(
+    "cancel_task",
+    "TASK_NOT_FOUND",
+    fc.record({ task_id: fc.oneof(taskId, fc.constantFrom(...HOSTILE)), reason: fc.string() }),
+  ),
+  request("cancel_task", INVALID, fc.record({ task_id: notTaskId })),
+  request(
+    "cancel_task",
+    INVALID,
+    fc.record({
+      task_id: fc.constant("job1"),
+      reason: fc.oneof(notText.filter((value) => value !== null), fc.constant("x".repeat(4_097))),
+    }),
+  ),
   request(
     "get_history",
     "task_history",

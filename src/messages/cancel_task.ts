@@ -1,0 +1,16 @@
+import type { Cancels } from "../projection/cancels.ts";
+import { CancelTaskData } from "../protocol/client_frames.ts";
+import { answer, defineMessage, type MessageType } from "./message_type.ts";
+
+/** `cancel_task`: asks whoever works on a task to stop. */
+export function cancelTask(cancels: Cancels): MessageType<typeof CancelTaskData> {
+  return defineMessage({
+    type: "cancel_task",
+    schema: CancelTaskData,
+    cost: 1,
+    async handle({ task_id: taskId, reason }) {
+      const told = await cancels.request(taskId, reason);
+      return answer(told, (data) => ({ kind: "reply", type: "cancel_requested", data }));
+    },
+  });
+}
