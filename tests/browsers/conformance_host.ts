@@ -21,8 +21,8 @@ export type ConformanceHost = {
 
 const Events = v.array(
   v.union([
-    v.tuple([v.string(), v.string()]),
-    v.tuple([v.string(), v.string(), v.record(v.string(), v.unknown())]),
+    v.strictTuple([v.string(), v.string()]),
+    v.strictTuple([v.string(), v.string(), v.record(v.string(), v.unknown())]),
   ]),
 );
 const Outcomes = v.array(
