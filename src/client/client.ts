@@ -10,10 +10,16 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { type Request, Requests } from "./requests.ts";
 import { type OpenSocket, type Socket, type WebSocketClass, webSockets } from "./socket.ts";
-import { type PushedFrame, type Replay, Subscriptions, type TopicRequest, type Watch } from "./subscriptions.ts";
+import {
+  type PushedFrame,
+  type Replay,
+  Subscriptions,
+  type TopicRequest,
+  type Watch,
+} from "./subscriptions.ts";
 import { type Store } from "./store.ts";
-import { type TaskView, taskStore } from "./task_store.ts";
-import { type TaskFilter, type TasksView, tasksStore } from "./tasks_store.ts";
+import { taskStore, type TaskView } from "./task_store.ts";
+import { type TaskFilter, tasksStore, type TasksView } from "./tasks_store.ts";
 
 export type { HistoryEvent, PushedFrame, Replay, Store, TaskFilter, TaskStatusData, TasksView, TaskView };
 export { ClientError };
@@ -91,7 +97,9 @@ export interface Client {
   /** A page of the tasks that fit. */
   getTasks(
     query?: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At },
-  ): Promise<{ readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }>;
+  ): Promise<
+    { readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }
+  >;
   /** A page of a task's events as they were written. */
   getHistory(
     id: string,
@@ -181,7 +189,10 @@ class LiveClient implements Client {
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {
     const { status = "", tag = "", parent_id = "", type = "" } = filter;
-    return this.#store(`tasks ${JSON.stringify([status, tag, parent_id, type])}`, () => tasksStore(this, filter, this.#clock));
+    return this.#store(
+      `tasks ${JSON.stringify([status, tag, parent_id, type])}`,
+      () => tasksStore(this, filter, this.#clock),
+    );
   }
 
   /** The same store for who asks for the same, so that frameworks may ask at every render. */
@@ -195,12 +206,17 @@ class LiveClient implements Client {
   }
 
   async getTask(id: string, { at }: { readonly at?: At } = {}): Promise<TaskStatusData> {
-    return await this.#ask("get_task", { task_id: id, ...(at === undefined ? {} : { at }) }) as TaskStatusData;
+    return await this.#ask("get_task", {
+      task_id: id,
+      ...(at === undefined ? {} : { at }),
+    }) as TaskStatusData;
   }
 
   async getTasks(
     query: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At } = {},
-  ): Promise<{ readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }> {
+  ): Promise<
+    { readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }
+  > {
     return await this.#ask("get_tasks", query) as {
       readonly tasks: readonly TaskStatusData[];
       readonly total: number;
@@ -347,6 +363,7 @@ class LiveClient implements Client {
     const request = this.#topicRequests.get(id);
     this.#topicRequests.delete(id);
     if (request !== undefined) this.#subscriptions.subscribed(request, data);
+    this.#sync();
   }
 
   #failed(id: string, error: ErrorBody): void {
@@ -357,7 +374,11 @@ class LiveClient implements Client {
     const isForGood = error.code !== "SERVER_ERROR" && error.code !== "RATE_LIMITED";
     const { topics, retry_after_ms: retryAfterMs } = error.details;
     const offending = isForGood ? (Array.isArray(topics) ? topics.map(String) : request.topics) : [];
-    this.#subscriptions.refused(request, offending, new ClientError(error.code, error.message, error.details));
+    this.#subscriptions.refused(
+      request,
+      offending,
+      new ClientError(error.code, error.message, error.details),
+    );
     if (isForGood) this.#syncSoon();
     else this.#clock.after(typeof retryAfterMs === "number" ? retryAfterMs : AGAIN_MS, () => this.#sync());
   }
@@ -371,7 +392,8 @@ class LiveClient implements Client {
 
   #sync(): void {
     this.#syncs = false;
-    if (this.#link.kind !== "open") return;
+    // Those before may be answered after these: what they are about is not asked about meanwhile.
+    if (this.#link.kind !== "open" || this.#topicRequests.size > 0) return;
     for (const request of this.#subscriptions.sync()) {
       const { type, ...data } = request;
       const id = this.#newId(type);
@@ -421,7 +443,10 @@ function sameState(one: ConnectionState, other: ConnectionState): boolean {
 /** A frame, or a batch of them; undefined where it is neither. */
 function parsed(
   text: string,
-): ServerFrame | { readonly type: "batch"; readonly data: { readonly frames: readonly ServerFrame[] } } | undefined {
+):
+  | ServerFrame
+  | { readonly type: "batch"; readonly data: { readonly frames: readonly ServerFrame[] } }
+  | undefined {
   try {
     const value: unknown = JSON.parse(text);
     // The gateway is ours, and of the version that serves this client.
@@ -454,7 +479,9 @@ function socketUrl(url: string | URL): URL {
 function ownWebSocket(): WebSocketClass {
   const own: unknown = globalThis.WebSocket;
   if (typeof own === "function") return own as WebSocketClass;
-  throw new TypeError("WebSocket: this runtime has none; pass one in (Node before 22: that of the package ws)");
+  throw new TypeError(
+    "WebSocket: this runtime has none; pass one in (Node before 22: that of the package ws)",
+  );
 }
 
 /** Tells of the network's coming and going, and of a tab that is seen again; returns how to stop that. */

@@ -15,6 +15,8 @@ export type Link =
     readonly socket: number;
     readonly sinceMs: number;
     readonly heartbeat: Heartbeat;
+    /** Whether a ping was sent since anything was heard. */
+    readonly isAsked: boolean;
     /** When the gateway that is going away wants us back, where it said so. */
     readonly slotMs: number | undefined;
   }
@@ -109,7 +111,9 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
     case "greeted":
       return link.kind === "opening" ? greeted(link, input.heartbeat, context) : [link, []];
     case "heard":
-      return link.kind === "open" ? [link, [{ kind: "clear", timer: "dead" }]] : [link, []];
+      return link.kind === "open" && link.isAsked
+        ? [{ ...link, isAsked: false }, [{ kind: "clear", timer: "dead" }]]
+        : [link, []];
     case "drain": {
       if (link.kind !== "open") return [link, []];
       const slotMs = context.nowMs + input.afterMs;
@@ -151,9 +155,13 @@ function begin(attempt: number, socket: number, { limits }: LinkContext): Decisi
   ]];
 }
 
-function greeted(link: Extract<Link, { kind: "opening" }>, heartbeat: Heartbeat, { nowMs }: LinkContext): Decision {
+function greeted(
+  link: Extract<Link, { kind: "opening" }>,
+  heartbeat: Heartbeat,
+  { nowMs }: LinkContext,
+): Decision {
   const { attempt, socket } = link;
-  return [{ kind: "open", attempt, socket, sinceMs: nowMs, heartbeat, slotMs: undefined }, [
+  return [{ kind: "open", attempt, socket, sinceMs: nowMs, heartbeat, isAsked: false, slotMs: undefined }, [
     { kind: "clear", timer: "connect" },
     { kind: "set", timer: "ping", ms: heartbeat.intervalMs },
     { kind: "up" },
@@ -163,7 +171,7 @@ function greeted(link: Extract<Link, { kind: "opening" }>, heartbeat: Heartbeat,
 /** Whoever may have slept asks at once whether the other side is still there, and gives it less time to answer. */
 function awake(link: Link): Decision {
   if (link.kind !== "open") return [link, []];
-  return [link, [
+  return [{ ...link, isAsked: true }, [
     { kind: "ping" },
     { kind: "set", timer: "ping", ms: link.heartbeat.intervalMs },
     { kind: "set", timer: "dead", ms: Math.min(WAKE_MS, link.heartbeat.timeoutMs) },
@@ -179,18 +187,22 @@ function timedOut(link: Link, name: TimerName, context: LinkContext): Decision {
         ? retry(link, "the gateway did not answer in time", context)
         : [link, []];
     case "ping":
-      return link.kind === "open"
-        ? [link, [
-          { kind: "ping" },
-          { kind: "set", timer: "ping", ms: link.heartbeat.intervalMs },
-          { kind: "set", timer: "dead", ms: link.heartbeat.timeoutMs },
-        ]]
-        : [link, []];
+      return link.kind === "open" ? asked(link) : [link, []];
     case "dead":
       return link.kind === "open" ? retry(link, "the gateway fell silent", context) : [link, []];
     case "slot":
       return link.kind === "open" ? again(link, context) : [link, []];
   }
+}
+
+/** Asks whether the other side is there. The time to answer runs from the first question that nothing followed. */
+function asked(link: Open): Decision {
+  const { intervalMs, timeoutMs } = link.heartbeat;
+  return [{ ...link, isAsked: true }, [
+    { kind: "ping" },
+    { kind: "set", timer: "ping", ms: intervalMs },
+    ...(link.isAsked ? [] : [{ kind: "set", timer: "dead", ms: timeoutMs } as const]),
+  ]];
 }
 
 /** Leaves this connection for another at once. */

@@ -3,7 +3,11 @@ import { ClientError } from "./client_error.ts";
 import type { Clock } from "./clock.ts";
 
 /** What is asked of the gateway; its answer comes under the same `id`. */
-export type Request = { readonly type: string; readonly id: string; readonly data: Readonly<Record<string, unknown>> };
+export type Request = {
+  readonly type: string;
+  readonly id: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
 
 type Pending = {
   readonly request: Request;
@@ -48,7 +52,9 @@ export class Requests {
   ask(request: Request): Promise<unknown> {
     const { maxWaiting, timeoutMs } = this.#limits;
     if (!this.#isUp && this.#pending.size >= maxWaiting) {
-      return Promise.reject(new ClientError("QUEUE_FULL", `more than ${maxWaiting} requests wait for a connection`));
+      return Promise.reject(
+        new ClientError("QUEUE_FULL", `more than ${maxWaiting} requests wait for a connection`),
+      );
     }
     return new Promise((resolve, reject) => {
       const callOff = this.#clock.after(timeoutMs, () => {

@@ -1,4 +1,5 @@
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import type { ClientError } from "./client_error.ts";
 import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
 
@@ -22,7 +23,7 @@ export type Watch = {
   /** Told each time what was missed is there and what follows is live, and when that is so no more. */
   readonly onLive: (isLive: boolean) => void;
   /** Told when one of its topics may not be held. It is watched no more then. */
-  readonly onRefused: (error: unknown) => void;
+  readonly onRefused: (error: ClientError) => void;
 };
 
 /** A request about topics. */
@@ -36,8 +37,11 @@ type Topic = {
   replay: Replay;
   /** Whether everything up to the cursor was brought, so that a new connection goes on from there. */
   served: boolean;
-  /** Whether a replay is under way. */
-  pending: boolean;
+  /**
+   * What is under way: what followed the cursor, in the order of the stream; or what no position stands for, the present
+   * state or the whole past.
+   */
+  pending: "resume" | "snapshot" | "history" | undefined;
   readonly latest: LatestFrames;
 };
 
@@ -45,6 +49,9 @@ type Topic = {
 type Told = Map<string, { task_progress: number; task_status: number }>;
 
 const LIST = "task:list";
+const PENDING = { latest: "snapshot", none: undefined, all: "history" } as const;
+/** Of so many tasks it is remembered up to where a watch was told of them: more than a gateway may ever tell of twice. */
+const MAX_TOLD = 50_000;
 
 /**
  * Who here watches what, what the gateway holds for us, and how far it has brought us. The cursor is one for all topics:
@@ -54,7 +61,9 @@ export class Subscriptions {
   readonly #topics = new Map<string, Topic>();
   readonly #told = new Map<Watch, Told>();
   /** What the gateway holds for this connection, or was asked to. */
-  readonly #asked = new Set<string>();
+  readonly #asked = new Map<string, TopicRequest>();
+  /** What of that it said it holds: frames before were for others. */
+  readonly #held = new Set<string>();
   /** What of that is to be given back first, and asked for anew. */
   readonly #anew = new Set<string>();
   readonly #live = new Set<Watch>();
@@ -77,7 +86,7 @@ export class Subscriptions {
   isLive({ topics }: Pick<Watch, "topics">): boolean {
     return topics.every((name) => {
       const topic = this.#topics.get(name);
-      return topic !== undefined && topic.served && !topic.pending && this.#asked.has(name);
+      return topic !== undefined && topic.served && topic.pending === undefined && this.#asked.has(name);
     });
   }
 
@@ -89,7 +98,13 @@ export class Subscriptions {
       if (topic === undefined) {
         const { replay } = watch;
         const latest = new LatestFrames();
-        this.#topics.set(name, { watches: new Set([watch]), replay, served: false, pending: false, latest });
+        this.#topics.set(name, {
+          watches: new Set([watch]),
+          replay,
+          served: false,
+          pending: undefined,
+          latest,
+        });
       } else {
         topic.watches.add(watch);
         if (watch.replay === "all") this.#askAnew(name, topic);
@@ -114,16 +129,25 @@ export class Subscriptions {
   /** The connection is gone, and with it what the gateway held for us. */
   down(): void {
     this.#asked.clear();
+    this.#held.clear();
     this.#anew.clear();
-    for (const topic of this.#topics.values()) topic.pending = false;
+    for (const topic of this.#topics.values()) topic.pending = undefined;
     this.#tellLive();
   }
 
-  /** What is to be asked of the gateway, so that it holds what is watched here: few requests for all that changed. */
+  /**
+   * What is to be asked of the gateway, so that it holds what is watched here: few requests for all that changed. It may
+   * answer them in any order, so no topic is in two of them: what is to be asked anew is given back first, and asked for
+   * when this is called again.
+   */
   sync(): readonly TopicRequest[] {
     const requests: TopicRequest[] = [];
-    const gone = [...this.#asked].filter((name) => !this.#topics.has(name) || this.#anew.has(name)).sort();
-    for (const name of gone) this.#asked.delete(name);
+    const gone = [...this.#asked.keys()].filter((name) => !this.#topics.has(name) || this.#anew.has(name))
+      .sort();
+    for (const name of gone) {
+      this.#asked.delete(name);
+      this.#held.delete(name);
+    }
     this.#anew.clear();
     if (gone.length > 0) requests.push({ type: "unsubscribe", topics: gone });
     const { cursor } = this;
@@ -131,10 +155,9 @@ export class Subscriptions {
     const fresh: Record<Replay, string[]> = { latest: [], none: [], all: [] };
     for (const name of this.topics) {
       const topic = this.#topics.get(name);
-      if (topic === undefined || this.#asked.has(name)) continue;
-      this.#asked.add(name);
+      if (topic === undefined || this.#asked.has(name) || gone.includes(name)) continue;
       const resumes = topic.served && cursor !== undefined;
-      topic.pending = resumes || topic.replay !== "none";
+      topic.pending = resumes ? "resume" : PENDING[topic.replay];
       (resumes ? served : fresh[topic.replay]).push(name);
     }
     if (served.length > 0 && cursor !== undefined) {
@@ -142,6 +165,9 @@ export class Subscriptions {
     }
     for (const replay of ["latest", "none", "all"] as const) {
       if (fresh[replay].length > 0) requests.push({ type: "subscribe", topics: fresh[replay], replay });
+    }
+    for (const request of requests) {
+      if (request.type === "subscribe") { for (const name of request.topics) this.#asked.set(name, request); }
     }
     return requests;
   }
@@ -153,20 +179,23 @@ export class Subscriptions {
       this.#epoch = epoch;
       this.#seq = seq;
     }
-    if (!("replay" in request) || request.replay !== "none") return;
     for (const name of request.topics) {
+      if (this.#asked.get(name) !== request) continue; // given back meanwhile
+      this.#held.add(name);
       const topic = this.#topics.get(name);
-      if (topic !== undefined) topic.served = true;
+      const isDone = "replay" in request && request.replay === "none" && !this.#anew.has(name);
+      if (topic !== undefined && isDone) topic.served = true;
     }
     this.#tellLive();
   }
 
   /** The gateway refused a request: those topics are not held, and `offending` of them never will be. */
-  refused({ topics }: TopicRequest, offending: readonly string[], error: unknown): void {
-    for (const name of topics) {
+  refused(request: TopicRequest, offending: readonly string[], error: ClientError): void {
+    for (const name of request.topics) {
+      if (this.#asked.get(name) !== request) continue;
       this.#asked.delete(name);
       const topic = this.#topics.get(name);
-      if (topic !== undefined) topic.pending = false;
+      if (topic !== undefined) topic.pending = undefined;
     }
     const lost = new Set(offending.flatMap((name) => [...this.#topics.get(name)?.watches ?? []]));
     for (const watch of lost) {
@@ -196,7 +225,9 @@ export class Subscriptions {
 
   /** Everything up to `seq` was brought. Amid a replay no position stands for what was. */
   moved(seq: number): void {
-    for (const { pending } of this.#topics.values()) if (pending) return;
+    for (const { pending } of this.#topics.values()) {
+      if (pending === "snapshot" || pending === "history") return;
+    }
     this.#seq = Math.max(this.#seq, seq);
   }
 
@@ -206,8 +237,11 @@ export class Subscriptions {
     const watches = new Set<Watch>();
     for (const name of topicsOf(frame, this.#tags.get(id), this.#tagTopics())) {
       const topic = this.#topics.get(name);
-      topic?.latest.keep(frame);
-      for (const watch of topic?.watches ?? []) watches.add(watch);
+      // A snapshot is for topics that were just asked for. To others it would come before what happened until then.
+      if (topic === undefined || !this.#held.has(name)) continue;
+      if (frame.snapshot === true && topic.pending !== "snapshot") continue;
+      topic.latest.keep(frame);
+      for (const watch of topic.watches) watches.add(watch);
     }
     for (const watch of watches) this.#tell(watch, frame);
     if (saysEnded(frame)) this.#tags.delete(id);
@@ -226,6 +260,12 @@ export class Subscriptions {
     if (position <= last[frame.type]) return;
     last[frame.type] = position;
     told.set(id, last);
+    if (told.size > MAX_TOLD) {
+      for (const first of told.keys()) {
+        told.delete(first);
+        break;
+      }
+    }
     watch.onFrame(frame);
   }
 
@@ -240,13 +280,13 @@ export class Subscriptions {
   #askAnew(name: string, topic: Topic): void {
     topic.replay = "all";
     topic.served = false;
-    topic.pending = false;
+    topic.pending = undefined;
     if (this.#asked.has(name)) this.#anew.add(name);
   }
 
   #listed(frame: Extract<ServerFrame, { type: "task_list" }>): void {
     for (const task of frame.data.tasks) this.#list.set(task.task_id, task);
-    if ("removed" in frame.data) for (const id of frame.data.removed) this.#list.delete(id);
+    if ("removed" in frame.data) { for (const id of frame.data.removed) this.#list.delete(id); }
     for (const watch of this.#topics.get(LIST)?.watches ?? []) watch.onFrame(frame);
   }
 
@@ -262,8 +302,9 @@ export class Subscriptions {
     for (const name of topics) {
       const topic = this.#topics.get(name);
       if (topic === undefined) continue;
-      topic.pending = true;
+      topic.pending = "snapshot";
       topic.served = false;
+      if (topic.replay === "none") topic.replay = "latest"; // what was missed may be what it wanted
       if (isAnother) topic.latest.clear();
       if (name === LIST) this.#list.clear();
       for (const watch of topic.watches) watches.add(watch);
@@ -276,8 +317,8 @@ export class Subscriptions {
     const watches = new Set<Watch>();
     for (const name of frame.data.topics) {
       const topic = this.#topics.get(name);
-      if (topic === undefined) continue;
-      topic.pending = false;
+      if (topic === undefined || !this.#held.has(name)) continue;
+      topic.pending = undefined;
       topic.served = true;
       for (const watch of topic.watches) watches.add(watch);
     }

@@ -133,7 +133,7 @@ class TaskList {
 
   #listed({ data }: Extract<ServerFrame, { type: "task_list" }>): boolean {
     for (const task of data.tasks) this.#put(task);
-    if ("removed" in data) for (const id of data.removed) this.#tasks.delete(id);
+    if ("removed" in data) { for (const id of data.removed) this.#tasks.delete(id); }
     return true;
   }
 

@@ -1,0 +1,87 @@
+import { assert, assertEquals } from "@std/assert";
+import { type Client, connect, type PushedFrame, type TaskView } from "../../src/client/client.ts";
+import { withGateway } from "../gateway/gateway_process.ts";
+import { overHttp } from "../gateway/load.ts";
+import { eventually } from "../worker/eventually.ts";
+import { type Badness, BadNetwork } from "./bad_network.ts";
+
+const TASKS = ["a", "b", "c", "d"];
+const SECONDS = 6;
+const EVENTS_PER_SECOND = 40;
+
+/** What a client came to see. */
+class Seen {
+  readonly client: Client;
+  readonly statuses: string[] = [];
+  readonly stores;
+  wasStale = false;
+
+  constructor(url: string) {
+    this.client = connect(url, { firstWaitMs: 100, longestWaitMs: 1_000, connectTimeoutMs: 5_000 });
+    this.client.subscribe("task:status", (frame: PushedFrame) => {
+      if (frame.type === "task_status") this.statuses.push(frame.id);
+    }, { replay: "all" });
+    this.stores = TASKS.map((id) => this.client.task(id));
+    for (const store of this.stores) {
+      store.subscribe(({ isStale, status }: TaskView) => this.wasStale ||= isStale && status !== undefined);
+    }
+  }
+
+  /** What it shows of each task. */
+  get state(): readonly unknown[] {
+    return this.stores.map((store) => {
+      const { status, progress, isStale } = store.getSnapshot();
+      return [status, progress?.completed, isStale];
+    });
+  }
+}
+
+/** The words for a network, what is wrong with it, and whether that is enough to be out of date at times. */
+const NETWORKS: readonly (readonly [string, Badness, boolean])[] = [
+  ["300 ms away", { latencyMs: 300 }, false],
+  ["where one chunk in twenty stalls", { stalls: 0.05 }, false],
+  ["that breaks every two seconds", { cutEveryMs: 2_000 }, true],
+  ["that falls silent without a word", { silentAfterMs: 1_500 }, true],
+  ["that takes 1 KB a second", { bytesPerSecond: 1_024 }, false],
+];
+
+for (const [words, badness, goesStale] of NETWORKS) {
+  Deno.test(`a client on a network ${words} ends with what one on a perfect network has`, async () => {
+    // A silent connection is noticed by its missing pong; the gateway says how soon.
+    const settings = { HEARTBEAT_MS: "1000" };
+    await withGateway({ settings }, async (gateway) => {
+      await using network = await BadNetwork.start(gateway.port, badness);
+      const perfect = new Seen(`${gateway.wsUrl}/ws`);
+      const poor = new Seen(`ws://127.0.0.1:${network.port}/ws`);
+      try {
+        await eventually("both are there", () => Promise.resolve(poor.client.state.kind === "open"));
+        const store = overHttp(gateway);
+        for (let n = 0; n < SECONDS * EVENTS_PER_SECOND; n++) {
+          const kind = n % 10 === 0 ? (n % 20 === 0 ? "paused" : "resumed") : "progress";
+          const body = { completed: n, total: 1_000 };
+          await store({ taskId: TASKS[n % TASKS.length] ?? "", kind, body, id: `e${n}` });
+          await new Promise((resolve) => setTimeout(resolve, 1_000 / EVENTS_PER_SECOND));
+        }
+        for (const id of TASKS) await store({ taskId: id, kind: "completed", body: {}, id: `end-${id}` });
+        await eventually("the poor one has what the perfect one has", () => {
+          return Promise.resolve(
+            poor.state.every((task) => JSON.stringify(task).endsWith("false]")) &&
+              JSON.stringify(poor.state) === JSON.stringify(perfect.state) &&
+              poor.statuses.length === perfect.statuses.length,
+          );
+        }, 90_000);
+        assertEquals(poor.statuses, perfect.statuses, "every change of status, in order, once");
+        assertEquals(poor.state, perfect.state);
+        assertEquals(
+          poor.state.map((task) => JSON.parse(JSON.stringify(task))[0]),
+          TASKS.map(() => "completed"),
+        );
+        if (goesStale) assert(poor.wasStale, "it says so when it may be out of date");
+        if (goesStale) assert(network.connections > 1);
+      } finally {
+        perfect.client.close();
+        poor.client.close();
+      }
+    });
+  });
+}

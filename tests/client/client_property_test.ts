@@ -1,0 +1,208 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import {
+  type Client,
+  ClientError,
+  connect,
+  type PushedFrame,
+  type TaskView,
+} from "../../src/client/client.ts";
+import { statusData } from "../../src/task/task.ts";
+import { settled, World } from "../connection/world.ts";
+import { Wire } from "./wire.ts";
+
+const TASKS = ["t0", "t1", "t2"];
+const KINDS = ["created", "started", "progress", "progress", "paused", "resumed", "completed"];
+const TOPICS = ["task:status", "task:progress", "task:list", "task:id:t0", "task:id:t1:status", "task:tag:a"];
+
+/** What may happen to a client. */
+const happening = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("event" as const),
+      task: fc.constantFrom(...TASKS),
+      kind: fc.constantFrom(...KINDS),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(1, 7, 40, 400, 9_000) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("cut" as const, "mute" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("reachable" as const), is: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("online" as const, "offline" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("ask" as const), task: fc.constantFrom(...TASKS, "nobody") }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("watch" as const),
+      topics: fc.subarray(TOPICS, { minLength: 1 }),
+      replay: fc.constantFrom("latest" as const, "none" as const, "all" as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("unwatch" as const), which: fc.nat(5) }) },
+);
+
+/** What a watch was told of statuses. */
+class Witness {
+  readonly seen: string[] = [];
+  isLive = false;
+
+  take(frame: PushedFrame): void {
+    if (frame.type === "task_status") this.seen.push(frame.id);
+    if (frame.type === "gap") throw new Error("nothing was lost, so there is no gap");
+  }
+}
+
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+
+async function live(happenings: readonly Happening[]): Promise<void> {
+  const world = await World.booted();
+  const wire = new Wire(world);
+  const { clock } = world;
+  let luck = 0;
+  const client: Client = connect("ws://gateway/ws", {
+    clock,
+    open: wire.socket,
+    random: () => (luck = (luck + 0.37) % 1),
+  });
+  const history = new Witness();
+  client.subscribe("task:status", (frame) => history.take(frame), {
+    replay: "all",
+    onLive: (isLive) => history.isLive = isLive,
+  });
+  const stores = TASKS.map((id) => client.task(id));
+  const views: TaskView[][] = TASKS.map(() => []);
+  stores.forEach((store, i) => store.subscribe((view) => views[i]?.push(view)));
+  const others: { readonly witness: Witness; readonly stop: () => void }[] = [];
+  const answers: Promise<string>[] = [];
+  let asked = 0;
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= Math.min(left, 200)) {
+      clock.advance(Math.min(left, 200));
+      await settled();
+    }
+  };
+  for (const one of happenings) {
+    switch (one.do) {
+      case "event":
+        world.put(one.task, one.kind, one.kind === "created" ? { tags: ["a"] } : {});
+        await world.follow();
+        break;
+      case "pass":
+        await pass(one.ms);
+        break;
+      case "cut":
+        wire.cut();
+        break;
+      case "mute":
+        wire.mute();
+        break;
+      case "reachable":
+        wire.reachable = one.is;
+        break;
+      case "online":
+      case "offline":
+        globalThis.dispatchEvent(new Event(one.do));
+        break;
+      case "restart":
+        wire.cut();
+        await world.restart();
+        break;
+      case "ask":
+        asked++;
+        answers.push(
+          client.getTask(one.task).then(() => "answered", (error: unknown) => {
+            assert(error instanceof ClientError);
+            return error.code;
+          }),
+        );
+        break;
+      case "watch": {
+        const witness = new Witness();
+        const { unsubscribe } = client.subscribe(one.topics, (frame) => witness.take(frame), {
+          replay: one.replay,
+          onLive: (isLive) => witness.isLive = isLive,
+        });
+        others.push({ witness, stop: unsubscribe });
+        break;
+      }
+      case "unwatch":
+        others.splice(one.which, 1).forEach(({ stop }) => stop());
+        break;
+    }
+    await settled();
+  }
+  wire.reachable = true;
+  globalThis.dispatchEvent(new Event("online"));
+  await pass(180_000);
+
+  assertEquals(world.faults, [], "nothing failed");
+  assertEquals(client.state.kind, "open");
+  assertEquals((await Promise.all(answers)).length, asked, "every request came to an end");
+  const changes = [...await truth(world)];
+  assertEquals(
+    history.seen.join(),
+    changes.join(),
+    `every change of status, in order, once: ${history.seen} of ${changes}`,
+  );
+  assert(history.isLive && others.every(({ witness }) => witness.isLive), "all that is watched is live");
+  for (const { witness } of others) {
+    assertEquals(new Set(witness.seen).size, witness.seen.length, "no event twice");
+    // A snapshot tells of each task what it is by then; after it, in order.
+    for (const id of TASKS) {
+      assertEquals(ofTask(world, witness.seen, id), ofTask(world, witness.seen, id).toSorted(byPosition));
+    }
+  }
+  stores.forEach((store, i) => {
+    const id = TASKS[i] ?? "";
+    const record = world.projection.tasks.get(id);
+    const view = store.getSnapshot();
+    assertEquals(view.isStale, false);
+    assertEquals(view.status, record && statusData(record.state, record.pace).status, `${id} is as it is`);
+    assertEquals(
+      view.progress?.completed,
+      record && statusData(record.state, record.pace).progress.completed,
+    );
+  });
+  client.close();
+  await pass(10); // what was on its way
+  assertEquals([wire.open, clock.pending], [0, 0], "nothing is left");
+}
+
+function byPosition(one: string, other: string): number {
+  return Number(one.slice(7)) - Number(other.slice(7));
+}
+
+function ofTask(world: World, ids: readonly string[], task: string): string[] {
+  return ids.filter((id) => {
+    const seq = Number(id.slice(7));
+    return world.log.entries.some((entry) => entry.seq === seq && entry.subject.startsWith(`task.${task}.`));
+  });
+}
+
+/** The ids of all status frames that a watcher from the beginning is told. */
+async function truth(world: World): Promise<string[]> {
+  const ids: string[] = [];
+  for (let after = 0; after < world.projection.head;) {
+    const page = await world.history.page({ after, upTo: world.projection.head });
+    for (const { seq, status } of page.block.deliveries) {
+      if (status !== undefined && seq > page.after && seq <= page.through) ids.push(`status_${seq}`);
+    }
+    after = page.through;
+  }
+  return ids;
+}
+
+Deno.test("whatever happens, a client ends with everything, once, and leaves no request unanswered", async () => {
+  const runs = 150 * Number(Deno.env.get("RUNS") ?? 1);
+  await fc.assert(
+    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), live),
+    { numRuns: runs },
+  );
+});

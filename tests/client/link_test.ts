@@ -1,0 +1,133 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import {
+  type Link,
+  type LinkEffect,
+  type LinkInput,
+  stepLink,
+  type TimerName,
+} from "../../src/client/link.ts";
+
+const LIMITS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
+const HEARTBEAT = { intervalMs: 30_000, timeoutMs: 60_000 };
+const TIMERS: readonly TimerName[] = ["connect", "retry", "ping", "dead", "slot"];
+
+const socket = fc.nat(6);
+const input: fc.Arbitrary<LinkInput> = fc.oneof(
+  fc.constantFrom<LinkInput>(
+    { kind: "start" },
+    { kind: "online" },
+    { kind: "offline" },
+    { kind: "shown" },
+    { kind: "renew" },
+  ),
+  fc.record({ kind: fc.constant("token" as const), socket, token: fc.constantFrom("t", undefined) }),
+  fc.record({ kind: fc.constant("tokenFailed" as const), socket }),
+  fc.record({ kind: fc.constant("greeted" as const), socket, heartbeat: fc.constant(HEARTBEAT) }),
+  fc.record({ kind: fc.constant("heard" as const), socket }),
+  fc.record({ kind: fc.constant("drain" as const), socket, afterMs: fc.nat(2_000) }),
+  fc.record({
+    kind: fc.constant("ended" as const),
+    socket,
+    code: fc.constantFrom(1006, 1011, 1012, 1013, 4402, 4408, 4429),
+  }),
+  fc.record({ kind: fc.constant("timer" as const), name: fc.constantFrom(...TIMERS) }),
+);
+
+Deno.test("a link has one socket at most, and always something that brings it on", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(input, fc.nat(20_000)), { maxLength: 80, size: "max" }), (inputs) => {
+      let link: Link = { kind: "idle" };
+      let open: number | undefined;
+      let nowMs = 0;
+      const timers = new Set<TimerName>();
+      const perform = (effect: LinkEffect): void => {
+        if (effect.kind === "open") {
+          assertEquals(open, undefined, "the former socket was dropped before");
+          open = effect.socket;
+        }
+        if (effect.kind === "drop" && effect.socket === open) open = undefined;
+        if (effect.kind === "set") {
+          assert(effect.ms >= 0 && effect.ms <= 60_000);
+          timers.add(effect.timer);
+        }
+        if (effect.kind === "clear") timers.delete(effect.timer);
+      };
+      for (const [one, ms] of [[{ kind: "start" }, 0] as [LinkInput, number], ...inputs]) {
+        nowMs += ms;
+        if (one.kind === "timer" && !timers.delete(one.name)) continue;
+        const [next, effects] = stepLink(link, one, { nowMs, chance: 0.9, limits: LIMITS });
+        const was = link;
+        link = next;
+        effects.forEach(perform);
+        const ups = effects.filter(({ kind }) => kind === "up").length;
+        const downs = effects.filter(({ kind }) => kind === "down").length;
+        assertEquals(ups, was.kind !== "open" && next.kind === "open" ? 1 : 0);
+        assertEquals(
+          downs,
+          was.kind === "open" && next !== was && socketOf(next) !== socketOf(was) ||
+            was.kind === "open" && next.kind !== "open"
+            ? 1
+            : 0,
+        );
+        assertEquals(open === undefined, next.kind !== "open" && next.kind !== "opening", next.kind);
+        if (next.kind === "waiting") assert(timers.has("retry"), "it will be tried again");
+        if (next.kind === "authorizing" || next.kind === "opening") assert(timers.has("connect"));
+        if (next.kind === "open") assert(timers.has("ping"), "it is asked whether anybody is there");
+      }
+      const [last, effects] = stepLink(link, { kind: "close" }, { nowMs, chance: 0, limits: LIMITS });
+      effects.forEach(perform);
+      assertEquals([last.kind, open, timers.size], ["closed", undefined, 0]);
+      assertEquals(stepLink(last, { kind: "online" }, { nowMs, chance: 0, limits: LIMITS }), [last, []]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+function socketOf(link: Link): number | undefined {
+  return "socket" in link ? link.socket : undefined;
+}
+
+Deno.test("after a code that says so nobody comes back, and why is told", () => {
+  const open: Link = {
+    kind: "open",
+    attempt: 0,
+    socket: 1,
+    sinceMs: 0,
+    heartbeat: HEARTBEAT,
+    slotMs: undefined,
+  };
+  for (const code of [1000, 1009, 4400, 4401]) {
+    const [next] = stepLink(open, { kind: "ended", socket: 1, code }, {
+      nowMs: 0,
+      chance: 0,
+      limits: LIMITS,
+    });
+    assert(next.kind === "closed" && next.code === code && next.why.length > 3);
+  }
+  const [waiting] = stepLink(open, { kind: "ended", socket: 1, code: 1006 }, {
+    nowMs: 5,
+    chance: 1,
+    limits: LIMITS,
+  });
+  assert(waiting.kind === "waiting" && waiting.dueMs === 505);
+});
+
+Deno.test("the wait after a drain is until the slot, whenever the gateway closes", () => {
+  const open: Link = {
+    kind: "open",
+    attempt: 0,
+    socket: 1,
+    sinceMs: 0,
+    heartbeat: HEARTBEAT,
+    slotMs: undefined,
+  };
+  const context = { nowMs: 1_000, chance: 0.5, limits: LIMITS };
+  const [draining] = stepLink(open, { kind: "drain", socket: 1, afterMs: 700 }, context);
+  const [waiting] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, {
+    ...context,
+    nowMs: 1_200,
+  });
+  assert(waiting.kind === "waiting");
+  assertEquals(waiting.dueMs, 1_700);
+});
