@@ -64,9 +64,15 @@ export function formatTime(time: string, nowMs: number, language: Language): str
   });
 }
 
-/** How long a task has been at it, ms: until now while it runs; null where it never started. */
-export function elapsedMs(start: string | null, end: string | null, nowMs: number): number | null {
-  if (start === null) return null;
+/**
+ * How long a task has been at it, ms: until now while it runs; null where it never started, and where it ran still at a
+ * moment of the past that is not known (`nowMs` undefined).
+ */
+export function elapsedMs(
+  start: string | null,
+  end: string | null,
+  nowMs: number | undefined,
+): number | null {
   const endMs = end === null ? nowMs : Date.parse(end);
-  return Math.max(endMs - Date.parse(start), 0);
+  return start === null || endMs === undefined ? null : Math.max(endMs - Date.parse(start), 0);
 }

@@ -9,10 +9,12 @@ import { StatusMark } from "./status_mark.tsx";
 import type { TextKey } from "./texts.ts";
 
 /** What a task is: its status, its bar, and everything else that is known of it. */
-export function TaskFacts({ task }: { readonly task: TaskStatusData }): JSX.Element {
+export function TaskFacts(
+  { task, isPast }: { readonly task: TaskStatusData; readonly isPast: boolean },
+): JSX.Element {
   const nowMs = useNow(1_000);
   const { progress, error, result, parent_id: parent } = task;
-  const elapsed = elapsedMs(task.start_time, task.end_time, nowMs);
+  const elapsed = elapsedMs(task.start_time, task.end_time, isPast ? undefined : nowMs);
   const eta = task.end_time === null ? progress.eta_ms : null;
   return (
     <section class="facts" aria-label={say("status")}>

@@ -106,7 +106,7 @@ function TaskState(
             {say("asItWas", { seq: at })}
           </p>
         )}
-        <TaskFacts task={task} />
+        <TaskFacts task={task} isPast={at !== undefined} />
       </>
     );
   }

@@ -28,7 +28,7 @@ export class TaskRow extends Component<TaskRowProps> {
   override render({ task, place, isChosen = false, at, nowMs }: TaskRowProps): JSX.Element {
     const { task_id: id, name, tags, progress, attempt } = task;
     const href = printRoute({ page: "task", id, ...(at === undefined ? {} : { at }) });
-    const elapsed = elapsedMs(task.start_time, task.end_time, nowMs);
+    const elapsed = elapsedMs(task.start_time, task.end_time, at === undefined ? nowMs : undefined);
     return (
       <div
         role="row"

@@ -21,7 +21,7 @@ export function TimelineList({ history, at, onLook }: TimelineListProps): JSX.El
   return (
     <section class="timeline" aria-labelledby="timeline-title">
       <h2 id="timeline-title">
-        {say("timeline")} <small>{say("events", { count: count(events.length) })}</small>
+        {say("timeline")} <small>{count(events.length)}</small>
       </h2>
       {error === undefined
         ? null

@@ -55,5 +55,5 @@ function positionOf(frame: PushedFrame): number {
   if (frame.type === "caught_up") return frame.data.seq;
   if (frame.type === "gap") return frame.data.missed_to;
   // Progress that comes with a status has no `seq` of its own; its position is in its id.
-  return frame.seq ?? Number(/_(\d+)$/.exec(frame.id)?.[1] ?? 0);
+  return frame.seq ?? Number(/^(?:progress|status)_(\d+)$/.exec(frame.id)?.[1] ?? 0);
 }

@@ -60,4 +60,5 @@ Deno.test("a task is at it until it ends, and one that never began is not", () =
   assertEquals(elapsedMs(start, "2026-01-02T03:05:05.000Z", 0), 60_000);
   assertEquals(elapsedMs(start, null, 0), 0, "a clock that is behind the gateway's");
   assertEquals(elapsedMs(null, null, 0), null);
+  assertEquals(elapsedMs(start, null, undefined), null, "at a moment of the past that is not known");
 });

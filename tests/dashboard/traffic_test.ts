@@ -50,3 +50,10 @@ Deno.test("another life of the stream begins at another position", () => {
   for (let i = 0; i < 100; i++) traffic.tick();
   assertEquals([traffic.head, traffic.seconds.length], [3, SECONDS]);
 });
+
+Deno.test("only the ids of events hold a position", () => {
+  const traffic = new Traffic();
+  const data = { tasks: [], removed: [] };
+  traffic.note({ type: "task_list", id: "list_1795391221249", timestamp: 0, data }, LIVE);
+  assertEquals(traffic.head, 0);
+});
