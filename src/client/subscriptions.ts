@@ -98,6 +98,7 @@ export class Subscriptions {
       if (topic === undefined) {
         const { replay } = watch;
         const latest = new LatestFrames();
+        if (this.#asked.has(name)) this.#anew.add(name); // it is to be given back, and was not yet
         this.#topics.set(name, {
           watches: new Set([watch]),
           replay,
@@ -220,7 +221,7 @@ export class Subscriptions {
       case "caught_up":
         return this.#caughtUp(frame);
     }
-    if (frame.seq !== undefined) this.moved(frame.seq);
+    if (frame.seq !== undefined && frame.snapshot !== true) this.moved(frame.seq);
   }
 
   /** Everything up to `seq` was brought. Amid a replay no position stands for what was. */
@@ -317,12 +318,13 @@ export class Subscriptions {
     const watches = new Set<Watch>();
     for (const name of frame.data.topics) {
       const topic = this.#topics.get(name);
-      if (topic === undefined || !this.#held.has(name)) continue;
+      if (topic === undefined || !this.#held.has(name) || this.#anew.has(name)) continue;
       topic.pending = undefined;
       topic.served = true;
       for (const watch of topic.watches) watches.add(watch);
     }
-    this.moved(frame.data.seq);
+    // Others may not have been brought as far.
+    if ([...this.#topics.values()].every(({ pending }) => pending === undefined)) this.moved(frame.data.seq);
     for (const watch of watches) watch.onFrame(frame);
     this.#tellLive();
   }

@@ -95,6 +95,7 @@ Deno.test("after a code that says so nobody comes back, and why is told", () => 
     socket: 1,
     sinceMs: 0,
     heartbeat: HEARTBEAT,
+    isAsked: false,
     slotMs: undefined,
   };
   for (const code of [1000, 1009, 4400, 4401]) {
@@ -120,6 +121,7 @@ Deno.test("the wait after a drain is until the slot, whenever the gateway closes
     socket: 1,
     sinceMs: 0,
     heartbeat: HEARTBEAT,
+    isAsked: false,
     slotMs: undefined,
   };
   const context = { nowMs: 1_000, chance: 0.5, limits: LIMITS };
