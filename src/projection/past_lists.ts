@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { TaskState } from "../task/fold.ts";
 import type { Projection } from "./projection.ts";
 import type { Place, Retained } from "./retained.ts";
@@ -92,6 +93,7 @@ export class PastLists {
       const some = ids.slice(Math.max(0, end - READ_AT_ONCE), end);
       const states = await this.statesAt(some, seq);
       const { lastSeq } = await this.#retained.extent(place);
+      await turn(); // where nothing had to be read
       for (const id of some) {
         const state = states.get(id);
         if (state !== undefined) take(id, state);
@@ -129,4 +131,9 @@ function oldestSeq({ greatest }: TaskState): number {
   let oldest = Infinity;
   for (const event of Object.values(greatest)) oldest = Math.min(oldest, event.seq);
   return oldest;
+}
+
+/** The next turn of the event loop: whatever else waits comes first. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
 import { assertEquals, assertExists, assertRejects, assertStrictEquals } from "@std/assert";
 import { LogError } from "../../src/log/event_log.ts";
+import type { TaskPage } from "../../src/protocol/server_frames.ts";
 import { World } from "../connection/world.ts";
 import { boundsOf } from "./bounds.ts";
 
@@ -45,6 +46,23 @@ Deno.test("a page of the list says whether there is another", async () => {
   assertEquals(page(4, 2), { ids: [], total: 5, next_page: undefined });
   assertEquals(page(1, 5), { ids: ["t4", "t3", "t2", "t1", "t0"], total: 5, next_page: undefined });
   assertEquals(page(1_000_000, 1_000), { ids: [], total: 5, next_page: undefined });
+});
+
+Deno.test("a page of large tasks is smaller than asked for, and goes on by its own size", async () => {
+  const world = await World.booted();
+  for (let i = 0; i < 100; i++) world.put(`t${i}`, "completed", { result: "x".repeat(60_000) });
+  await world.follow();
+  const told: string[] = [];
+  let query: { page: number; limit: number } | undefined = { page: 1, limit: 100 };
+  while (query !== undefined) {
+    const page: TaskPage = world.queries.list(query);
+    assertEquals([page.tasks.length, page.limit, page.total], [50, query.page === 1 ? 50 : undefined, 100]);
+    told.push(...page.tasks.map(({ task_id }) => task_id));
+    query = page.next_page === undefined
+      ? undefined
+      : { page: page.next_page, limit: page.limit ?? query.limit };
+  }
+  assertEquals(told, Array.from({ length: 100 }, (_, i) => `t${99 - i}`));
 });
 
 Deno.test("many who come back at once look at the log's extent once, and nobody at an old one", async () => {
