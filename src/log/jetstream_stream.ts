@@ -46,7 +46,26 @@ export async function ensureStream(
   return toExtent(info);
 }
 
-async function found({ stream }: JetStream, connection: NatsConnection): Promise<StreamInfo | undefined> {
+/**
+ * How the stream is otherwise than these settings ask for, a sentence each; undefined where there is no such stream.
+ * Nothing is changed. Rejects as {@link ask} does.
+ */
+export async function lookedAt(
+  js: Place,
+  connection: NatsConnection,
+  settings: StreamSettings,
+): Promise<readonly string[] | undefined> {
+  const info = await found(js, connection);
+  return info === undefined ? undefined : differencesOf(configOf(js, settings), info.config);
+}
+
+/** What of {@link JetStream} says where the stream is. */
+type Place = Pick<JetStream, "stream" | "prefix">;
+
+async function found(
+  { stream }: Pick<Place, "stream">,
+  connection: NatsConnection,
+): Promise<StreamInfo | undefined> {
   try {
     return await ask(connection, `STREAM.INFO.${stream}`, undefined, StreamInfo);
   } catch (error) {
@@ -73,7 +92,10 @@ async function created(
   }
 }
 
-function configOf({ prefix }: JetStream, settings: StreamSettings): Readonly<Record<string, Setting>> {
+function configOf(
+  { prefix }: Pick<Place, "prefix">,
+  settings: StreamSettings,
+): Readonly<Record<string, Setting>> {
   const { replicas, retainAgeMs, retainPerSubject, dedupWindowMs } = settings;
   return {
     subjects: NAMESPACES.map((namespace) => `${prefix}.${namespace}.>`),
