@@ -4,7 +4,7 @@ import type { Projection } from "../projection/projection.ts";
 import type { Told } from "../projection/removals.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
-import { type Codec, encodeJson } from "../protocol/codec.ts";
+import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
 import type { ServerData, ServerFrame } from "../protocol/server_frames.ts";
 import type { Member } from "../router/audience.ts";
 import type { PageBatches } from "../router/page_batches.ts";
@@ -19,7 +19,7 @@ import { type Effect, type Input, type Limits, type Outcome, type State, stateNa
 export interface Socket {
   /** Whether what was written has not gone out and the socket asks for no more until it has. */
   readonly congested: boolean;
-  /** Queues whole WebSocket messages. */
+  /** Queues what the codec packed: whole messages, or events. */
   write(bytes: Uint8Array): void;
   /** Calls `run` once it is not congested; at once when it is not. */
   onceDrained(run: () => void): void;
@@ -141,6 +141,12 @@ export class Connection implements Member {
     this.#post({ kind: "request", frame, cost: 0, atMs });
   }
 
+  /** Greets; then begins with what was answered to a subscription before there was a connection. */
+  openWith(outcome: Extract<Outcome, { kind: "subscribe" }>): void {
+    this.#post({ kind: "opened", atMs: this.#deps.clock.now() });
+    this.#answer(this.#newId("subscribe"), outcome);
+  }
+
   /** Takes in a text message. */
   receive(text: string): void {
     const atMs = this.#deps.clock.now();
@@ -257,15 +263,15 @@ export class Connection implements Member {
       case "dispatch":
         return this.#dispatch(effect.frame);
       case "reply":
-        return this.#send(effect.reply.type, effect.reply.data, effect.id, effect.reply.seq);
+        return this.#send(effect.reply.type, effect.reply.data, { id: effect.id, seq: effect.reply.seq });
       case "tell":
-        return this.#send(effect.type, effect.data, effect.requestId);
+        return this.#send(effect.type, effect.data, { id: effect.requestId, cursor: begunAt(effect.data) });
       case "gap":
         return this.#send("gap", effect.data);
       case "caughtUp":
-        return this.#send("caught_up", effect.data);
+        return this.#send("caught_up", effect.data, { cursor: effect.data.seq });
       case "drain":
-        return this.#send("drain", effect.data);
+        return this.#send("drain", effect.data, { cursor: effect.data.seq });
       case "error":
         return this.#sendError(effect);
       case "leave":
@@ -446,7 +452,7 @@ export class Connection implements Member {
     if (removed.length > 0) this.#send("task_list", { tasks: [], removed });
   }
 
-  #writePayloads(payloads: readonly Uint8Array[]): void {
+  #writePayloads(payloads: readonly Payload[]): void {
     if (payloads.length === 0) return;
     const bytes = this.identity.codec.pack(payloads, this.#deps.clock.now());
     this.#deps.counts.frames += payloads.length;
@@ -468,11 +474,15 @@ export class Connection implements Member {
     };
   }
 
+  /** `cursor` is the position from which the client could resume once it has this; left out where it stands for none. */
   #send<T extends keyof ServerData>(
     type: T,
     data: ServerData[T],
-    id?: string,
-    seq?: number,
+    { id, seq, cursor }: {
+      readonly id?: string;
+      readonly seq?: number | undefined;
+      readonly cursor?: number | undefined;
+    } = {},
   ): void {
     const timestamp = this.#deps.clock.now();
     // The pairing of `type` and `data` is the signature's; the compiler loses it in the union.
@@ -483,19 +493,25 @@ export class Connection implements Member {
       data,
       ...(seq === undefined ? {} : { seq }),
     } as ServerFrame;
-    this.#writePayloads([encodeJson(frame)]);
+    this.#writePayloads([{ bytes: encodeJson(frame), type, cursor }]);
   }
 
   #sendError(effect: Extract<Effect, { kind: "error" }>): void {
     const { counts, clock } = this.#deps;
     counts.errors[effect.error.code] = (counts.errors[effect.error.code] ?? 0) + 1;
     const id = effect.id ?? this.#newId("error");
-    this.#writePayloads([encodeJson({ type: "error", id, timestamp: clock.now(), error: effect.error })]);
+    const bytes = encodeJson({ type: "error", id, timestamp: clock.now(), error: effect.error });
+    this.#writePayloads([{ bytes, type: "error", cursor: undefined }]);
   }
 
   #newId(type: string): string {
     return `${type}_${this.identity.connectionId}_${++this.#sent}`;
   }
+}
+
+/** Who begins with nothing is where the stream is; any other beginning has a cursor when it is over. */
+function begunAt({ replay, seq }: ServerData["subscribed"]): number | undefined {
+  return replay?.mode === "none" ? seq : undefined;
 }
 
 function sameAsk(one: Ask, other: Ask): boolean {

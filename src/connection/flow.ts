@@ -1,8 +1,9 @@
+import type { Payload } from "../protocol/codec.ts";
 import type { ServerData } from "../protocol/server_frames.ts";
 import type { ReplayPage } from "../projection/history.ts";
 import type { Held } from "../projection/interest.ts";
 import type { Removals, Told } from "../projection/removals.ts";
-import { isFor, type SnapshotFrame } from "../router/snapshot.ts";
+import { isFor, payloadOfSnapshot, type SnapshotFrame } from "../router/snapshot.ts";
 
 /** What a subscription starts with. */
 export type Start =
@@ -123,7 +124,7 @@ export type FlowEffect =
   }
   /** Tasks that left `task:list` after this are to be told of. */
   | { readonly kind: "removed"; readonly told: Told }
-  | { readonly kind: "write"; readonly payloads: readonly Uint8Array[] };
+  | { readonly kind: "write"; readonly payloads: readonly Payload[] };
 
 type Behind = Extract<Flow, { kind: "behind" }>;
 type Decision = [Flow, readonly FlowEffect[]];
@@ -378,7 +379,7 @@ function walked(flow: Behind, input: Extract<FlowInput, { kind: "walked" }>, pos
     ? input.frames
     : input.frames.filter((frame) => isFor(frame, topics));
   const [after, effects] = proceed(next, position);
-  return [after, [{ kind: "write", payloads: frames.map(({ payload }) => payload) }, ...effects]];
+  return [after, [{ kind: "write", payloads: frames.map(payloadOfSnapshot) }, ...effects]];
 }
 
 function rebuilt(

@@ -51,6 +51,7 @@ export class Pipeline implements AsyncDisposable {
   #learning: Promise<void> = Promise.resolve();
   #callOffExpiry: () => void = () => {};
   #booted = false;
+  #epoch = "";
   #warned = false;
   #reachable = true;
   /** Whether no task had left memory at the last boot. */
@@ -90,6 +91,11 @@ export class Pipeline implements AsyncDisposable {
     return this.#booted;
   }
 
+  /** The life of the stream that the positions of what is flushed belong to. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
   /** Whether the log is in reach. */
   get reachable(): boolean {
     return this.#reachable;
@@ -107,6 +113,7 @@ export class Pipeline implements AsyncDisposable {
   async start(): Promise<void> {
     await this.#rebuild();
     this.router.reset(this.projection.head, this.#isWhole);
+    this.#epoch = this.projection.epoch;
     this.#booted = true;
     this.#following = this.#follow();
     this.#expireLater();
@@ -270,6 +277,7 @@ export class Pipeline implements AsyncDisposable {
     await this.#rebuild();
     this.#learn();
     const served = this.router.reset(this.projection.head, this.#isWhole);
+    this.#epoch = this.projection.epoch;
     for (const connection of this.#options.connections()) {
       connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
     }

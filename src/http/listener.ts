@@ -27,12 +27,12 @@ export const SERVER_OPTIONS = {
     headers.upgrade?.toLowerCase() === "websocket",
 };
 
-/** What can answer a request: a hono app. */
-type App = { readonly fetch: (request: Request) => Response | Promise<Response> };
+/** What can answer a request: a hono app. It may also have what Node has of the request. */
+type App = { readonly fetch: (request: Request, node: object) => Response | Promise<Response> };
 
 /** Answers the HTTP requests of `server` with `app`. Upgrades are left to whoever listens for them. */
 export function serveApp(server: Server, app: App, incident: Incidents): void {
-  const listener = getRequestListener((request) => app.fetch(request), {
+  const listener = getRequestListener((request, node) => app.fetch(request, node), {
     // Otherwise it would replace Request and Response for the whole process.
     overrideGlobalObjects: false,
     errorHandler: (error) => problemResponse(unserved(error, incident)),

@@ -2,19 +2,27 @@ import type { ServerFrame } from "./server_frames.ts";
 
 const encoder = new TextEncoder();
 
+/** A frame as JSON, encoded once whoever watches, and what a codec that wraps it may want to know of it. */
+export type Payload = {
+  readonly bytes: Uint8Array;
+  readonly type: ServerFrame["type"];
+  /** The position from which whoever has this frame, and those before it, could resume; undefined where none is known. */
+  readonly cursor: number | undefined;
+};
+
 /**
- * How frames become WebSocket messages. `encode` turns a frame into payload bytes, once whoever watches;
+ * How frames become what a socket takes. `encode` turns a frame into payload bytes, once whoever watches;
  * `pack` turns the payloads of one flush into bytes ready for the socket, headers included.
  */
 export interface Codec {
-  readonly name: CodecName;
+  readonly name: CodecName | "sse";
   /** The payload of one frame. Codecs with the same `payload` name share these bytes. */
   encode(frame: ServerFrame): Uint8Array;
-  /** WebSocket messages for `payloads`, in order, as one buffer; `nowMs` stamps an enclosing frame, if there is one. */
-  pack(payloads: readonly Uint8Array[], nowMs: number): Uint8Array;
+  /** `payloads`, in order, as one buffer for the socket; `nowMs` stamps an enclosing frame, if there is one. */
+  pack(payloads: readonly Payload[], nowMs: number): Uint8Array;
 }
 
-/** `json`: one text message a frame, as the seed has it. `json-batch`: several frames may share a `batch` frame. */
+/** On WebSockets. `json`: one text message a frame, as the seed has it. `json-batch`: several frames may share a `batch` frame. */
 export type CodecName = "json" | "json-batch";
 
 /** JSON of a frame, as bytes. */
@@ -28,10 +36,10 @@ export const json: Codec = {
   encode: encodeJson,
   pack(payloads) {
     let length = 0;
-    for (const payload of payloads) length += headerBytes(payload.length) + payload.length;
+    for (const { bytes } of payloads) length += headerBytes(bytes.length) + bytes.length;
     const out = new Uint8Array(length);
     let at = 0;
-    for (const payload of payloads) at = writeMessage(out, at, payload);
+    for (const { bytes } of payloads) at = writeMessage(out, at, bytes);
     return out;
   },
 };
@@ -47,16 +55,20 @@ export const jsonBatch: Codec = {
     if (payloads.length < 2) return json.pack(payloads, nowMs);
     const head = `{"type":"batch","id":"batch_${nowMs}","timestamp":${nowMs},"data":{"frames":[`;
     const parts: Uint8Array[] = [encoder.encode(head)];
-    payloads.forEach((payload, i) => parts.push(...(i === 0 ? [payload] : [COMMA, payload])));
+    payloads.forEach(({ bytes }, i) => parts.push(...(i === 0 ? [bytes] : [COMMA, bytes])));
     parts.push(TAIL);
-    return json.pack([concat(parts)], nowMs);
+    const message = concat(parts);
+    const out = new Uint8Array(headerBytes(message.length) + message.length);
+    writeMessage(out, 0, message);
+    return out;
   },
 };
 
-/** The codec of that name. */
+/** The WebSocket codec of that name. */
 export const CODECS: Readonly<Record<CodecName, Codec>> = { "json": json, "json-batch": jsonBatch };
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
+/** These parts as one. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -21,6 +21,9 @@ export const PATHS: ReadonlyMap<string, string> = new Map([
   ["/ws/strategy", "strategy"],
 ]);
 
+/** Where frames are streamed over HTTP: all namespaces. */
+export const STREAM_PATH = "/api/stream";
+
 /** The topic that `text` names, or undefined where it names none. The inverse of {@link printTopic}. */
 export function parseTopic(text: string): Topic | undefined {
   if (text.length > 256) return undefined;
@@ -53,7 +56,7 @@ export function printTopic(topic: Topic): string {
 
 /** Whether a connection on `path` may hold `topic`, by its namespace. */
 export function pathAllows(path: string, topic: string): boolean {
-  const namespace = PATHS.get(path);
+  const namespace = path === STREAM_PATH ? "*" : PATHS.get(path);
   return namespace === "*" || (namespace !== undefined && topic.startsWith(`${namespace}:`));
 }
 

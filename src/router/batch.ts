@@ -1,5 +1,5 @@
 import { payloadOf } from "../projection/delivery.ts";
-import { type Codec, encodeJson } from "../protocol/codec.ts";
+import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { conflate, type Part } from "./conflation.ts";
 
@@ -19,19 +19,26 @@ export function batchOf(
   removed: readonly string[] = [],
 ): Batch {
   const kept = conflate(parts);
-  const payloads: Uint8Array[] = [];
+  const payloads: Payload[] = [];
   const changed = new Map<string, TaskStatusData>();
   let oldestAtMs: number | undefined;
   for (const { delivery, progress, status, list } of kept) {
     if (list && delivery.status !== undefined) changed.set(delivery.taskId, delivery.status.frame.data);
-    if (progress && delivery.progress !== undefined) payloads.push(payloadOf(delivery.progress));
-    if (status && delivery.status !== undefined) payloads.push(payloadOf(delivery.status));
+    const { seq } = delivery;
+    if (progress && delivery.progress !== undefined) {
+      const cursor = delivery.status === undefined ? seq : undefined; // see Delivery
+      payloads.push({ bytes: payloadOf(delivery.progress), type: "task_progress", cursor });
+    }
+    if (status && delivery.status !== undefined) {
+      payloads.push({ bytes: payloadOf(delivery.status), type: "task_status", cursor: seq });
+    }
     if (oldestAtMs === undefined || delivery.atMs < oldestAtMs) oldestAtMs = delivery.atMs;
   }
   if (changed.size > 0 || removed.length > 0) {
     const data = { tasks: [...changed.values()], removed };
-    const seq = kept.at(-1)?.delivery.seq;
-    payloads.unshift(encodeJson(listFrame(data, payloads.length === 0 ? seq : undefined, nowMs)));
+    const seq = payloads.length === 0 ? kept.at(-1)?.delivery.seq : undefined;
+    const bytes = encodeJson(listFrame(data, seq, nowMs));
+    payloads.unshift({ bytes, type: "task_list", cursor: seq });
   }
   return {
     bytes: codec.pack(payloads, nowMs),

@@ -2,7 +2,7 @@ import { payloadOf, progressFrame, statusFrame, tagsOf } from "../projection/del
 import type { Past } from "../projection/past.ts";
 import type { Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
-import { encodeJson } from "../protocol/codec.ts";
+import { encodeJson, type Payload } from "../protocol/codec.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
 import { type Facet, parseTopic, type Topic, topicsOf } from "../protocol/topics.ts";
 
@@ -24,6 +24,11 @@ export function isFor(frame: SnapshotFrame, topics: ReadonlySet<string>): boolea
   return frame.facet === "list"
     ? topics.has("task:list")
     : topicsOf(frame.facet, frame.taskId, frame.tags).some((topic) => topics.has(topic));
+}
+
+/** The frame for a codec. Its position is no cursor: the frames of a snapshot come in no order. */
+export function payloadOfSnapshot({ payload, facet }: SnapshotFrame): Payload {
+  return { bytes: payload, type: `task_${facet}`, cursor: undefined };
 }
 
 const CHUNK_TASKS = 100;

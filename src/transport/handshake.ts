@@ -72,13 +72,18 @@ function partsOf(target: string): { readonly path: string; readonly query: URLSe
   return { path, query: new URLSearchParams(local.slice(path.length)) };
 }
 
-/** The `data` of the `subscribe` that the query stands for; the frame's own schema judges it. */
-function subscribeOf(query: URLSearchParams): NonNullable<ClientFrame["data"]> | undefined {
+/**
+ * The `data` of the `subscribe` that the query stands for, undefined where it names no topic; the frame's own schema
+ * judges it. `since` is the cursor to go on from, `<epoch>:<seq>`.
+ */
+export function subscribeOf(
+  query: URLSearchParams,
+  since: string | null = query.get("since"),
+): NonNullable<ClientFrame["data"]> | undefined {
   const topics = (query.get("topics") ?? "").split(",").map((topic) => topic.trim()).filter((topic) =>
     topic !== ""
   );
   if (topics.length === 0) return undefined;
-  const since = query.get("since");
   const replay = query.get("replay");
   return {
     topics,

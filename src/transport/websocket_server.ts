@@ -5,20 +5,17 @@ import { Connection, type ConnectionCounts, type ConnectionDeps } from "../conne
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
-import { Admission, type AdmissionLimits } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import { type Handshake, judge } from "./handshake.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import { WsSocket } from "./ws_socket.ts";
 
-/** What the WebSocket side of a gateway works with. */
-export type WebSocketServerOptions = {
+/** What holds for connections of all kinds. */
+export type ConnectingOptions = {
   /** What connections work with; asked for only while `unready` has nothing to say. */
   readonly deps: () => ConnectionDeps;
-  readonly now: () => number;
-  readonly counts: Pick<ConnectionCounts, "errors">;
-  readonly allowedOrigins: AllowedOrigins;
-  readonly maxMessageBytes: number;
-  readonly admission: AdmissionLimits;
+  /** Counts the connections, of all kinds. */
+  readonly admission: Admission;
   /** A peer silent for so long is pinged; silent for `idleMs`, it is closed. */
   readonly heartbeatMs: number;
   readonly idleMs: number;
@@ -31,6 +28,14 @@ export type WebSocketServerOptions = {
   ) => (code: number) => void;
 };
 
+/** What the WebSocket side of a gateway works with. */
+export type WebSocketServerOptions = ConnectingOptions & {
+  readonly now: () => number;
+  readonly counts: Pick<ConnectionCounts, "errors">;
+  readonly allowedOrigins: AllowedOrigins;
+  readonly maxMessageBytes: number;
+};
+
 type Open = {
   readonly connection: Connection;
   readonly socket: WsSocket;
@@ -39,13 +44,12 @@ type Open = {
 };
 
 /** So many times longer may a peer take that has not taken yet what was written to it: 700 bytes a second will do. */
-const STALLED_FACTOR = 5;
+export const STALLED_FACTOR = 5;
 
 /** Takes WebSocket upgrades of an HTTP server and makes each a {@link Connection}. */
 export class TaskWebSocketServer {
   readonly #options: WebSocketServerOptions;
   readonly #wss: WebSocketServer;
-  readonly #admission: Admission;
   readonly #open = new Map<Connection, Open>();
   /** The sockets there are, those of connections that were turned away too. */
   readonly #sockets = new Set<WsSocket>();
@@ -54,7 +58,6 @@ export class TaskWebSocketServer {
 
   constructor(server: Server, options: WebSocketServerOptions) {
     this.#options = options;
-    this.#admission = new Admission(options.admission);
     this.#wss = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -119,7 +122,7 @@ export class TaskWebSocketServer {
     }
     const connectionId = this.#options.newId();
     const clientId = handshake.clientId ?? connectionId;
-    const admitted = this.#admission.admit(clientId, request.socket.remoteAddress ?? "");
+    const admitted = this.#options.admission.admit(clientId, request.socket.remoteAddress ?? "");
     if ("refusal" in admitted) {
       const { limit, max } = admitted.refusal;
       const message = `too many connections: ${limit} is ${max}`;
@@ -165,7 +168,9 @@ export class TaskWebSocketServer {
     const { counts } = this.#options;
     counts.errors[error.code] = (counts.errors[error.code] ?? 0) + 1;
     const frame = { type: "error", id: this.#options.newId(), timestamp: this.#now(), error } as const;
-    socket.write(handshake.codec.pack([encodeJson(frame)], this.#now()));
+    socket.write(
+      handshake.codec.pack([{ bytes: encodeJson(frame), type: "error", cursor: undefined }], this.#now()),
+    );
     const { code, reason } = CLOSE_CODES[why];
     socket.close(code, reason);
   }

@@ -262,7 +262,7 @@ Deno.test("a snapshot goes on where it was when a topic goes, without what was o
   const [, written] = stepFlow(second, walked(asked, true, frames), at(7));
   const [write] = written;
   assert(write?.kind === "write");
-  assertEquals(write.payloads.map((payload) => new TextDecoder().decode(payload)), ["a"]);
+  assertEquals(write.payloads.map(({ bytes }) => new TextDecoder().decode(bytes)), ["a"]);
 });
 
 Deno.test("a snapshot whose topics have all gone is over", () => {

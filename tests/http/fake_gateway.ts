@@ -3,6 +3,7 @@ import { type AppDeps, createApp } from "../../src/http/app.ts";
 import type { Appended, NewEntry } from "../../src/log/event_log.ts";
 import type { TaskQuery } from "../../src/protocol/client_frames.ts";
 import type { HistoryEvent, Refused, TaskPage, TaskStatusData } from "../../src/protocol/server_frames.ts";
+import type { StreamRefusal } from "../../src/transport/stream_server.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 
@@ -46,6 +47,8 @@ export class FakeGateway {
   reasons: string[] = [];
   /** Why what is asked for next cannot be had. */
   refusal: Refused | undefined;
+  /** Why there is no stream. */
+  noStream: StreamRefusal | undefined;
   /** What the next calls fail with. */
   failure: unknown;
   readonly telemetry = createTelemetry({
@@ -59,7 +62,8 @@ export class FakeGateway {
     return createApp({
       append: (entries) => this.#append(entries),
       tasks: {
-        task: (id, at) => this.#answer(at === undefined ? ["task", id] : ["task", id, at], this.tasks.get(id)),
+        task: (id, at) =>
+          this.#answer(at === undefined ? ["task", id] : ["task", id, at], this.tasks.get(id)),
         list: (query) => this.#list(query),
         history: (id, afterSeq, limit) =>
           this.#answer(
@@ -67,6 +71,10 @@ export class FakeGateway {
             this.tasks.has(id) ? { events: this.events } : undefined,
           ),
         cancel: (id, reason) => this.#answer(["cancel", id, reason], this.refusal ?? { task_id: id, seq: 7 }),
+      },
+      streams: {
+        open: ({ query, lastEventId, address, headers }) =>
+          this.#answer(["stream", query.toString(), lastEventId, address, headers], this.noStream),
       },
       operations: {
         rejected: () => ({ total: 1, items: [] }),

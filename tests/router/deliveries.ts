@@ -27,8 +27,8 @@ export function lines(): Codec & { readonly packed: (readonly Uint8Array[])[] } 
     packed,
     encode: encodeJson,
     pack(payloads) {
-      packed.push(payloads);
-      const text = payloads.map((payload) => `${decoder.decode(payload)}\n`).join("");
+      packed.push(payloads.map(({ bytes }) => bytes));
+      const text = payloads.map(({ bytes }) => `${decoder.decode(bytes)}\n`).join("");
       return new TextEncoder().encode(text);
     },
   };

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import { assert, assertEquals } from "@std/assert";
+import { Admission } from "../../src/transport/admission.ts";
 import { TaskWebSocketServer } from "../../src/transport/websocket_server.ts";
 import { TestClient } from "../websocket_client.ts";
 import { eventOf, LiveGateway } from "./live_gateway.ts";
@@ -117,7 +118,7 @@ Deno.test("a clock that leaps ends no connection that answers", async () => {
     counts,
     allowedOrigins: "*",
     maxMessageBytes: 65_536,
-    admission: { maxConnections: 9, maxPerClient: 9, maxPerAddress: 9 },
+    admission: new Admission({ maxConnections: 9, maxPerClient: 9, maxPerAddress: 9 }),
     heartbeatMs: HEARTBEAT_MS,
     idleMs: IDLE_MS,
     unready: () => undefined,

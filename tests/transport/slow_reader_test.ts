@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { SseClient } from "../sse_client.ts";
 import { type Frame, TestClient } from "../websocket_client.ts";
 import { ChildGateway } from "./child_gateway.ts";
 import { type Change, flowChanges, lastProgress } from "./flow.ts";
@@ -52,5 +53,38 @@ Deno.test("a client that never reads is not cut off and not buffered for, and mi
     assertEquals(told(client.frames), { changes: flowChanges(), progress: lastProgress() });
     assertEquals(client.isClosed, false);
     await client.close();
+  }
+});
+
+Deno.test("a stream that is not read is not cut off and not buffered for, and misses nothing when it is read again", async () => {
+  await using gateway = await ChildGateway.start({ TAIL_BYTES: "200000000" });
+  const url = (extra: string) => `http://127.0.0.1:${gateway.port}/api/stream?topics=${TOPICS}${extra}`;
+  await using streams = new AsyncDisposableStack();
+  const slow = await Promise.all(
+    Array.from(
+      { length: 10 },
+      async (_, i) => streams.use(await SseClient.connect(url(`,task:id:nobody${i}`))),
+    ),
+  );
+  const bystander = streams.use(await SseClient.connect(url("")));
+  for (const stream of [bystander, ...slow]) await stream.caughtUp();
+  for (const stream of slow) stream.pause();
+
+  const before = await gateway.memory();
+  const end = await gateway.flow();
+  const isAtEnd = ({ events }: SseClient): boolean => {
+    const last = events.at(-1)?.frame;
+    return last?.type === "task_status" && last.seq === end;
+  };
+  await bystander.until("the end", () => isAtEnd(bystander), 30_000);
+  const grown = await gateway.memory() - before;
+  assert(grown < 100_000_000, `${grown} bytes more, where ten streams are owed 20 MB each`);
+  assert(slow.every((stream) => !isAtEnd(stream)), "they are behind");
+
+  for (const stream of slow) stream.resume();
+  for (const stream of [bystander, ...slow]) {
+    await stream.until("the end", () => isAtEnd(stream), 30_000);
+    assertEquals(told(stream.frames), { changes: flowChanges(), progress: lastProgress() });
+    assertEquals(stream.isOver, false);
   }
 });
