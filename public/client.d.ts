@@ -1,3 +1,16 @@
+/** How the connection stands, as far as anybody outside needs it. */
+export type ConnectionState = { readonly kind: "connecting" } | {
+  readonly kind: "open";
+} /** Until `retryAtMs` (ms since the epoch) nothing is tried, or until the network is back. */ | {
+  readonly kind: "waiting";
+  readonly retryAtMs: number | undefined;
+  readonly why: string;
+} /** For good: `code` is the close code of the gateway that does not want the client back. */ | {
+  readonly kind: "closed";
+  readonly why: string;
+  readonly code: number | undefined;
+};
+
 /** One event of a task as `task_history` and the HTTP history list it: its body as the worker wrote it. */
 export type HistoryEvent = {
   readonly seq: number;
@@ -15,6 +28,29 @@ export type PushedFrame = Extract<
 /** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
 export type Replay = "latest" | "none" | "all";
 
+/** What stores are made of. */
+export interface Source {
+  /** How the connection stands now. */ readonly state: ConnectionState;
+  /** Calls `listener` at each change of {@link state}; returns how to stop that. */
+  onState(listener: (state: ConnectionState) => void): () => void;
+  /**
+   * Hands frames of these topics to `onFrame`, each event once, in order, through lost connections: what happened
+   * meanwhile comes first, or a `gap` says that it cannot. What is asked for in one turn goes as one request.
+   */
+  subscribe(
+    topics: string | readonly string[],
+    onFrame: (frame: PushedFrame) => void,
+    options?: SubscribeOptions,
+  ): Subscription;
+  /** A page of the tasks that fit. */
+  getTasks(
+    query?: TaskFilter & {
+      readonly limit?: number;
+      readonly page?: number;
+    },
+  ): Promise<TasksPage>;
+}
+
 /** A value that changes, as React's `useSyncExternalStore`, Svelte's `$` and Vue take it in one line. */
 export interface Store<T> {
   /** Calls `listener` now and after each change; returns how to stop that. While nobody listens nothing is subscribed to. */
@@ -23,12 +59,31 @@ export interface Store<T> {
   getSnapshot(): T;
 }
 
+/** What a subscription is to begin with. */
+export type SubscribeOptions = {
+  /** Default `latest`: the present state first. */ readonly replay?: Replay;
+  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
+  readonly onLive?: (isLive: boolean) => void;
+  /** Told when a topic does not exist or may not be held; the subscription is over then. */
+  readonly onError?: (error: ClientError) => void;
+};
+
+/** A subscription that can be given up. */
+export type Subscription = { readonly unsubscribe: () => void };
+
 /** Which tasks; all that is given must fit. */
 export type TaskFilter = {
   readonly status?: TaskStatusData["status"];
   readonly tag?: string;
   readonly parent_id?: string;
   readonly type?: string;
+};
+
+/** A page of tasks, and how many there are in all. */
+export type TasksPage = {
+  readonly tasks: readonly TaskStatusData[];
+  readonly total: number;
+  readonly next_page?: number;
 };
 
 /** A whole task, as `task_status` and `task_list` carry it. Times are RFC 3339 UTC. */
@@ -89,19 +144,6 @@ export declare class ClientError extends Error {
   constructor(code: ClientErrorCode, message: string, details?: Readonly<Record<string, unknown>>);
 }
 
-/** How the connection stands, as far as anybody outside needs it. */
-export type ConnectionState = { readonly kind: "connecting" } | {
-  readonly kind: "open";
-} /** Until `retryAtMs` (ms since the epoch) nothing is tried, or until the network is back. */ | {
-  readonly kind: "waiting";
-  readonly retryAtMs: number | undefined;
-  readonly why: string;
-} /** For good: `code` is the close code of the gateway that does not want the client back. */ | {
-  readonly kind: "closed";
-  readonly why: string;
-  readonly code: number | undefined;
-};
-
 /** How a client is made. Times in ms. */
 export type ClientOptions = {
   /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
@@ -128,39 +170,14 @@ export type ClientOptions = {
   readonly open?: OpenSocket;
 };
 
-/** What a subscription is to begin with. */
-export type SubscribeOptions = {
-  /** Default `latest`: the present state first. */ readonly replay?: Replay;
-  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
-  readonly onLive?: (isLive: boolean) => void;
-  /** Told when a topic does not exist or may not be held; the subscription is over then. */
-  readonly onError?: (error: ClientError) => void;
-};
-
-/** A subscription that can be given up. */
-export type Subscription = { readonly unsubscribe: () => void };
-
 /** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
 export type At = { readonly seq: number } | {
   readonly time: string | number;
 };
 
 /** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
-export interface Client {
-  /** How the connection stands now. */ readonly state: ConnectionState;
-  /** Calls `listener` at each change of {@link state}; returns how to stop that. */
-  onState(listener: (state: ConnectionState) => void): () => void;
-  /**
-   * Hands frames of these topics to `onFrame`, each event once, in order, through lost connections: what happened
-   * meanwhile comes first, or a `gap` says that it cannot. What is asked for in one turn goes as one request.
-   */
-  subscribe(
-    topics: string | readonly string[],
-    onFrame: (frame: PushedFrame) => void,
-    options?: SubscribeOptions,
-  ): Subscription;
-  /** One task, as a store. */
-  task(id: string): Store<TaskView>;
+export interface Client extends Source {
+  /** One task, as a store. */ task(id: string): Store<TaskView>;
   /** Tasks that fit a filter, the newest first, as a store. */
   tasks(filter?: TaskFilter): Store<TasksView>;
   /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
@@ -174,11 +191,7 @@ export interface Client {
       readonly page?: number;
       readonly at?: At;
     },
-  ): Promise<{
-    readonly tasks: readonly TaskStatusData[];
-    readonly total: number;
-    readonly next_page?: number;
-  }>;
+  ): Promise<TasksPage>;
   /** A page of a task's events as they were written. */
   getHistory(id: string, options?: {
     readonly afterSeq?: number;

@@ -7,6 +7,8 @@ import type {
 } from "../protocol/server_frames.ts";
 import { ClientError } from "./client_error.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
+import { listenToDevice } from "./device.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { type Request, Requests } from "./requests.ts";
 import { type OpenSocket, type Socket, type WebSocketClass, webSockets } from "./socket.ts";
@@ -17,21 +19,27 @@ import {
   type TopicRequest,
   type Watch,
 } from "./subscriptions.ts";
-import { type Store } from "./store.ts";
+import type { Source, SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
+import type { Store } from "./store.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
-import { type TaskFilter, tasksStore, type TasksView } from "./tasks_store.ts";
+import { tasksStore, type TasksView } from "./tasks_store.ts";
 
-export type { HistoryEvent, PushedFrame, Replay, Store, TaskFilter, TaskStatusData, TasksView, TaskView };
+export type {
+  ConnectionState,
+  HistoryEvent,
+  PushedFrame,
+  Replay,
+  Source,
+  Store,
+  SubscribeOptions,
+  Subscription,
+  TaskFilter,
+  TasksPage,
+  TaskStatusData,
+  TasksView,
+  TaskView,
+};
 export { ClientError };
-
-/** How the connection stands, as far as anybody outside needs it. */
-export type ConnectionState =
-  | { readonly kind: "connecting" }
-  | { readonly kind: "open" }
-  /** Until `retryAtMs` (ms since the epoch) nothing is tried, or until the network is back. */
-  | { readonly kind: "waiting"; readonly retryAtMs: number | undefined; readonly why: string }
-  /** For good: `code` is the close code of the gateway that does not want the client back. */
-  | { readonly kind: "closed"; readonly why: string; readonly code: number | undefined };
 
 /** How a client is made. Times in ms. */
 export type ClientOptions = {
@@ -57,37 +65,11 @@ export type ClientOptions = {
   readonly open?: OpenSocket;
 };
 
-/** What a subscription is to begin with. */
-export type SubscribeOptions = {
-  /** Default `latest`: the present state first. */
-  readonly replay?: Replay;
-  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
-  readonly onLive?: (isLive: boolean) => void;
-  /** Told when a topic does not exist or may not be held; the subscription is over then. */
-  readonly onError?: (error: ClientError) => void;
-};
-
-/** A subscription that can be given up. */
-export type Subscription = { readonly unsubscribe: () => void };
-
 /** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
 export type At = { readonly seq: number } | { readonly time: string | number };
 
 /** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
-export interface Client {
-  /** How the connection stands now. */
-  readonly state: ConnectionState;
-  /** Calls `listener` at each change of {@link state}; returns how to stop that. */
-  onState(listener: (state: ConnectionState) => void): () => void;
-  /**
-   * Hands frames of these topics to `onFrame`, each event once, in order, through lost connections: what happened
-   * meanwhile comes first, or a `gap` says that it cannot. What is asked for in one turn goes as one request.
-   */
-  subscribe(
-    topics: string | readonly string[],
-    onFrame: (frame: PushedFrame) => void,
-    options?: SubscribeOptions,
-  ): Subscription;
+export interface Client extends Source {
   /** One task, as a store. */
   task(id: string): Store<TaskView>;
   /** Tasks that fit a filter, the newest first, as a store. */
@@ -97,9 +79,7 @@ export interface Client {
   /** A page of the tasks that fit. */
   getTasks(
     query?: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At },
-  ): Promise<
-    { readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }
-  >;
+  ): Promise<TasksPage>;
   /** A page of a task's events as they were written. */
   getHistory(
     id: string,
@@ -214,14 +194,8 @@ class LiveClient implements Client {
 
   async getTasks(
     query: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At } = {},
-  ): Promise<
-    { readonly tasks: readonly TaskStatusData[]; readonly total: number; readonly next_page?: number }
-  > {
-    return await this.#ask("get_tasks", query) as {
-      readonly tasks: readonly TaskStatusData[];
-      readonly total: number;
-      readonly next_page?: number;
-    };
+  ): Promise<TasksPage> {
+    return await this.#ask("get_tasks", query) as TasksPage;
   }
 
   async getHistory(
@@ -418,28 +392,6 @@ class LiveClient implements Client {
   }
 }
 
-function stateOf(link: Link): ConnectionState {
-  switch (link.kind) {
-    case "idle":
-    case "authorizing":
-    case "opening":
-      return { kind: "connecting" };
-    case "open":
-      return { kind: "open" };
-    case "offline":
-      return { kind: "waiting", retryAtMs: undefined, why: "this device has no network" };
-    case "waiting":
-      return { kind: "waiting", retryAtMs: link.dueMs, why: link.why };
-    case "closed":
-      return { kind: "closed", why: link.why, code: link.code };
-  }
-}
-
-function sameState(one: ConnectionState, other: ConnectionState): boolean {
-  if (one.kind === "waiting" && other.kind === "waiting") return one.retryAtMs === other.retryAtMs;
-  return one.kind === other.kind;
-}
-
 /** A frame, or a batch of them; undefined where it is neither. */
 function parsed(
   text: string,
@@ -482,22 +434,4 @@ function ownWebSocket(): WebSocketClass {
   throw new TypeError(
     "WebSocket: this runtime has none; pass one in (Node before 22: that of the package ws)",
   );
-}
-
-/** Tells of the network's coming and going, and of a tab that is seen again; returns how to stop that. */
-function listenToDevice(tell: (input: LinkInput) => void): () => void {
-  const target: unknown = globalThis;
-  if (!(target instanceof EventTarget) || typeof globalThis.addEventListener !== "function") return () => {};
-  const online = () => tell({ kind: "online" });
-  const offline = () => tell({ kind: "offline" });
-  const document = (globalThis as { document?: { readonly visibilityState: string } & EventTarget }).document;
-  const shown = () => document?.visibilityState === "visible" && tell({ kind: "shown" });
-  globalThis.addEventListener("online", online);
-  globalThis.addEventListener("offline", offline);
-  document?.addEventListener("visibilitychange", shown);
-  return () => {
-    globalThis.removeEventListener("online", online);
-    globalThis.removeEventListener("offline", offline);
-    document?.removeEventListener("visibilitychange", shown);
-  };
 }

@@ -1,6 +1,7 @@
 import type { ProgressData, TaskStatusData } from "../protocol/server_frames.ts";
-import type { Client, ConnectionState } from "./client.ts";
-import { type ClientError } from "./client_error.ts";
+import type { ClientError } from "./client_error.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import type { Source } from "./source.ts";
 import { LiveStore, type Store } from "./store.ts";
 
 /** A task as a page shows it. */
@@ -19,7 +20,7 @@ export type TaskView = {
 };
 
 /** The store of one task. */
-export function taskStore(client: Client, id: string): Store<TaskView> {
+export function taskStore(client: Source, id: string): Store<TaskView> {
   const initial: TaskView = {
     status: undefined,
     progress: undefined,

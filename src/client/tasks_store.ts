@@ -1,16 +1,10 @@
 import type { ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import type { Client, ConnectionState, PushedFrame } from "./client.ts";
 import { ClientError } from "./client_error.ts";
 import type { Clock } from "./clock.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import type { Source, TaskFilter } from "./source.ts";
 import { LiveStore, type Store } from "./store.ts";
-
-/** Which tasks; all that is given must fit. */
-export type TaskFilter = {
-  readonly status?: TaskStatusData["status"];
-  readonly tag?: string;
-  readonly parent_id?: string;
-  readonly type?: string;
-};
+import type { PushedFrame } from "./subscriptions.ts";
 
 /** Tasks as a page shows them. */
 export type TasksView = {
@@ -31,7 +25,7 @@ const MAX_PAGES = 20;
 const SHOWN_EVERY_MS = 50;
 
 /** The store of the tasks that fit `filter`. */
-export function tasksStore(client: Client, filter: TaskFilter, clock: Clock): Store<TasksView> {
+export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): Store<TasksView> {
   const initial: TasksView = {
     tasks: [],
     isLoading: true,
