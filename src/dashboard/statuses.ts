@@ -31,3 +31,8 @@ export const STATUSES: readonly TaskStatus[] = [
 export function isUnderWay(status: TaskStatus): boolean {
   return status !== "completed" && status !== "failed" && status !== "cancelled";
 }
+
+/** Whether something is being done, so that a rate and the time left mean anything. */
+export function isMoving(status: TaskStatus): boolean {
+  return status === "running" || status === "cancelling";
+}

@@ -6,6 +6,7 @@ import { ProgressBar } from "./progress_bar.tsx";
 import { moment, perSecond, say, span } from "./reader.ts";
 import { printRoute } from "./route.ts";
 import { StatusMark } from "./status_mark.tsx";
+import { isMoving } from "./statuses.ts";
 import type { TextKey } from "./texts.ts";
 
 /** What a task is: its status, its bar, and everything else that is known of it. */
@@ -15,7 +16,8 @@ export function TaskFacts(
   const nowMs = useNow(1_000);
   const { progress, error, result, parent_id: parent } = task;
   const elapsed = elapsedMs(task.start_time, task.end_time, isPast ? undefined : nowMs);
-  const eta = task.end_time === null ? progress.eta_ms : null;
+  const rate = isMoving(task.status) ? progress.rate : null;
+  const eta = isMoving(task.status) ? progress.eta_ms : null;
   return (
     <section class="facts" aria-label={say("status")}>
       <p class="state">
@@ -25,7 +27,7 @@ export function TaskFacts(
       <ProgressBar task={task} />
       <dl>
         <Fact name="current" value={progress.current} />
-        <Fact name="rate" value={progress.rate === null ? null : perSecond(progress.rate)} />
+        <Fact name="rate" value={rate === null ? null : perSecond(rate)} />
         <Fact name="left" value={eta === null ? null : span(eta)} />
         <Fact name="elapsed" value={elapsed === null ? null : span(elapsed)} />
         <Fact name="created" value={time(task.created_time)} />

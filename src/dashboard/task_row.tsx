@@ -5,6 +5,7 @@ import { ProgressBar } from "./progress_bar.tsx";
 import { perSecond, say, span } from "./reader.ts";
 import { printRoute } from "./route.ts";
 import { StatusMark } from "./status_mark.tsx";
+import { isMoving } from "./statuses.ts";
 
 /** What a row is of. */
 export type TaskRowProps = {
@@ -53,9 +54,11 @@ export class TaskRow extends Component<TaskRowProps> {
         <div role="cell" class="far">
           <ProgressBar task={task} />
         </div>
-        <div role="cell" class="number fast">{progress.rate === null ? "" : perSecond(progress.rate)}</div>
+        <div role="cell" class="number fast">
+          {progress.rate === null || !isMoving(task.status) ? "" : perSecond(progress.rate)}
+        </div>
         <div role="cell" class="number left">
-          {progress.eta_ms === null || task.end_time !== null ? "" : span(progress.eta_ms)}
+          {progress.eta_ms === null || !isMoving(task.status) ? "" : span(progress.eta_ms)}
         </div>
         <div role="cell" class="number long">{elapsed === null ? "" : span(elapsed)}</div>
       </div>

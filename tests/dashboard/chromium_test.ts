@@ -358,3 +358,55 @@ inBrowser("what a worker writes and what a link says is shown as text, never run
   assert(await page.title() !== "run");
   assertQuiet(dashboard);
 });
+
+inBrowser("an operator sees who is connected and what was rejected, as text", async ({ nats, gateway }) => {
+  await using bare = await BareNats.connect(nats.url);
+  bare.publish("taskwire.task.job1.exploded", "<b>boom</b>");
+  await bare.flush();
+  await using dashboard = await openDashboard(`${gateway.url}/#/operator`);
+  const { page } = dashboard;
+  const number = (name: string) => page.innerText(`[data-number=${name}] dd`);
+  await page.waitForSelector("tbody tr");
+  assertStringIncludes(await page.innerText("tbody tr"), "<b>boom</b>");
+  assertStringIncludes(await page.innerText("tbody tr"), "task.job1.exploded");
+  await eventually("all is counted", async () => {
+    return await number("connections") === "1" && await number("rejected") === "1" &&
+      await number("framesSent") !== "—";
+  });
+  assertEquals(await seriousFindings(page), []);
+  assertQuiet(dashboard);
+});
+
+inBrowser(
+  "a task that nobody knows yet is said to be none, and shown as soon as it reports",
+  async ({ gateway }) => {
+    await using dashboard = await openDashboard(`${gateway.url}/#/task/job1`);
+    const { page } = dashboard;
+    await eventually("there is none", async () => (await page.innerText("main")).includes("No task job1"));
+    await gateway.post("job1", { kind: "progress", total: 4, completed: 1 });
+    await eventually("there it is", async () => await status(page, "main").catch(() => null) === "running");
+    await page.waitForSelector(".timeline [data-kind=progress]");
+    assertQuiet(dashboard);
+  },
+);
+
+inBrowser(
+  "nothing serious is wrong with the first page, nor with the past, wide or narrow",
+  async ({ gateway }) => {
+    await using dashboard = await openDashboard(`${gateway.url}/`);
+    const { page } = dashboard;
+    await page.waitForSelector(".empty");
+    assertEquals(await seriousFindings(page), []);
+    for (const id of ["a", "b", "c"]) await gateway.post(id, { kind: "progress", total: 3, completed: 1 });
+    await page.goto(`${gateway.url}/#/?at=2`);
+    await eventually("the past", async () => await page.locator(".rows .row").count() === 2);
+    assertEquals(await seriousFindings(page), []);
+    await page.setViewportSize({ width: 360, height: 640 });
+    await eventually("narrow rows", async () => await page.locator(".rows .row").first().isVisible());
+    assertEquals(await seriousFindings(page), []);
+    await page.goto(`${gateway.url}/#/task/a?at=1`);
+    await page.waitForSelector(".then");
+    assertEquals(await seriousFindings(page), []);
+    assertQuiet(dashboard);
+  },
+);
