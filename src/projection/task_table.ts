@@ -251,14 +251,20 @@ export class TaskTable {
 /** The present status of a task as a frame, encoded at most once until it changes. */
 export function statusNow(record: TaskRecord): Prepared {
   return record.statusNow ??= {
-    frame: statusFrame(record.state, record.pace, record.statusSeq, record.statusTimeMs),
+    frame: {
+      ...statusFrame(record.state, record.pace, record.statusSeq, record.statusTimeMs),
+      snapshot: true,
+    },
   };
 }
 
 /** The present counters of a task as a frame, encoded at most once until they change. */
 export function progressNow(record: TaskRecord): Prepared {
   return record.progressNow ??= {
-    frame: progressFrame(record.state, record.pace, record.progressSeq, record.progressTimeMs, true),
+    frame: {
+      ...progressFrame(record.state, record.pace, record.progressSeq, record.progressTimeMs, true),
+      snapshot: true,
+    },
   };
 }
 

@@ -60,7 +60,7 @@ export type HistoryEvent = {
   readonly body: unknown;
 };
 
-type Replay = { readonly mode: "latest" | "none" | "all"; readonly truncated: boolean };
+type ReplayData = { readonly mode: "latest" | "none" | "all"; readonly truncated: boolean };
 
 /** What a pushed or answered frame of each type carries as `data`. */
 export type ServerData = {
@@ -84,7 +84,7 @@ export type ServerData = {
     readonly epoch: string;
     readonly seq: number;
     readonly recovered?: boolean;
-    readonly replay?: Replay;
+    readonly replay?: ReplayData;
   };
   unsubscribed: { readonly topics: readonly string[]; readonly epoch: string; readonly seq: number };
   pong: { readonly server_time: number; readonly seq?: number };
@@ -130,6 +130,8 @@ export type ServerFrame =
       readonly timestamp: number;
       readonly data: ServerData[T];
       readonly seq?: number;
+      /** Whether it tells how a task is, for who has just come to a topic, and not what happened. */
+      readonly snapshot?: true;
     };
   }[keyof ServerData]
   | { readonly type: "error"; readonly id: string; readonly timestamp: number; readonly error: ErrorBody };

@@ -118,6 +118,7 @@ function frame<const T extends string, D extends v.GenericSchema>(type: T, data:
     timestamp: Milliseconds,
     data,
     seq: v.exactOptional(Seq),
+    snapshot: v.exactOptional(v.literal(true)),
   });
 }
 
@@ -143,8 +144,8 @@ export const ServerFrameSchema = v.variant("type", [
     ]),
   ),
   frame("task_history", TaskHistorySchema),
-  frame("caught_up", v.strictObject({ topics: Topics, seq: Seq })),
   frame("cancel_requested", CancelRequestedSchema),
+  frame("caught_up", v.strictObject({ topics: Topics, seq: Seq })),
   frame("gap", GapData),
   frame(
     "drain",

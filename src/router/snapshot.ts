@@ -141,8 +141,9 @@ export class SnapshotWalk {
     const { state, progressSeq, progressTimeMs, statusSeq, statusTimeMs } = past;
     const about = { taskId: id, tags: tagsOf(state) };
     const progress = (): Uint8Array =>
-      encodeJson(progressFrame(state, undefined, progressSeq, progressTimeMs, true));
-    const status = (): Uint8Array => encodeJson(statusFrame(state, undefined, statusSeq, statusTimeMs));
+      encodeJson({ ...progressFrame(state, undefined, progressSeq, progressTimeMs, true), snapshot: true });
+    const status = (): Uint8Array =>
+      encodeJson({ ...statusFrame(state, undefined, statusSeq, statusTimeMs), snapshot: true });
     return this.#wanted(about, { progressSeq, statusSeq, progress, status });
   }
 
