@@ -1,4 +1,5 @@
 import type {
+  AsOf,
   ErrorBody,
   HistoryEvent,
   ServerData,
@@ -75,7 +76,7 @@ export interface Client extends Source {
   /** Tasks that fit a filter, the newest first, as a store. */
   tasks(filter?: TaskFilter): Store<TasksView>;
   /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
-  getTask(id: string, options?: { readonly at?: At }): Promise<TaskStatusData>;
+  getTask(id: string, options?: { readonly at?: At }): Promise<TaskStatusData & { readonly at?: AsOf }>;
   /** A page of the tasks that fit. */
   getTasks(
     query?: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At },
@@ -185,11 +186,14 @@ class LiveClient implements Client {
     return made;
   }
 
-  async getTask(id: string, { at }: { readonly at?: At } = {}): Promise<TaskStatusData> {
+  async getTask(
+    id: string,
+    { at }: { readonly at?: At } = {},
+  ): Promise<TaskStatusData & { readonly at?: AsOf }> {
     return await this.#ask("get_task", {
       task_id: id,
       ...(at === undefined ? {} : { at }),
-    }) as TaskStatusData;
+    }) as TaskStatusData & { readonly at?: AsOf };
   }
 
   async getTasks(

@@ -1,4 +1,4 @@
-import type { TaskStatusData } from "../protocol/server_frames.ts";
+import type { AsOf, TaskStatusData } from "../protocol/server_frames.ts";
 import type { ClientError } from "./client_error.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { PushedFrame, Replay } from "./subscriptions.ts";
@@ -29,6 +29,10 @@ export type TasksPage = {
   readonly tasks: readonly TaskStatusData[];
   readonly total: number;
   readonly next_page?: number;
+  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks were too large for it. */
+  readonly limit?: number;
+  /** Where it was asked how the tasks were: as of when that is, and whether something may be missing. */
+  readonly at?: AsOf;
 };
 
 /** What stores are made of. */

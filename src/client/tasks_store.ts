@@ -2,7 +2,7 @@ import type { ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { ClientError } from "./client_error.ts";
 import type { Clock } from "./clock.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import type { Source, TaskFilter } from "./source.ts";
+import type { Source, TaskFilter, TasksPage } from "./source.ts";
 import { LiveStore, type Store } from "./store.ts";
 import type { PushedFrame } from "./subscriptions.ts";
 
@@ -20,7 +20,7 @@ export type TasksView = {
 
 const PAGE = 1_000;
 /** So many tasks are asked for at most; what moves is shown beyond. */
-const MAX_PAGES = 20;
+const MAX_TASKS = 20_000;
 /** Changes are shown together, so often. */
 const SHOWN_EVERY_MS = 50;
 
@@ -45,10 +45,14 @@ export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): St
     };
     const load = async (): Promise<void> => {
       try {
-        for (let page: number | undefined = 1; page !== undefined && page <= MAX_PAGES && !isOver;) {
-          const answer = await client.getTasks({ ...filter, limit: PAGE, page });
+        let limit = PAGE;
+        let left = MAX_TASKS;
+        for (let page: number | undefined = 1; page !== undefined && left > 0 && !isOver;) {
+          const answer: TasksPage = await client.getTasks({ ...filter, limit, page });
           list.loaded(answer.tasks);
+          limit = answer.limit ?? limit;
           page = answer.next_page;
+          left -= answer.tasks.length;
         }
         if (!isOver) set((view) => ({ ...view, isLoading: false, tasks: list.newestFirst() }));
       } catch (error) {
