@@ -84,6 +84,10 @@ export type TasksPage = {
   readonly tasks: readonly TaskStatusData[];
   readonly total: number;
   readonly next_page?: number;
+  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks were too large for it. */
+  readonly limit?: number;
+  /** Where it was asked how the tasks were: as of when that is, and whether something may be missing. */
+  readonly at?: AsOf;
 };
 
 /** A whole task, as `task_status` and `task_list` carry it. Times are RFC 3339 UTC. */
@@ -183,7 +187,11 @@ export interface Client extends Source {
   /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
   getTask(id: string, options?: {
     readonly at?: At;
-  }): Promise<TaskStatusData>;
+  }): Promise<
+    TaskStatusData & {
+      readonly at?: AsOf;
+    }
+  >;
   /** A page of the tasks that fit. */
   getTasks(
     query?: TaskFilter & {
@@ -228,6 +236,15 @@ type ServerFrame =
     readonly timestamp: number;
     readonly error: ErrorBody;
   };
+
+/** As of when an answer about the past is. */
+type AsOf = {
+  readonly epoch: string;
+  /** The position: the one asked for, or the last there was. */
+  readonly seq: number;
+  /** Whether something may be missing from the answer that retention has taken, or that could not be looked at. */
+  readonly truncated: boolean;
+};
 
 /** One of {@link TASK_STATUSES}. */
 type TaskStatus = (typeof TASK_STATUSES)[number];
@@ -406,15 +423,6 @@ interface Socket {
 
 type ReplayData = {
   readonly mode: "latest" | "none" | "all";
-  readonly truncated: boolean;
-};
-
-/** As of when an answer about the past is. */
-type AsOf = {
-  readonly epoch: string;
-  /** The position: the one asked for, or the last there was. */
-  readonly seq: number;
-  /** Whether something may be missing from the answer that retention has taken, or that could not be looked at. */
   readonly truncated: boolean;
 };
 
