@@ -4,15 +4,21 @@ import { useNow } from "./hooks.ts";
 import { type LiveView, recentLagMs } from "./live.ts";
 import { say, span } from "./reader.ts";
 
-/** How current the page is: a shape, a colour and words. */
+/** How current the page is: a shape, a colour and words. Who has it read out hears each change, and no countdown. */
 export function ConnectionBadge({ live }: { readonly live: LiveView }): JSX.Element {
   const nowMs = useNow(500);
   const badge = badgeOf(live.state, { isLive: live.isLive, lagMs: recentLagMs(live.seconds), nowMs });
   return (
-    <span class={`badge ${badge.kind}`} role="status" data-badge={badge.kind}>
-      <i aria-hidden="true">{SHAPES[badge.kind]}</i> {wordsFor(badge)}
+    <span class={`badge ${badge.kind}`} data-badge={badge.kind}>
+      <span aria-hidden="true">{SHAPES[badge.kind]} {wordsFor(badge)}</span>
+      <span class="hidden" role="status">{steadyWordsFor(badge)}</span>
     </span>
   );
+}
+
+function steadyWordsFor(badge: Badge): string {
+  if (badge.kind === "behind") return say("badgeBehind");
+  return badge.kind === "reconnecting" ? say("badgeLost") : wordsFor(badge);
 }
 
 const SHAPES: Readonly<Record<Badge["kind"], string>> = {
