@@ -13,6 +13,7 @@ export const CHECKS: readonly (readonly [name: string, check: (trial: Trial) => 
   ["the store of a task keeps its snapshot until something changes", keepsSnapshots],
   ["the store of tasks follows those that fit", followsTasks],
   ["when the gateway is killed and started again no status is lost, and none comes twice", survivesKill],
+  ["a gateway that goes away in order is found again, and nothing is missing", outlivesDrain],
   ["a client that is closed asks nothing more, and says so", closes],
 ];
 
@@ -62,6 +63,8 @@ async function tellsEachOnce(trial: Trial): Promise<void> {
 
 async function asksOnce(trial: Trial): Promise<void> {
   const { client, sent } = trial.connect();
+  // Before it is open everything waits anyway.
+  await until("it is open", () => client.state.kind === "open");
   const watched = ["one", "two", "one"].map((id) => new Watched(client, `task:id:${id}`));
   await until("all are live", () => watched.every(({ live }) => live));
   const asked = sent.filter(({ type }) => type === "subscribe").map(({ data }) => data["topics"]);
@@ -189,6 +192,21 @@ async function survivesKill(trial: Trial): Promise<void> {
   equal([first?.["replay"], typeof first?.["since"]], ["latest", "undefined"]);
   equal([typeof again?.["since"], more.length], ["object", 0], "it went on from its cursor");
   unsubscribe();
+}
+
+async function outlivesDrain(trial: Trial): Promise<void> {
+  const { client } = trial.connect();
+  const states: string[] = [];
+  client.onState(({ kind }) => states.push(kind));
+  const watched = await Watched.live(client, "task:id:drained:status");
+  await trial.publish(["drained", "started"]);
+  await watched.wasTold("running");
+  await trial.stopGateway();
+  await trial.publish(["drained", "paused"], ["drained", "cancelled"]);
+  await trial.startGateway();
+  await watched.wasTold("running", "paused", "cancelled");
+  await until("it is live", () => watched.live);
+  equal([states.at(0), states.at(-1), states.includes("closed")], ["open", "open", false]);
 }
 
 async function closes(trial: Trial): Promise<void> {

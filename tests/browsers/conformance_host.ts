@@ -50,6 +50,9 @@ export async function withConformanceHost<T>(use: (host: ConformanceHost) => Pro
       case "/kill":
         await world.gateway?.kill();
         break;
+      case "/stop":
+        await world.gateway?.leave();
+        break;
       case "/start":
         await world.gateway?.start();
         break;

@@ -64,6 +64,11 @@ export class Trial {
     await this.#ask("/kill");
   }
 
+  /** SIGTERM: it says goodbye to its clients, and is gone then. */
+  async stopGateway(): Promise<void> {
+    await this.#ask("/stop");
+  }
+
   /** Starts it again where it was; it is ready then. */
   async startGateway(): Promise<void> {
     await this.#ask("/start");
