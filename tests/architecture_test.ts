@@ -149,6 +149,7 @@ Deno.test("the arrows allow what is meant and nothing else", () => {
   assertEquals(may("nats"), ["nats"]);
   assertEquals(may("worker"), ["protocol", "task", "nats", "worker"]);
   assertEquals(may("client"), ["protocol", "client"]);
+  assertEquals(may("cli"), ["protocol", "task", "log", "nats", "settings", "worker", "client", "cli"]);
   assertEquals(may("dashboard"), ["protocol", "client", "dashboard"]);
 });
 

@@ -1,0 +1,185 @@
+import { assertEquals } from "@std/assert";
+import type { PushedFrame } from "../../src/client/client.ts";
+import { lines, type Picture } from "../../src/cli/drawing.ts";
+import { Lines, progressIn } from "../../src/cli/output_progress.ts";
+import { Pace } from "../../src/cli/replay.ts";
+import { Screen } from "../../src/cli/screen.ts";
+import { type ShownTask, toldBy } from "../../src/cli/shown_task.ts";
+import { Tally } from "../../src/cli/tally.ts";
+import { duration } from "../../src/cli/task_text.ts";
+import { fitted, harmless, padded, widthOf } from "../../src/cli/text_width.ts";
+import type { TaskStatusData } from "../../src/protocol/server_frames.ts";
+
+const PROGRESS = {
+  total: 4,
+  completed: 1,
+  failed: 0,
+  current: null,
+  percentage: 25,
+  status: null,
+  attempt: 1,
+  rate: null,
+  eta_ms: 12_000,
+};
+
+function task(id: string, status: TaskStatusData["status"], about: Partial<TaskStatusData> = {}): ShownTask {
+  const data: TaskStatusData = {
+    task_id: id,
+    status,
+    start_time: null,
+    end_time: null,
+    attempt: 1,
+    name: null,
+    type: null,
+    tags: [],
+    parent_id: null,
+    reason: null,
+    error: null,
+    result: null,
+    progress: PROGRESS,
+    created_time: null,
+    ...about,
+  };
+  return { id, task: data, progress: data.progress };
+}
+
+const LIVE = { word: "live", isWell: true };
+
+function drawn(picture: Picture, columns: number, rows = 24): readonly string[] {
+  return lines(picture, { size: { columns, rows }, colours: false });
+}
+
+Deno.test("a task is a line with a bar, and the last line tells how the connection stands", () => {
+  const tasks = [
+    task("job1", "running"),
+    task("job22", "paused", { progress: { ...PROGRESS, percentage: null, total: null } }),
+  ];
+  assertEquals(drawn({ tasks, mood: LIVE }, 80), [
+    "▶ job1  █████░░░░░░░░░░░░░░░  25 %  running     1/4  12 s left",
+    "‖ job22 ░░░░░░░░░░░░░░░░░░░░        paused      1  12 s left",
+    "live · 2 under way",
+  ]);
+});
+
+Deno.test("no line is as wide as the terminal, whatever is in it, and colours take no room", () => {
+  const tasks = [
+    task("x".repeat(128), "running", { progress: { ...PROGRESS, current: "处理".repeat(100) } }),
+    task("e", "retrying", { error: { message: "n\u001b[2Jo\n".repeat(90) } }),
+  ];
+  for (const columns of [1, 5, 20, 40, 60, 80, 200]) {
+    for (const colours of [false, true]) {
+      const all = lines({ tasks, mood: LIVE }, { size: { columns, rows: 24 }, colours });
+      // deno-lint-ignore no-control-regex -- these are our own colours
+      const bare = all.map((line) => line.replaceAll(/\x1b\[\d+m/g, ""));
+      assertEquals(bare.filter((line) => widthOf(line) >= Math.max(2, columns)), [], `${columns} columns`);
+      assertEquals(bare.some((line) => line.includes("\u001b")), false);
+    }
+  }
+});
+
+Deno.test("more tasks than rows are counted instead", () => {
+  const tasks = Array.from({ length: 50 }, (_, i) => task(`job${i}`, "running"));
+  const shown = drawn({ tasks, mood: LIVE }, 80, 10);
+  assertEquals([shown.length, shown[7], shown[8]], [9, "  and 43 more", "live · 50 under way"]);
+});
+
+Deno.test("a screen draws over what it drew, scrolls what is over, and gives the cursor back once", () => {
+  let written = "";
+  const screen = new Screen((text) => written += text);
+  screen.draw(["a", "b"]);
+  screen.draw(["a", "b"]);
+  assertEquals(written, "\x1b[?25l\r\x1b[Ja\nb\n");
+  written = "";
+  screen.draw(["b"], ["a ended"]);
+  assertEquals(written, "\x1b[2A\r\x1b[Ja ended\nb\n");
+  written = "";
+  screen[Symbol.dispose]();
+  screen[Symbol.dispose]();
+  assertEquals(written, "\x1b[?25h");
+});
+
+Deno.test("widths are those of the terminal, and foreign text is only text", () => {
+  assertEquals(["abc", "处理", "e\u0301", "🚀", "ｆ"].map(widthOf), [3, 4, 1, 2, 2]);
+  assertEquals([fitted("处理数据", 5), fitted("abc", 3), fitted("abcd", 3), fitted("a", 0)], [
+    "处理…",
+    "abc",
+    "ab…",
+    "",
+  ]);
+  assertEquals(padded("处", 4), "处  ");
+  assertEquals(harmless("a\r\n\u001b]0;title\u0007b\u202ec"), "a ]0;title bc");
+});
+
+Deno.test("progress is found in a line that holds n/m or n%, and nowhere else", () => {
+  const found: readonly (readonly [string, unknown])[] = [
+    ["1/3", { completed: 1, total: 3, current: "" }],
+    ["[ 12 / 40 ] Compiling foo", { completed: 12, total: 40, current: "[ 12 / 40 ] Compiling foo" }],
+    ["\u001b[32mStep 2/5\u001b[0m : 99%", { completed: 2, total: 5, current: "Step 2/5 : 99%" }],
+    ["45%", { percentage: 45, current: "" }],
+    ["[=====>    ]  62.5 %", { percentage: 62.5, current: "" }],
+    ["downloading… 100% done", { percentage: 100, current: "downloading… 100% done" }],
+    ["5/3", undefined],
+    ["0/0", undefined],
+    ["2024/01/02 started", undefined],
+    ["src/1/2.ts", undefined],
+    ["and/or", undefined],
+    ["v1.2/3.4", undefined],
+    ["grew by 250%", undefined],
+    ["nothing", undefined],
+  ];
+  for (const [line, expected] of found) assertEquals<unknown>(progressIn(line), expected, line);
+});
+
+Deno.test("lines are whole whatever pieces they come in, a carriage return ends one, and none grows without end", () => {
+  const read = new Lines();
+  const bytes = new TextEncoder().encode("1/3 处\r2/3\n3/");
+  assertEquals([...bytes].flatMap((byte) => read.take(new Uint8Array([byte]))), ["1/3 处", "2/3"]);
+  assertEquals([read.end(), read.end()], [["3/"], []]);
+  for (let i = 0; i < 100; i++) read.take(new TextEncoder().encode("x".repeat(1_000)));
+  assertEquals(read.end()[0]?.length, 4_096);
+});
+
+Deno.test("a replay keeps the pace of then times the speed, skips what is longer than wanted, and never goes back", () => {
+  const pace = new Pace(10, 500);
+  assertEquals([1_000, 2_000, 1_500, 3_000, 60_000].map((timeMs) => pace.dueMs(timeMs)), [
+    0,
+    100,
+    100,
+    200,
+    700,
+  ]);
+});
+
+Deno.test("a tally is over when all that was seen has ended, and well when all were completed", () => {
+  const tally = new Tally();
+  const take = (shown: ShownTask): void => {
+    if (shown.task === undefined) throw new TypeError("a task is told whole");
+    tally.take({ type: "task_status", id: "status_1", timestamp: 1, data: shown.task });
+  };
+  assertEquals(tally.isOver, false);
+  take(task("a", "running"));
+  take(task("b", "completed"));
+  assertEquals(tally.isOver, false);
+  take(task("a", "completed"));
+  assertEquals([tally.isOver, tally.isWell], [true, true]);
+  take(task("c", "cancelled"));
+  assertEquals([tally.isOver, tally.isWell], [true, false]);
+});
+
+Deno.test("progress of a task that was told of keeps what is known of it", () => {
+  const frame: PushedFrame = {
+    type: "task_progress",
+    id: "progress_2",
+    timestamp: 2,
+    data: { task_id: "a", progress: { ...PROGRESS, completed: 2 } },
+  };
+  const [known] = toldBy(frame, () => task("a", "running"));
+  assertEquals([known?.task?.status, known?.progress?.completed], ["running", 2]);
+  const [unknown] = toldBy(frame, () => undefined);
+  assertEquals([unknown?.task, unknown?.progress?.completed], [undefined, 2]);
+});
+
+Deno.test("durations are told in their largest units", () => {
+  const told = [0, 850, 12_400, 60_000, 200_000, 7_500_000, 259_200_000].map(duration);
+  assertEquals(told, ["0 ms", "850 ms", "12 s", "1 min", "3 min 20 s", "2 h 5 min", "3 d"]);
+});

@@ -1,0 +1,120 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
+import { eventually } from "../worker/eventually.ts";
+import { cli, CliProcess, environment, linesOf } from "./cli_process.ts";
+
+async function threeSteps(gateway: GatewayProcess, id: string): Promise<void> {
+  await gateway.post(id, [
+    { kind: "created", total: 3 },
+    { kind: "started" },
+    { kind: "progress", total: 3, completed: 1, current: "line\n\u001b[2Jtwo" },
+    { kind: "completed", progress: { completed: 3 } },
+  ]);
+}
+
+Deno.test("piped, every change is a plain line, foreign text steers nothing, and it ends with the last task", async () => {
+  await withGateway({}, async (gateway) => {
+    await gateway.post("job1", [{ kind: "created", total: 3 }]);
+    await using watch = new CliProcess(["watch", "--until-ended"], { url: gateway.url });
+    await watch.said("job1  pending");
+    await gateway.post("job1", [{ kind: "progress", total: 3, completed: 1, current: "a\n\u001b[2Jb" }]);
+    await watch.said("a [2Jb");
+    await gateway.post("job1", [{ kind: "completed", progress: { completed: 3 } }]);
+    const { code, stdout } = await watch.ended();
+    assertEquals(code, 0);
+    // deno-lint-ignore no-control-regex -- nothing but text and line ends may be there
+    assertEquals(/[\u0000-\u0009\u000b-\u001f]/.test(stdout), false);
+    const lines = linesOf(stdout).map((line) => line.replace(/^\S+Z {2}/, ""));
+    assertEquals(lines[0], "job1  pending  0 %  0/3");
+    assertEquals(lines.at(-1), "job1  completed  100 %  3/3");
+    assert(lines.some((line) => line.startsWith("job1  progress  33 %  1/3")), stdout);
+  });
+});
+
+Deno.test("a failed task is exit code 1 of who waits for its end; as JSON each line is a frame", async () => {
+  await withGateway({}, async (gateway) => {
+    await gateway.post("bad", [{ kind: "started" }, { kind: "failed", error: "disk full" }]);
+    const { code, stdout } = await cli(["watch", "bad", "--until-ended", "--json"], { url: gateway.url });
+    assertEquals(code, 1);
+    const frames = linesOf(stdout).map((line) => JSON.parse(line));
+    assertEquals(frames.map(({ type }) => type), ["task_status", "caught_up"]);
+    assertEquals(frames[0].data.error, { message: "disk full" });
+  });
+});
+
+Deno.test("it waits for a gateway that comes later and outlives one that goes, saying each once", async () => {
+  await withGateway({}, async (gateway) => {
+    await using watch = new CliProcess(["watch"], { url: gateway.url });
+    await gateway.post("before", [{ kind: "started" }]);
+    await watch.said("before  running");
+    await gateway.kill();
+    await eventually("it noticed", () => watch.stderr.includes("not connected"));
+    await gateway.start();
+    await gateway.post("after", [{ kind: "started" }]);
+    await watch.said("after  running");
+    watch.signal("SIGINT");
+    assertEquals((await watch.ended()).code, 130);
+    assertMatch(watch.stderr, /^not connected: [^\n]+; trying again\nconnected again\n$/);
+  });
+});
+
+Deno.test("whoever reads no more ends it without a word", async () => {
+  await withGateway({}, async (gateway) => {
+    await threeSteps(gateway, "job1");
+    const shell = `"${Deno.execPath()}" run -A src/cli/main.ts watch --replay all | head -n 1`;
+    const child = new Deno.Command("bash", {
+      args: ["-c", `set -o pipefail; ${shell}`],
+      cwd: new URL("../../", import.meta.url),
+      env: { ...environment(), TASKWIRE_URL: gateway.url },
+      clearEnv: true,
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const reading = child.output();
+    const feeding = setInterval(() => void threeSteps(gateway, `job${Date.now()}`).catch(() => {}), 100);
+    const { code, stderr } = await reading;
+    clearInterval(feeding);
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  });
+});
+
+const hasScript = await new Deno.Command("script", { args: ["--version"], stdout: "null", stderr: "null" })
+  .output().then(({ success }) => success, () => false);
+
+Deno.test({
+  name: "in a terminal bars move in place, and Ctrl-C gives the terminal back as it was",
+  ignore: !hasScript,
+  async fn() {
+    await withGateway({}, async (gateway) => {
+      await gateway.post("job1", [{ kind: "progress", total: 4, completed: 1 }]);
+      const command =
+        `trap : INT; stty cols 80 rows 24; "${Deno.execPath()}" run -A src/cli/main.ts watch; echo code=$?`;
+      const child = new Deno.Command("script", {
+        args: ["-qfec", command, "/dev/null"],
+        cwd: new URL("../../", import.meta.url),
+        env: { ...environment(), TASKWIRE_URL: gateway.url, TERM: "xterm", SHELL: "/bin/sh" },
+        clearEnv: true,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      let shown = "";
+      const reading = (async () => {
+        for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) shown += text;
+      })();
+      const keys = child.stdin.getWriter();
+      await eventually(`the bar is drawn: ${shown}`, () => shown.includes("█████░"), 30_000);
+      await gateway.post("job1", [{ kind: "progress", total: 4, completed: 2 }]);
+      await eventually("the bar moved", () => shown.includes("██████████░"), 30_000);
+      await keys.write(new Uint8Array([3]));
+      await eventually("it ended", () => shown.includes("code="), 30_000);
+      await keys.close();
+      await reading;
+      await child.status;
+      assertEquals(/code=(\d+)/.exec(shown)?.[1], "130");
+      const [hidden, given] = [shown.lastIndexOf("\x1b[?25l"), shown.lastIndexOf("\x1b[?25h")];
+      assert(hidden >= 0 && given > hidden, "the cursor is hidden and given back");
+      assert(shown.includes("\x1b[2A"), "it is drawn over what was drawn");
+    });
+  },
+});
