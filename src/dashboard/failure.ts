@@ -10,3 +10,10 @@ export function why(error: unknown): string {
 export function isNotFound(error: unknown): boolean {
   return error instanceof ClientError && error.code === "TASK_NOT_FOUND";
 }
+
+/** The first position that the log still has, where a question about the past went beyond it. */
+export function firstKept(error: unknown): number | undefined {
+  if (!(error instanceof ClientError) || error.code !== "LIMIT_EXCEEDED") return undefined;
+  const { first_seq: first } = error.details;
+  return typeof first === "number" ? first : undefined;
+}

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Client, TaskStatusData } from "../client/client.ts";
 import { EmptyState } from "./empty_state.tsx";
-import { why } from "./failure.ts";
+import { firstKept, why } from "./failure.ts";
 import { FilterBar } from "./filter_bar.tsx";
 import { useStore } from "./hooks.ts";
 import { listModel } from "./list_model.ts";
@@ -33,10 +33,18 @@ export function ListPage(props: ListPageProps): JSX.Element {
   const { client, live, filter, at, chosen, onChoose, onFilter, onMove } = props;
   const now = useStore(client.tasks());
   const past = usePast(at, (seq) => client.getTasks({ at: { seq }, limit: PAST_LIMIT }));
+  const [first, setFirst] = useState(1);
+  const kept = firstKept(past.error);
+  useEffect(() => {
+    // What the log no longer has cannot be gone back to, only as far as it reaches.
+    if (kept === undefined || at === undefined || at >= kept) return;
+    setFirst(kept);
+    onMove(kept, true);
+  }, [kept, at]);
   const isPast = at !== undefined && past.value !== undefined;
   const tasks: readonly TaskStatusData[] = isPast ? past.value.tasks : now.tasks;
   const model = useMemo(() => listModel(tasks, filter), [tasks, filter]);
-  const error = at === undefined ? now.error : past.error;
+  const error = at === undefined ? now.error : kept === undefined ? past.error : undefined;
   const isEmpty = at === undefined && !now.isLoading && now.tasks.length === 0 && error === undefined;
   if (isEmpty) return <EmptyState />;
   return (
@@ -46,6 +54,9 @@ export function ListPage(props: ListPageProps): JSX.Element {
       {error === undefined
         ? null
         : <p class="failure" role="alert">{say("listFailed", { why: why(error) })}</p>}
+      {isPast && past.value.at?.truncated === true
+        ? <p class="stale" role="status">{say("truncated")}</p>
+        : null}
       {now.isLoading && now.tasks.length === 0 && at === undefined
         ? <p class="loading" role="status">{say("loading")}</p>
         : model.tasks.length === 0 && error === undefined
@@ -64,7 +75,7 @@ export function ListPage(props: ListPageProps): JSX.Element {
           }`}
           <span class="keys">{say("keys")}</span>
         </p>
-        {live.head === 0 ? null : <Scrubber first={1} last={live.head} at={at} onMove={onMove} />}
+        {live.head === 0 ? null : <Scrubber first={first} last={live.head} at={at} onMove={onMove} />}
       </footer>
     </div>
   );

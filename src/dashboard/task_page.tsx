@@ -62,6 +62,9 @@ export function TaskPage({ client, live, id, at, listHref, onMove }: TaskPagePro
         error={at === undefined ? view.error : past.error}
         isLoading={view.isStale}
       />
+      {at !== undefined && past.value?.at?.truncated === true
+        ? <p class="stale" role="status">{say("truncated")}</p>
+        : null}
       <Attempts events={upTo(history.events, at)} />
       <Children client={client} id={id} />
       <TimelineList history={history} at={at} onLook={(seq) => onMove(seq, true)} />

@@ -10,14 +10,21 @@ import { type DashboardPage, openDashboard, seriousFindings } from "./dashboard_
 type World = { readonly nats: NatsServer; readonly gateway: GatewayProcess };
 
 /** A test with a real nats-server and a gateway on it. The browser's driver keeps timers and pipes for a moment. */
-function inBrowser(name: string, run: (world: World) => Promise<void>): void {
+function inBrowser(
+  name: string,
+  run: (world: World) => Promise<void>,
+  settings: Readonly<Record<string, string>> = {},
+): void {
   Deno.test({
     name,
     sanitizeOps: false,
     sanitizeResources: false,
     fn: async () => {
       await using nats = await startNatsServer();
-      await withGateway({ settings: { NATS_URL: nats.url } }, (gateway) => run({ nats, gateway }));
+      await withGateway(
+        { settings: { NATS_URL: nats.url, ...settings } },
+        (gateway) => run({ nats, gateway }),
+      );
     },
   });
 }
@@ -423,3 +430,18 @@ inBrowser(
     assertQuiet(dashboard);
   },
 );
+
+inBrowser("the past goes as far back as the log does", async ({ gateway }) => {
+  for (let completed = 1; completed <= 30; completed++) {
+    await gateway.post("job1", { kind: "progress", total: 30, completed });
+  }
+  await using dashboard = await openDashboard(`${gateway.url}/`);
+  const { page } = dashboard;
+  await page.waitForSelector(row("job1"));
+  await page.getByRole("slider").focus();
+  await page.keyboard.press("Home");
+  await eventually("it is where the log begins", async () => await percentage(page, "job1") === 70);
+  await eventually("it can be linked to", () => page.url().includes("at=21"));
+  assertEquals(await page.getAttribute("[role=slider], [type=range]", "min"), "21");
+  assertQuiet(dashboard);
+}, { RETAIN_PER_SUBJECT: "10" });
