@@ -2,8 +2,8 @@
 type Module = {
   /** Text by name, comment included. */
   readonly declared: ReadonlyMap<string, string>;
-  /** Which name of which module each imported name is. */
-  readonly imported: ReadonlyMap<string, { readonly from: string; readonly name: string }>;
+  /** Which module each imported name is of. */
+  readonly imported: ReadonlyMap<string, string>;
   readonly exported: ReadonlySet<string>;
 };
 
@@ -44,7 +44,7 @@ function found(modules: ReadonlyMap<string, Module>, module: string, name: strin
   const { declared, imported } = modules.get(module) ?? {};
   if (declared?.has(name)) return [{ module, name }];
   const source = imported?.get(name);
-  return source === undefined ? undefined : found(modules, source.from, source.name);
+  return source === undefined ? undefined : found(modules, source, name);
 }
 
 /** The words of a declaration, without those of its comments and strings. */
@@ -59,13 +59,13 @@ const NAMED = /^(?:export )?(?:declare )?(?:abstract )?(?:const|class|interface|
 
 function parsed(text: string): Module {
   const declared = new Map<string, string>();
-  const imported = new Map<string, { from: string; name: string }>();
+  const imported = new Map<string, string>();
   const exported = new Set<string>();
   for (const statement of statements(text)) {
     const [, imports, from] = IMPORT.exec(statement) ?? [];
-    for (const [name, local] of pairs(imports)) imported.set(local, { from: from ?? "", name });
+    for (const name of namesIn(imports)) imported.set(name, from ?? "");
     const [, list] = LIST.exec(statement) ?? [];
-    for (const [name] of pairs(list)) exported.add(name);
+    for (const name of namesIn(list)) exported.add(name);
     const [start, name] = NAMED.exec(statement) ?? [];
     if (name === undefined) continue;
     declared.set(name, statement);
@@ -74,13 +74,12 @@ function parsed(text: string): Module {
   return { declared, imported, exported };
 }
 
-/** `a, type b as c` as pairs of the name there and the name here. */
-function pairs(list = ""): [name: string, local: string][] {
-  return list.split(",").map((item) => item.trim().replace(/^type /, "")).filter((item) => item !== "")
-    .map((item) => {
-      const [name = "", local = name] = item.split(" as ");
-      return [name, local];
-    });
+/** The names of `a, type b`. None may be another here than there: it would have to be renamed where it is used. */
+function namesIn(list = ""): string[] {
+  if (/ as /.test(list)) {
+    throw new Error(`This must keep its name, or be given another at home: ${list.trim()}`);
+  }
+  return list.split(",").map((item) => item.trim().replace(/^type /, "")).filter((name) => name !== "");
 }
 
 const TOKEN = /\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"|[{}()[\];]/g;
