@@ -138,6 +138,9 @@ export type TaskView = {
   readonly error: ClientError | undefined;
 };
 
+/** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
+export type Transport = "websocket" | "sse" | "auto";
+
 /** The world's failure, as the promises of the client reject with it. */
 export declare class ClientError extends Error {
   name: string;
@@ -156,6 +159,11 @@ export type ClientOptions = {
     | Promise<string | undefined>;
   /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
   readonly clientId?: string;
+  /**
+   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
+   * takes those once two WebSockets in a row were opened in vain.
+   */
+  readonly transport?: Transport;
   /** Where the runtime has no WebSocket of its own. */
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
