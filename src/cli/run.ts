@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type ClientError, connect } from "../client/client.ts";
+import { ClientError, connect } from "../client/client.ts";
 import { connectWorker, type TaskReporter } from "../worker/task_reporter.ts";
 import { durationMs, tags, taskId, text, whole } from "./arguments.ts";
 import { CliError, failureOf } from "./cli_error.ts";
@@ -172,9 +172,8 @@ async function nextAttempt(id: string, { socket, token }: Gateway): Promise<numb
     const { attempt, start_time: start } = await client.getTask(id);
     // One that was only announced is begun by this very run.
     return start === null ? attempt : attempt + 1;
-  } catch (error: unknown) {
-    const { code }: Partial<ClientError> = Object(error);
-    if (code !== undefined) return 1;
+  } catch (error) {
+    if (error instanceof ClientError) return 1;
     throw error;
   } finally {
     client.close();
