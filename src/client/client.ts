@@ -12,6 +12,7 @@ import { type ConnectionState, sameState, stateOf } from "./connection_state.ts"
 import { listenToDevice } from "./device.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { type Request, Requests } from "./requests.ts";
+import { eventStreams } from "./sse_socket.ts";
 import { type OpenSocket, type Socket, type WebSocketClass, webSockets } from "./socket.ts";
 import {
   type PushedFrame,
@@ -24,6 +25,7 @@ import type { Source, SubscribeOptions, Subscription, TaskFilter, TasksPage } fr
 import type { Store } from "./store.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { firstThen, type Transport } from "./transport.ts";
 
 export type {
   ConnectionState,
@@ -39,6 +41,7 @@ export type {
   TaskStatusData,
   TasksView,
   TaskView,
+  Transport,
 };
 export { ClientError };
 
@@ -48,6 +51,11 @@ export type ClientOptions = {
   readonly token?: () => string | undefined | Promise<string | undefined>;
   /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
   readonly clientId?: string;
+  /**
+   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
+   * takes those once two WebSockets in a row were opened in vain.
+   */
+  readonly transport?: Transport;
   /** Where the runtime has no WebSocket of its own. */
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
@@ -94,6 +102,8 @@ export interface Client extends Source {
 
 const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
 const REQUESTS = { timeoutMs: 10_000, maxWaiting: 256 };
+/** So many stores may be remembered before those that nobody has any more are looked for. */
+const LEAST_SWEPT = 100;
 /** A subscription that the gateway could not take just now is tried again after this. */
 const AGAIN_MS = 1_000;
 
@@ -113,7 +123,8 @@ class LiveClient implements Client {
   readonly #topicRequests = new Map<string, TopicRequest>();
   readonly #timers = new Map<TimerName, () => void>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
-  readonly #stores = new Map<string, Store<unknown>>();
+  readonly #stores = new Map<string, WeakRef<Store<unknown>>>();
+  #sweepAt = LEAST_SWEPT;
   #stopListening: () => void;
   #link: Link = { kind: "idle" };
   #socket: Socket | undefined;
@@ -126,7 +137,7 @@ class LiveClient implements Client {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#openSocket = options.open ?? webSockets(options.WebSocket ?? ownWebSocket());
+    this.#openSocket = options.open ?? socketsOf(options);
     const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
     this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
     this.#stopListening = listenToDevice((input) => this.#step(input));
@@ -176,13 +187,17 @@ class LiveClient implements Client {
     );
   }
 
-  /** The same store for who asks for the same, so that frameworks may ask at every render. */
+  /** The same store for who asks for the same, so that frameworks may ask at every render; for as long as anybody has it. */
   #store<T>(key: string, make: () => Store<T>): Store<T> {
     // What is kept under a key is made by one caller, and so of one type.
-    const known = this.#stores.get(key) as Store<T> | undefined;
+    const known = this.#stores.get(key)?.deref() as Store<T> | undefined;
     if (known !== undefined) return known;
     const made = make();
-    this.#stores.set(key, made);
+    this.#stores.set(key, new WeakRef(made));
+    if (this.#stores.size > this.#sweepAt) {
+      for (const [old, store] of this.#stores) if (store.deref() === undefined) this.#stores.delete(old);
+      this.#sweepAt = Math.max(LEAST_SWEPT, 2 * this.#stores.size);
+    }
     return made;
   }
 
@@ -430,6 +445,12 @@ function socketUrl(url: string | URL): URL {
   given.protocol = given.protocol.replace(/^http/, "ws");
   if (given.pathname === "/") given.pathname = "/ws";
   return given;
+}
+
+function socketsOf({ transport = "websocket", WebSocket }: ClientOptions): OpenSocket {
+  if (transport === "sse") return eventStreams();
+  const sockets = webSockets(WebSocket ?? ownWebSocket());
+  return transport === "auto" ? firstThen(sockets, eventStreams()) : sockets;
 }
 
 function ownWebSocket(): WebSocketClass {

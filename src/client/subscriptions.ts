@@ -108,7 +108,8 @@ export class Subscriptions {
         });
       } else {
         topic.watches.add(watch);
-        if (watch.replay === "all") this.#askAnew(name, topic);
+        const isUnknown = watch.replay === "latest" && topic.replay === "none";
+        if (watch.replay === "all" || isUnknown) this.#askAnew(name, topic, watch.replay);
         else if (watch.replay === "latest") this.#retell(name, topic, watch);
       }
     }
@@ -277,9 +278,9 @@ export class Subscriptions {
     watch.onFrame({ type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
   }
 
-  /** The past cannot be had of a topic that is held: it is given back first. Who was told before is not told twice. */
-  #askAnew(name: string, topic: Topic): void {
-    topic.replay = "all";
+  /** Neither past nor present can be had of a topic that is held: it is given back first. Who was told before is not told twice. */
+  #askAnew(name: string, topic: Topic, replay: Replay): void {
+    topic.replay = replay;
     topic.served = false;
     topic.pending = undefined;
     if (this.#asked.has(name)) this.#anew.add(name);

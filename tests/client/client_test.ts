@@ -223,6 +223,19 @@ Deno.test("a history is asked for whole though the topic is held, and nobody is 
   client.close();
 });
 
+Deno.test("who wants the present state of a topic that others hold without it gets it", async () => {
+  const bench = await Bench.start();
+  await bench.event("t", "started");
+  const client = bench.connect();
+  client.subscribe("task:status", () => {}, { replay: "none" });
+  await bench.pass(100);
+  const frames: PushedFrame[] = [];
+  client.subscribe("task:status", (frame) => frames.push(frame));
+  await bench.pass(100);
+  assertEquals(words(frames), ["t running", "caught_up"]);
+  client.close();
+});
+
 Deno.test("a gap is told, and the present state follows", async () => {
   const bench = await Bench.start();
   const client = bench.connect();

@@ -1,0 +1,27 @@
+import type { OpenSocket } from "./socket.ts";
+
+/** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
+export type Transport = "websocket" | "sse" | "auto";
+
+/** So many WebSockets in a row on which nothing came, and something else is tried. */
+const FUTILE = 2;
+
+/**
+ * Opens by `first`, and by `second` once nothing came of two in a row. Where nothing comes of that either, no network or
+ * no gateway was what was missing, and `first` has its chances again.
+ */
+export function firstThen(first: OpenSocket, second: OpenSocket): OpenSocket {
+  let futile = 0;
+  return (url, listener) => {
+    const isFirst = futile < FUTILE;
+    const before = futile;
+    futile = isFirst ? futile + 1 : 0;
+    return (isFirst ? first : second)(url, {
+      message(text) {
+        futile = isFirst ? 0 : before;
+        listener.message(text);
+      },
+      ended: (code) => listener.ended(code),
+    });
+  };
+}
