@@ -1,11 +1,12 @@
 import { isDeepStrictEqual as equal } from "node:util";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { startNatsServer } from "../nats_server.ts";
 import { SseClient } from "../sse_client.ts";
 import type { Frame } from "../websocket_client.ts";
 import { eventually } from "../worker/eventually.ts";
 import { type GatewayProcess, withGateway } from "./gateway_process.ts";
 import { Load, overHttp, OverNats, type Store } from "./load.ts";
+import { onLog } from "./worlds.ts";
 
 const READERS = 10;
 /** Events between two blows, and after the last. */
@@ -128,6 +129,37 @@ Deno.test("kill -9 of a gateway costs no stream a status change, and none is tol
   const settings = { NATS_URL: server.url };
   await withGateway({ settings }, (gateway) => killGateway(gateway, direct.store, true));
 });
+
+for (const log of ["the embedded log", "NATS over nats://"] as const) {
+  Deno.test(`a stream that is not read falls behind, and misses no status when it is read again: ${log}`, async () => {
+    await onLog(log, async ({ gateway, publish }) => {
+      await using stream = await SseClient.connect(
+        `${gateway.url}/api/stream?topics=task:progress,task:status`,
+      );
+      await stream.caughtUp();
+      stream.pause();
+      const current = "x".repeat(4_000);
+      const behind = () => gateway.metric('taskwire_connections{state="behind"}');
+      let rounds = 0;
+      for (; await behind() === 0; rounds++) {
+        assert(rounds < 100, "it falls behind");
+        for (let job = 0; job < 50; job++) {
+          await publish(`job${job}`, rounds % 2 === 0 ? "paused" : "resumed", {});
+          for (let n = 0; n < 4; n++) await publish(`job${job}`, "progress", { completed: rounds, current });
+        }
+      }
+      await publish("end", "started", {});
+      stream.resume();
+      await stream.until("the end", () => stream.of("task_status").at(-1)?.data.task_id === "end", 30_000);
+      const statuses = Array.from({ length: rounds }, (_, round) => round % 2 === 0 ? "paused" : "running");
+      for (let job = 0; job < 50; job++) {
+        const told = stream.of("task_status").filter(({ data }) => data.task_id === `job${job}`);
+        assertEquals(told.map(({ data }) => data.status), statuses);
+      }
+      await eventually("it is live again", async () => await behind() === 0);
+    });
+  });
+}
 
 Deno.test("curl reads a stream", async () => {
   await withGateway({}, async (gateway) => {
