@@ -108,9 +108,9 @@ class StreamSocket implements Socket {
     if (!this.#isOver) this.#listener.message(text);
   }
 
-  /** There is nothing to stream yet: whether there is a gateway that could is all that can be known. */
+  /** There is nothing to stream yet. What counts is a gateway that knows its tasks, be its log in reach or not. */
   async #greet(): Promise<void> {
-    const response = await this.#fetch(`${this.#base}/readyz`, { signal: this.#closing.signal });
+    const response = await this.#fetch(`${this.#base}/api/tasks?limit=1`, { signal: this.#closing.signal });
     await response.body?.cancel();
     if (response.ok) this.#hear("welcome", "welcome", { data: { heartbeat: HEARTBEAT } });
     else this.#end(OVERLOADED);
