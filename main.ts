@@ -39,7 +39,7 @@ async function serve(settings: Settings): Promise<number> {
     telemetry,
     openLog: (signal) => openLog(settings, telemetry, signal),
     assets: [
-      ...await readClient(new URL("public/", import.meta.url)),
+      ...await readClient(new URL("src/http/bundles/", import.meta.url)),
       ...await readDashboard(new URL("./", import.meta.url)),
     ],
   });

@@ -1,5 +1,5 @@
 /**
- * `deno task bundle`: makes what browsers load, in `public/`, from the sources. What it makes is committed, so that a
+ * `deno task bundle`: makes what browsers load, in `src/http/bundles/`, from the sources. What it makes is committed, so that a
  * start needs no build and no right to run one; a test holds it to the sources.
  */
 import { rolledUp } from "./declarations.ts";
@@ -7,7 +7,7 @@ import { rolledUp } from "./declarations.ts";
 const ROOT = new URL("../", import.meta.url);
 
 /** Where the gateway finds what it serves. */
-export const PUBLIC = new URL("public/", ROOT);
+export const PUBLIC = new URL("src/http/bundles/", ROOT);
 
 /** What is bundled as `<name>.js`, with types or without, and the most that it may weigh gzipped, in bytes. */
 export const BUNDLES = [

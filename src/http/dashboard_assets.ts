@@ -26,14 +26,20 @@ const HEADERS = {
 const FILES = [
   { path: "/", file: "src/dashboard/index.html", contentType: "text/html; charset=utf-8" },
   { path: "/dashboard.css", file: "src/dashboard/style.css", contentType: "text/css; charset=utf-8" },
-  { path: "/dashboard.js", file: "public/dashboard.js", contentType: "text/javascript; charset=utf-8" },
+  {
+    path: "/dashboard.js",
+    file: "src/http/bundles/dashboard.js",
+    contentType: "text/javascript; charset=utf-8",
+  },
 ] as const;
 
 /** Reads the dashboard from the project's folder. Rejects, naming the file, where one is not there. */
 export async function readDashboard(root: URL): Promise<readonly Asset[]> {
   return await Promise.all(FILES.map(async ({ path, file, contentType }) => {
     const body = await Deno.readFile(new URL(file, root)).catch((cause) => {
-      throw new Error(`Cannot read ${file}; deno task bundle makes what lies in public/`, { cause });
+      throw new Error(`Cannot read ${file}; deno task bundle makes what lies in src/http/bundles/`, {
+        cause,
+      });
     });
     return { path, contentType, body, headers: HEADERS };
   }));

@@ -19,7 +19,7 @@ Deno.test("what browsers load is what the sources make (deno task bundle)", asyn
       );
       assert(
         made === committed,
-        `public/${name} is not what the sources make: run deno task bundle, and commit it`,
+        `src/http/bundles/${name} is not what the sources make: run deno task bundle, and commit it`,
       );
     }
   } finally {

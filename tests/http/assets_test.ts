@@ -68,7 +68,7 @@ Deno.test("HEAD of a file has no body, and other methods are refused", async () 
 });
 
 Deno.test("the client is read once and served to the pages of any site, with its types", async () => {
-  const assets = await readClient(new URL("../../public/", import.meta.url));
+  const assets = await readClient(new URL("../../src/http/bundles/", import.meta.url));
   const app = new FakeGateway().app({ assets });
   const [code, types] = await Promise.all(["/client.js", "/client.d.ts"].map((path) => app.request(path)));
   assert(code !== undefined && types !== undefined);
