@@ -31,13 +31,15 @@ const CLIENT_FILES = [
 
 /** Reads the bundled client from `folder`. Rejects, naming the file, where it is not there. */
 export async function readClient(folder: URL): Promise<readonly Asset[]> {
-  return await Promise.all(CLIENT_FILES.map(async ({ name, contentType, headers }) => {
+  const assets: Asset[] = [];
+  for (const { name, contentType, headers } of CLIENT_FILES) {
     const file = new URL(name, folder);
     const body = await Deno.readFile(file).catch((cause) => {
       throw new Error(`Cannot read ${file}; deno task bundle makes it`, { cause });
     });
-    return { path: `/${name}`, contentType, body, headers };
-  }));
+    assets.push({ path: `/${name}`, contentType, body, headers });
+  }
+  return assets;
 }
 
 /** Serves each asset. Whoever has it asks each time whether it changed, so that client and gateway are of one version. */
