@@ -317,12 +317,12 @@ inBrowser("keys move through the list, open, go back and search; filters narrow 
   const { page } = dashboard;
   await page.waitForSelector(row("a"));
   for (const key of ["j", "j", "k", "j"]) await page.keyboard.press(key);
-  assertEquals(await page.getAttribute(".chosen", "data-task"), "b");
+  await eventually("b is chosen", async () => await page.getAttribute(".chosen", "data-task") === "b");
   await page.keyboard.press("Enter");
   await page.waitForSelector("[data-page=task]");
   await page.keyboard.press("Escape");
   await page.waitForSelector("[data-page=list]");
-  assertEquals(await page.getAttribute(".chosen", "data-task"), "b");
+  await eventually("b is chosen", async () => await page.getAttribute(".chosen", "data-task") === "b");
   await page.keyboard.press("/");
   await eventually(
     "the search has it",
