@@ -16,9 +16,9 @@ const MAX_BYTES = 60_000;
 
 /** What is typed. */
 const COMMANDS = [
-  `cli run import -- sh -c 'for i in $(seq 30); do echo $i/30 may-$i.csv; sleep .3; done' >/dev/null &`,
+  `cli run import -- sh -c 'for i in $(seq 30); do echo $i/30 $i.csv; sleep .3; done' >/dev/null &`,
   `cli run thumbs -- sh -c 'for i in $(seq 4 4 100); do echo $i%; sleep .3; done' >/dev/null &`,
-  `cli run backup -- sh -c 'for i in 1 2 3 4 5 6; do echo $i/9 volume $i; sleep 1; done; exit 3' >/dev/null &`,
+  `cli run backup -- sh -c 'for i in 1 2 3 4 5 6; do echo $i/9; sleep 1; done; exit 3' >/dev/null &`,
   `cli watch --until-ended`,
 ];
 
