@@ -74,7 +74,7 @@ function rowOf(row: readonly Cell[]): string {
     let end = start;
     while (end < row.length && row[end]?.colour === colour) end++;
     const text = row.slice(start, end).map(({ character }) => character).join("");
-    for (const { 0: run, index } of text.matchAll(/[█-▏]+|░+|[^\s█-▏░]+(?: [^\s█-▏░]+)*/g)) {
+    for (const { 0: run, index } of text.matchAll(/[█-▏░]+|[^\s█-▏░]+(?: [^\s█-▏░]+)*/g)) {
       drawn.push(runOf(run, start + index, COLOURS[colour] ?? ""));
     }
     start = end;
@@ -85,14 +85,18 @@ function rowOf(row: readonly Cell[]): string {
 function runOf(run: string, column: number, fill: string): string {
   const x = round(column * COLUMN);
   if (!/^[█-▏░]/.test(run)) return `<text x="${x}" y="14" fill="${fill}">${escaped(run)}</text>`;
-  const shade = run.startsWith("░") ? ' opacity=".25"' : "";
-  const columns = [...run].reduce((sum, character) => sum + partOf(character), 0);
-  return `<rect x="${x}" y="3" width="${round(columns * COLUMN)}" height="13" fill="${fill}"${shade}/>`;
+  const filled = [...run].reduce((sum, character) => sum + partOf(character), 0);
+  const bar = (columns: number, rest: string): string =>
+    columns === 0
+      ? ""
+      : `<rect x="${x}" y="3" width="${round(columns * COLUMN)}" height="13" fill="${fill}"${rest}/>`;
+  // What is shaded lies below what is filled, so that a block filled in part leaves no gap.
+  return `${filled === run.length ? "" : bar(run.length, ' opacity=".25"')}${bar(filled, "")}`;
 }
 
 /** How much of its column a block fills: █ all of it, and each that follows an eighth less. */
 function partOf(block: string): number {
-  return block === "░" ? 1 : 1 - (block.charCodeAt(0) - "█".charCodeAt(0)) / 8;
+  return block === "░" ? 0 : 1 - (block.charCodeAt(0) - "█".charCodeAt(0)) / 8;
 }
 
 function round(value: number): number {

@@ -6,7 +6,7 @@ import { paced, seenOf, type Told } from "./terminal.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const FOLDER = new URL("src/cli/pictures/", ROOT);
-const SIZE = { columns: 100, rows: 13 };
+const SIZE = { columns: 100, rows: 9 };
 /** Between two frames; of a silence, the most that is kept; of the end, so long it stays: ms. */
 const [STEP_MS, LONGEST_MS, HOLD_MS] = [250, 1_000, 4_000];
 /** Where what is shown to those who want nothing to move lies: all tasks are under way there. */
