@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ServerFrameSchema } from "../src/protocol/server_schemas.ts";
 import type { Frame, FrameOf, FrameType } from "./websocket_client.ts";
-import { eventually } from "./worker/eventually.ts";
+import { eventually } from "./eventually.ts";
 
 /** An event of a stream: a frame, and the id that came with it. */
 export type Told = { readonly frame: Frame; readonly id: string | undefined };

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { PUBLIC } from "../../deploy/bundle.ts";
 import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
 import { fence } from "../readme.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type BrowserPage, openPage } from "./browser_page.ts";
 
 /** What the README's components are tried with. */

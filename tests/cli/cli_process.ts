@@ -1,5 +1,5 @@
 import { SETTINGS } from "../../src/settings/environment.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 /** The most that a command of these tests may take, ms. */

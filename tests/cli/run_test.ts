@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "../../src/client/client.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { cli, CliProcess, linesOf } from "./cli_process.ts";
 
 type Task = {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { cli, CliProcess, environment, linesOf } from "./cli_process.ts";
 
 async function threeSteps(gateway: GatewayProcess, id: string): Promise<void> {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Client, connect, type PushedFrame, type TaskView } from "../../src/client/client.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { overHttp } from "../gateway/load.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type Badness, BadNetwork } from "./bad_network.ts";
 
 const TASKS = ["a", "b", "c", "d"];

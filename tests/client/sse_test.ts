@@ -10,7 +10,7 @@ import type { WebSocketLike } from "../../src/client/socket.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { Load, overHttp } from "../gateway/load.ts";
 import { eventOf, LiveGateway } from "../transport/live_gateway.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 
 /** A client over streams, gone at the end. */
 function streaming(port: number, options: ClientOptions = {}): Client & Disposable {

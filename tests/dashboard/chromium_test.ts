@@ -4,7 +4,7 @@ import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { type NatsServer, startNatsServer } from "../nats_server.ts";
 import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
 import { BareNats } from "../gateway/bare_nats.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type DashboardPage, openDashboard, seriousFindings } from "./dashboard_page.ts";
 
 type World = { readonly nats: NatsServer; readonly gateway: GatewayProcess };

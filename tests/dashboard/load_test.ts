@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { BareNats } from "../gateway/bare_nats.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { startNatsServer } from "../nats_server.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { openDashboard } from "./dashboard_page.ts";
 
 const TASKS = 10_000;

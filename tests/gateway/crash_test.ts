@@ -1,7 +1,7 @@
 import { isDeepStrictEqual as equal } from "node:util";
 import { assert, assertEquals } from "@std/assert";
 import { type NatsServer, startNatsServer } from "../nats_server.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type GatewayProcess, withGateway } from "./gateway_process.ts";
 import { Load, overHttp, OverNats, type Store } from "./load.ts";
 import { type Progress, Watcher } from "./watcher.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { startNatsServer } from "../nats_server.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { BareNats } from "./bare_nats.ts";
 import { type GatewayProcess, withGateway } from "./gateway_process.ts";
 import { Load, OverNats } from "./load.ts";

@@ -1,5 +1,5 @@
 import { SETTINGS } from "../../src/settings/environment.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 
 /** The project's folder, from which the gateway is started. */
 export const ROOT = new URL("../../", import.meta.url);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { startNatsServer } from "../nats_server.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { BareNats } from "./bare_nats.ts";
 import { withGateway } from "./gateway_process.ts";
 

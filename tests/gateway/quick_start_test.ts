@@ -3,7 +3,7 @@ import { bundle } from "../../deploy/bundle.ts";
 import { onPath } from "../browsers/browser_binary.ts";
 import { startNatsServer } from "../nats_server.ts";
 import { fence } from "../readme.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type GatewayProcess, withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
 

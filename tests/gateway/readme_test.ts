@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SETTINGS } from "../../src/settings/environment.ts";
 import { fence, README } from "../readme.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type GatewayProcess, ROOT, withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
 

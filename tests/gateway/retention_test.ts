@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
 

@@ -5,7 +5,7 @@ import { readSettings } from "../../src/settings/settings.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 import { eventOf } from "../transport/live_gateway.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 
 Deno.test({
   name:

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startNatsServer } from "../nats_server.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { BareNats } from "./bare_nats.ts";
 import { runToItsEnd, withGateway } from "./gateway_process.ts";
 import { upgrade, upgradeStatus } from "./raw_upgrade.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { startNatsServer } from "../nats_server.ts";
 import { SseClient } from "../sse_client.ts";
 import type { Frame } from "../websocket_client.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type GatewayProcess, withGateway } from "./gateway_process.ts";
 import { Load, overHttp, OverNats, type Store } from "./load.ts";
 import { onLog } from "./worlds.ts";

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ServerFrameSchema } from "../../src/protocol/server_schemas.ts";
 import type { Frame, FrameOf, FrameType } from "../websocket_client.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 
 /** A task's counters as they were told. */
 export type Progress = FrameOf<"task_progress">["data"]["progress"];

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Outcome } from "../../src/connection/state.ts";
 import { defineMessage } from "../../src/messages/message_type.ts";
 import { ServerFrameSchema } from "../../src/protocol/server_schemas.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { eventOf, LiveGateway } from "./live_gateway.ts";
 import { frame, OPCODES, RawPeer } from "./raw_peer.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { TestClient } from "../websocket_client.ts";
 import { LiveGateway } from "./live_gateway.ts";
 import { RawPeer } from "./raw_peer.ts";

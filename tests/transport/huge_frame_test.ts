@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TestClient } from "../websocket_client.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { ChildGateway } from "./child_gateway.ts";
 import { header, OPCODES, RawPeer } from "./raw_peer.ts";
 

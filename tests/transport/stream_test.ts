@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { SseClient, StreamRefused } from "../sse_client.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { eventOf, LiveGateway } from "./live_gateway.ts";
 
 const TOPICS = "topics=task:progress,task:status";

@@ -4,7 +4,7 @@ import type { EventLog } from "../../src/log/event_log.ts";
 import { readSettings } from "../../src/settings/settings.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
-import { eventually } from "../worker/eventually.ts";
+import { eventually } from "../eventually.ts";
 import { LiveGateway } from "./live_gateway.ts";
 import { RawPeer } from "./raw_peer.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { parseRetryAfter } from "../../src/worker/http_request.ts";
 import { connectWorker, WorkerError } from "../../src/worker/task_reporter.ts";
 import { EventServer, type Override } from "./event_server.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../eventually.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { untilAborted } from "./until_aborted.ts";
 

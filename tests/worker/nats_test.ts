@@ -8,7 +8,7 @@ import {
 } from "../../src/worker/task_reporter.ts";
 import { publishError } from "../../src/worker/nats_transport.ts";
 import { startNatsServer } from "../nats_server.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../eventually.ts";
 import { type Kept, openTaskStream } from "./task_stream.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { untilAborted } from "./until_aborted.ts";
