@@ -1,4 +1,3 @@
-import { LogError } from "../log/event_log.ts";
 import type { History } from "../projection/history.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Told } from "../projection/removals.ts";
@@ -9,25 +8,12 @@ import type { ServerData, ServerFrame } from "../protocol/server_frames.ts";
 import type { Member } from "../router/audience.ts";
 import type { PageBatches } from "../router/page_batches.ts";
 import type { Clock, Router } from "../router/router.ts";
-import { SnapshotWalk } from "../router/snapshot.ts";
-import { type FlowInput, type Gap, heldTopics, type Position, safeCursor, type Walk } from "./flow.ts";
+import { type Gap, heldTopics, type Position, safeCursor } from "./flow.ts";
 import { readFrame } from "./inbound.ts";
 import { Mailbox } from "./mailbox.ts";
+import { type Ask, Paging } from "./paging.ts";
+import type { Socket } from "./socket.ts";
 import { type Effect, type Input, type Limits, type Outcome, type State, stateName, step } from "./state.ts";
-
-/** A socket, as far as a connection needs one. Writes are never refused; `congested` asks for a pause. */
-export interface Socket {
-  /** Whether what was written has not gone out and the socket asks for no more until it has. */
-  readonly congested: boolean;
-  /** Queues what the codec packed: whole messages, or events. */
-  write(bytes: Uint8Array): void;
-  /** Calls `run` once it is not congested; at once when it is not. */
-  onceDrained(run: () => void): void;
-  /** Stops and starts reading, so that a client that asks faster than it reads waits for itself. */
-  setReading(reading: boolean): void;
-  /** Closes after what was written. */
-  close(code: number, reason: string): void;
-}
 
 /** Who is connected, and how it wants its frames. */
 export type Identity = {
@@ -82,11 +68,8 @@ export type ConnectionDeps = {
   readonly incident: (error: unknown, connectionId: string) => string;
 };
 
-type Ask = Extract<Effect, { kind: "readPage" | "walk" }>;
-
 const MAX_WAITING = 1_024;
 const MAX_IN_FLIGHT = 16;
-const RETRY_MS = 500;
 
 /**
  * One connection: a mailbox, a state machine, and the few hands that do what the machine decides. It asks for one
@@ -100,12 +83,9 @@ export class Connection implements Member {
   /** See {@link Member}: a page counts too. */
   pacedAtMs = -Infinity;
   #state: State = { kind: "greeting" };
-  #wanted: Ask | undefined;
-  #asked: Ask | undefined;
-  #walking: { readonly asked: Walk["asked"]; readonly chunks: SnapshotWalk } | undefined;
+  /** Only while the connection is behind: one that waits for news costs no more than it must. */
+  #paging: Paging | undefined;
   #waitsForDrain = false;
-  /** Calls off what was to be asked again. */
-  #callOff: (() => void) | undefined;
   #inFlight = 0;
   #sent = 0;
   #lastState: string | undefined;
@@ -214,9 +194,8 @@ export class Connection implements Member {
     if (to === from) return;
     if (to === "closed") {
       this.#lastState = from;
-      this.#callOff?.();
-      this.#wanted = undefined;
-      this.#walking = undefined;
+      this.#paging?.end();
+      this.#paging = undefined;
     }
     this.#deps.moved(from, to);
   }
@@ -226,6 +205,7 @@ export class Connection implements Member {
       const [state, effects] = step(this.#state, input, this.#position(), this.#deps.limits);
       this.#become(state);
       for (const effect of effects) this.#perform(effect);
+      if (this.#paging?.isAtRest === true && !this.#isBehind()) this.#paging = undefined;
     });
   }
 
@@ -351,26 +331,22 @@ export class Connection implements Member {
     if (this.#socket.congested) this.#startWhenDrained();
   }
 
-  /** Asks for a page or a snapshot chunk; what was asked before is superseded, unless it is the same. */
-  #ask(ask: Ask): void {
-    this.#wanted = ask;
-    if (this.#asked === undefined) this.#start();
+  #isBehind(): boolean {
+    const state = this.#state;
+    return (state.kind === "open" || state.kind === "draining") && state.flow.kind === "behind";
   }
 
-  #start(): void {
-    if (this.#state.kind === "closed" || this.#asked !== undefined || this.#wanted === undefined) return;
-    if (this.#socket.congested) return this.#startWhenDrained();
-    const ask = this.#wanted;
-    this.#asked = ask;
-    const answer = ask.kind === "walk" ? this.#chunk(ask.walk) : this.#page(ask);
-    if (!(answer instanceof Promise)) {
-      if (answer.kind !== "page" || answer.page.rests !== true) return this.#settle(ask, answer);
-      return this.#later(0, () => this.#settle(ask, answer));
-    }
-    answer.then(
-      (input) => this.#guarded(() => this.#settle(ask, input)),
-      (error: unknown) => this.#retry(error),
-    );
+  /** Asks for a page or a snapshot chunk. */
+  #ask(ask: Ask): void {
+    if (this.#state.kind === "closed") return;
+    this.#paging ??= new Paging(this.#deps, {
+      isCongested: () => this.#socket.congested,
+      startWhenDrained: () => this.#startWhenDrained(),
+      answered: (input) => this.#post({ kind: "flow", input }),
+      failed: (error) => this.#deps.incident(error, this.identity.connectionId),
+      guarded: (run) => this.#guarded(run),
+    });
+    this.#paging.ask(ask);
   }
 
   #startWhenDrained(): void {
@@ -380,53 +356,9 @@ export class Connection implements Member {
       this.#waitsForDrain = false;
       this.#guarded(() => {
         this.#throttleReading();
-        this.#start();
+        this.#paging?.start();
       });
     });
-  }
-
-  #settle(ask: Ask, input: FlowInput): void {
-    this.#asked = undefined;
-    if (this.#wanted === undefined || !sameAsk(ask, this.#wanted)) return this.#start();
-    this.#wanted = undefined;
-    this.#post({ kind: "flow", input });
-  }
-
-  /** The log is out of reach: the cursor stays where it is and the same is asked again. */
-  #retry(error: unknown): void {
-    if (this.#state.kind === "closed") return;
-    // An outage is known to whoever follows the log; it need not be told once for each connection.
-    if (!(error instanceof LogError)) this.#deps.incident(error, this.identity.connectionId);
-    this.#later(RETRY_MS, () => {
-      this.#asked = undefined;
-      this.#start();
-    });
-  }
-
-  #later(delayMs: number, run: () => void): void {
-    this.#callOff = this.#deps.clock.after(delayMs, () => {
-      this.#callOff = undefined;
-      this.#guarded(run);
-    });
-  }
-
-  #page(ask: Extract<Ask, { kind: "readPage" }>): FlowInput | Promise<FlowInput> {
-    const { wanted, held } = ask;
-    const page = this.#deps.history.page({ ...wanted, held });
-    return page instanceof Promise
-      ? page.then((late) => ({ kind: "page", wanted, page: late }))
-      : { kind: "page", wanted, page };
-  }
-
-  #chunk(walk: Walk): FlowInput | Promise<FlowInput> {
-    if (this.#walking?.asked !== walk.asked) {
-      const chunks = new SnapshotWalk(this.#deps.projection, walk.asked, walk.at);
-      this.#walking = { asked: walk.asked, chunks };
-    }
-    const chunk = this.#walking.chunks.next(this.#deps.clock.now());
-    return chunk instanceof Promise
-      ? chunk.then((late) => ({ kind: "walked", walk, ...late }))
-      : { kind: "walked", walk, ...chunk };
   }
 
   #deliver(effect: Extract<Effect, { kind: "deliver" }>): void {
@@ -512,14 +444,4 @@ export class Connection implements Member {
 /** Who begins with nothing is where the stream is; any other beginning has a cursor when it is over. */
 function begunAt({ replay, seq }: ServerData["subscribed"]): number | undefined {
   return replay?.mode === "none" ? seq : undefined;
-}
-
-function sameAsk(one: Ask, other: Ask): boolean {
-  if (one.kind === "walk") return other.kind === "walk" && one.walk.asked === other.walk.asked;
-  if (other.kind === "walk" || one.wanted.after !== other.wanted.after) return false;
-  const [ours, theirs] = [one.wanted.tasks, other.wanted.tasks];
-  if (ours === undefined || theirs === undefined) return ours === theirs;
-  // Of some tasks alone a page may reach no further than where other topics begin.
-  return one.wanted.upTo === other.wanted.upTo && ours.size === theirs.size &&
-    [...ours].every((id) => theirs.has(id));
 }

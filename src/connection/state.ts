@@ -10,8 +10,8 @@ import {
   type Position,
   safeCursor,
   type Start,
-  stepFlow,
 } from "./flow.ts";
+import { stepFlow } from "./flow_step.ts";
 import { type Bucket, type Rate, take } from "./rate_limit.ts";
 
 /** The life of a connection: `greeting → open (live ⇄ behind) → draining → closed`. */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Socket } from "../connection/connection.ts";
+import type { Socket } from "../connection/socket.ts";
 import { closeEvent, HEARTBEAT, retryLine } from "../protocol/sse.ts";
 
 /** After this a peer that does not take what was written before the close is left. */

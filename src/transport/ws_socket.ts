@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import type { Socket } from "../connection/connection.ts";
+import type { Socket } from "../connection/socket.ts";
 
 /** After this a close that the peer does not answer, or a drain that never comes, ends the hard way. */
 const CLOSE_MS = 5_000;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
-import type { Socket } from "../../src/connection/connection.ts";
+import type { Socket } from "../../src/connection/socket.ts";
 import { ServerMessageSchema } from "../../src/protocol/server_schemas.ts";
 import type { Frame } from "../websocket_client.ts";
 

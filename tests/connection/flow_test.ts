@@ -7,8 +7,8 @@ import {
   type Position,
   safeCursor,
   type Start,
-  stepFlow,
 } from "../../src/connection/flow.ts";
+import { stepFlow } from "../../src/connection/flow_step.ts";
 import type { Delivery } from "../../src/projection/delivery.ts";
 import type { SnapshotFrame } from "../../src/router/snapshot.ts";
 import { Block } from "../../src/projection/block.ts";
