@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 /** Each stage may import itself and those before it. */
 const PIPELINE = [
   "protocol",
+  "access",
   "task",
   "log",
   "projection",
@@ -18,12 +19,12 @@ const PIPELINE = [
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
   nats: [],
   telemetry: ["protocol", "task"],
-  settings: ["protocol"],
+  settings: ["protocol", "access"],
   worker: ["protocol", "task", "nats"],
   client: ["protocol"],
   dashboard: ["client", "protocol"],
   demo: ["worker"],
-  cli: ["client", "worker", "settings", "log", "nats", "protocol", "task"],
+  cli: ["client", "worker", "settings", "access", "log", "nats", "protocol", "task"],
 };
 
 /** Who of the pipeline may import a stage beside it. */
@@ -142,14 +143,25 @@ Deno.test("imports run one way along the pipeline", () => {
 Deno.test("the arrows allow what is meant and nothing else", () => {
   const may = (from: string) => [...PIPELINE, ...Object.keys(BESIDE)].filter((to) => mayImport(from, to));
   assertEquals(may("protocol"), ["protocol"]);
-  assertEquals(may("task"), ["protocol", "task"]);
-  assertEquals(may("log"), ["protocol", "task", "log", "nats", "telemetry"]);
-  assertEquals(may("projection"), ["protocol", "task", "log", "projection", "telemetry"]);
+  assertEquals(may("access"), ["protocol", "access"]);
+  assertEquals(may("task"), ["protocol", "access", "task"]);
+  assertEquals(may("log"), ["protocol", "access", "task", "log", "nats", "telemetry"]);
+  assertEquals(may("projection"), ["protocol", "access", "task", "log", "projection", "telemetry"]);
   assertEquals(may("gateway"), [...PIPELINE, "nats", "telemetry", "settings"]);
   assertEquals(may("nats"), ["nats"]);
   assertEquals(may("worker"), ["protocol", "task", "nats", "worker"]);
   assertEquals(may("client"), ["protocol", "client"]);
-  assertEquals(may("cli"), ["protocol", "task", "log", "nats", "settings", "worker", "client", "cli"]);
+  assertEquals(may("cli"), [
+    "protocol",
+    "access",
+    "task",
+    "log",
+    "nats",
+    "settings",
+    "worker",
+    "client",
+    "cli",
+  ]);
   assertEquals(may("dashboard"), ["protocol", "client", "dashboard"]);
 });
 

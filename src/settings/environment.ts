@@ -1,11 +1,15 @@
 import * as v from "valibot";
+import { authTokens } from "./auth_tokens.ts";
+import { jwksUrl, jwtAlgorithms } from "./jwt_keys.ts";
 import { isLoopback } from "./loopback.ts";
 import { natsServers } from "./nats_servers.ts";
+import { networks } from "./networks.ts";
 import { origins } from "./origins.ts";
 import { duration, oneOf, path, type Rule, secret, text, whole } from "./rules.ts";
 
 const TOKENS = /^[A-Za-z0-9_-]{1,64}$/;
 const SUBJECT = /^(?=.{1,128}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const LINE = /^.{1,1024}$/;
 const HOST = /^[A-Za-z0-9._:%-]{1,253}$/;
 
 const entries = {
@@ -65,34 +69,61 @@ const entries = {
   AUTH: v.optional(
     oneOf(
       ["off", "token", "jwt"],
-      "who may connect; unset: everybody on this machine; this build refuses token and jwt",
+      "who may connect: everybody, who shows one of AUTH_TOKENS, or a JWT; unset: everybody on this machine",
     ),
   ),
-  AUTH_TOKENS: v.optional(secret("name:token:right+right,… for AUTH=token, not in this build")),
-  JWT_SECRET: v.optional(secret("the shared secret of AUTH=jwt, not in this build")),
-  JWKS_URL: v.optional(
-    text(/^https?:\/\/[^\s@]+$/i, {
-      rule: "must be an http:// or https:// URL",
-      meaning: "the keys of AUTH=jwt, not in this build",
+  AUTH_TOKENS: v.optional(authTokens()),
+  JWT_SECRET: v.optional(
+    text(/^[^\0\r\n]{32,4096}$/, {
+      rule: "must be one line of 32 characters or more",
+      meaning: "the secret of AUTH=jwt with HS256",
+      secret: true,
     }),
   ),
+  JWKS_URL: v.optional(jwksUrl()),
+  JWT_ALGORITHMS: v.optional(jwtAlgorithms()),
   JWT_ISSUER: v.optional(
-    text(/^.{1,1024}$/, {
-      rule: "must be one line of text",
-      meaning: "the issuer asked for by AUTH=jwt, not in this build",
-    }),
+    text(LINE, { rule: "must be one line of text", meaning: "the `iss` asked of JWTs" }),
   ),
   JWT_AUDIENCE: v.optional(
-    text(/^.{1,1024}$/, {
-      rule: "must be one line of text",
-      meaning: "the audience asked for by AUTH=jwt, not in this build",
+    text(LINE, { rule: "must be one line of text", meaning: "the `aud` asked of JWTs" }),
+  ),
+  JWT_SKEW: v.optional(
+    duration("0s", "5m", "by how much the clocks of who makes JWTs and of this machine may differ"),
+    "30s",
+  ),
+  AUTH_TIMEOUT: v.optional(
+    duration("100ms", "5m", "how long a connection that showed no token may take to send `auth`"),
+    "10s",
+  ),
+  METRICS_TOKEN: v.optional(
+    text(/^[A-Za-z0-9._~-]{16,512}$/, {
+      rule: "must be 16 or more of A-Za-z0-9._~-",
+      meaning: "a token for /metrics alone; unset: one with the right admin",
+      secret: true,
     }),
   ),
   ALLOWED_ORIGINS: v.optional(origins()),
+  TRUSTED_PROXIES: v.optional(networks()),
 
   MAX_CONNECTIONS: v.optional(whole(1, 10_000_000, "connections at once"), "50000"),
   MAX_CONNECTIONS_PER_CLIENT: v.optional(whole(1, 10_000_000, "connections at once of one client_id"), "16"),
   MAX_CONNECTIONS_PER_ADDRESS: v.optional(whole(1, 10_000_000, "connections at once of one address"), "1000"),
+  MAX_CONNECTIONS_PER_SUBJECT: v.optional(
+    whole(1, 10_000_000, "connections at once of one token's name or `sub`"),
+    "1000",
+  ),
+  HANDSHAKES_PER_SECOND: v.optional(
+    whole(1, 1_000_000, "new connections a second of one address, sustained"),
+    "100",
+  ),
+  HANDSHAKES_BURST: v.optional(whole(1, 1_000_000, "new connections at once of one address"), "1000"),
+  REQUESTS_PER_SECOND: v.optional(
+    whole(1, 1_000_000, "HTTP requests a second of one token, or of one address without, sustained"),
+    "1000",
+  ),
+  REQUESTS_BURST: v.optional(whole(1, 1_000_000, "HTTP requests at once of one token or address"), "2000"),
+  MAX_REPLAYS: v.optional(whole(1, 100_000, "connections at once that read pages of the log"), "64"),
   MAX_MESSAGE_BYTES: v.optional(whole(1_024, 16_777_216, "the largest client frame"), "65536"),
   MAX_TOPICS: v.optional(whole(1, 100_000, "topics that a connection may hold"), "256"),
   MESSAGES_PER_SECOND: v.optional(whole(1, 1_000_000, "client frames a second, sustained"), "50"),
@@ -130,26 +161,46 @@ export const Environment = v.pipe(
     v.partialCheck(
       [["HOST"], ["AUTH"]],
       ({ HOST, AUTH }) => AUTH !== undefined || isLoopback(HOST),
-      "is not this machine alone, so AUTH=off has to be said outright: whoever reaches it may do everything",
+      "is not this machine alone, so AUTH has to be said: token or jwt, or off, whoever reaches it then may do everything",
     ),
     ["HOST"],
-  ),
-  v.forward(
-    v.partialCheck(
-      [["AUTH"]],
-      ({ AUTH }) => AUTH === undefined || AUTH === "off",
-      "is what this build cannot do yet: it checks no tokens; AUTH=off lets everybody in",
-    ),
-    ["AUTH"],
   ),
   v.forward(
     v.partialCheck(
       [["AUTH"], ["AUTH_TOKENS"], ["JWT_SECRET"], ["JWKS_URL"]],
       (given) =>
         given.AUTH !== undefined || (given.AUTH_TOKENS ?? given.JWT_SECRET ?? given.JWKS_URL) === undefined,
-      "has to be said when AUTH_TOKENS, JWT_SECRET or JWKS_URL is set: this build checks no tokens yet, so AUTH=off",
+      "has to be said when AUTH_TOKENS, JWT_SECRET or JWKS_URL is set: token or jwt, or off",
     ),
     ["AUTH"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["AUTH"], ["AUTH_TOKENS"]],
+      ({ AUTH, AUTH_TOKENS }) => AUTH !== "token" || AUTH_TOKENS !== undefined,
+      "has to be set with AUTH=token; deno task cli token makes an entry",
+    ),
+    ["AUTH_TOKENS"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["AUTH"], ["JWT_SECRET"], ["JWKS_URL"]],
+      ({ AUTH, JWT_SECRET, JWKS_URL }) =>
+        AUTH !== "jwt" || (JWT_SECRET === undefined) !== (JWKS_URL === undefined),
+      "takes one of JWT_SECRET and JWKS_URL with AUTH=jwt",
+    ),
+    ["AUTH"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["JWT_ALGORITHMS"], ["JWT_SECRET"], ["JWKS_URL"]],
+      ({ JWT_ALGORITHMS, JWT_SECRET, JWKS_URL }) =>
+        (JWT_ALGORITHMS ?? []).every((name) =>
+          name === "HS256" ? JWKS_URL === undefined : JWT_SECRET === undefined
+        ),
+      "must be HS256 alone with JWT_SECRET, and must not have it with JWKS_URL: a public key is no secret",
+    ),
+    ["JWT_ALGORITHMS"],
   ),
   v.forward(
     v.partialCheck(

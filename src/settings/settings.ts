@@ -1,7 +1,10 @@
 import * as v from "valibot";
+import type { JwtAlgorithm } from "../access/jwt_tokens.ts";
+import type { NamedToken } from "../access/static_tokens.ts";
 import { Environment, type Setting, SETTINGS } from "./environment.ts";
 import { meantBy } from "./misspelling.ts";
 import { type NatsServers, withoutPassword } from "./nats_servers.ts";
+import type { Networks } from "./networks.ts";
 import type { Origins } from "./origins.ts";
 
 /** How to log in to NATS. Files are read at each connect, so that they can be renewed. */
@@ -11,6 +14,19 @@ export type NatsLogin =
   | { readonly kind: "token"; readonly token: string }
   | { readonly kind: "creds"; readonly file: string }
   | { readonly kind: "nkey"; readonly file: string };
+
+/** Who may connect. */
+export type Auth =
+  | { readonly kind: "off" }
+  | { readonly kind: "token"; readonly tokens: readonly NamedToken[] }
+  | {
+    readonly kind: "jwt";
+    readonly keys: { readonly secret: string } | { readonly jwksUrl: string };
+    readonly algorithms: readonly JwtAlgorithm[];
+    readonly issuer?: string;
+    readonly audience?: string;
+    readonly skewMs: number;
+  };
 
 /** Everything that can be set, read once at the start. PROTOCOL.md, section 9. */
 export type Settings = {
@@ -28,13 +44,24 @@ export type Settings = {
   readonly retainAgeMs: number;
   readonly retainPerSubject: number;
   readonly dedupWindowMs: number;
-  /** Nothing else can be chosen yet. */
-  readonly auth: "off";
+  readonly auth: Auth;
+  /** How long a connection may take to show a token. */
+  readonly authTimeoutMs: number;
+  /** A token for `/metrics` alone. */
+  readonly metricsToken?: string;
+  /** The proxies that are believed about who their clients are. */
+  readonly trustedProxies?: Networks;
   /** Where browsers may connect from. */
   readonly allowedOrigins: Origins | "same-host";
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
   readonly maxConnectionsPerAddress: number;
+  readonly maxConnectionsPerSubject: number;
+  readonly handshakesPerSecond: number;
+  readonly handshakesBurst: number;
+  readonly requestsPerSecond: number;
+  readonly requestsBurst: number;
+  readonly maxReplays: number;
   readonly maxMessageBytes: number;
   readonly maxTopics: number;
   readonly messagesPerSecond: number;
@@ -61,7 +88,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     const value = env[name];
     if (value !== undefined && value.trim() !== "") given[name] = secret === true ? value : value.trim();
   }
-  const warnings = [...misspelled(env), ...withoutEffect(given)];
+  const warnings = [...misspelled(env), ...withoutEffect(given), ...wide(given)];
   const result = v.safeParse(Environment, given);
   if (!result.success) return { problems: problemsOf(result.issues, given), warnings };
   return { settings: settingsOf(result.output), warnings };
@@ -108,15 +135,32 @@ function misspelled(env: Readonly<Record<string, string | undefined>>): string[]
 
 /** Settings that nothing reads as things are. What looks like a protection has to say so. */
 function withoutEffect(given: Readonly<Record<string, string>>): string[] {
-  const tokens = ["AUTH_TOKENS", "JWT_SECRET", "JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
   const nats = ["NATS_CREDS", "NATS_USER", "NATS_TOKEN", "NATS_NKEY_SEED"];
+  const auth = given["AUTH"] ?? "off";
+  const tokens = ["AUTH_TOKENS"];
+  const jwts = ["JWT_SECRET", "JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHMS"];
   const unread = [
-    ...(given["AUTH"] === "off" ? tokens.map((name) => [name, "AUTH=off lets everybody in"] as const) : []),
+    ...(auth === "token" ? [] : tokens.map((name) => [name, notRead(auth)] as const)),
+    ...(auth === "jwt" ? [] : jwts.map((name) => [name, notRead(auth)] as const)),
+    ...(auth === "off" ? [["METRICS_TOKEN", notRead(auth)] as const] : []),
     ...(given["NATS_URL"] === undefined ? nats.map((name) => [name, "NATS_URL is unset"] as const) : []),
   ];
   return unread.filter(([name]) => given[name] !== undefined).map(([name, why]) =>
     `${name} has no effect: ${why}`
   );
+}
+
+function notRead(auth: string): string {
+  return auth === "off" ? "AUTH=off lets everybody in" : `AUTH=${auth} does not read it`;
+}
+
+/** What lets in more than is probably meant. */
+function wide(given: Readonly<Record<string, string>>): string[] {
+  return given["AUTH"] === "jwt" && given["JWKS_URL"] !== undefined && given["JWT_AUDIENCE"] === undefined
+    ? [
+      "JWT_AUDIENCE is unset: a token that was made for any other program with these keys opens this one too",
+    ]
+    : [];
 }
 
 function settingsOf(env: Environment): Settings {
@@ -133,11 +177,20 @@ function settingsOf(env: Environment): Settings {
     retainAgeMs: env.RETAIN_AGE,
     retainPerSubject: env.RETAIN_PER_SUBJECT,
     dedupWindowMs: Math.min(env.DEDUP_WINDOW, env.RETAIN_AGE),
-    auth: "off",
+    auth: authOf(env),
+    authTimeoutMs: env.AUTH_TIMEOUT,
+    ...(env.METRICS_TOKEN === undefined ? {} : { metricsToken: env.METRICS_TOKEN }),
+    ...(env.TRUSTED_PROXIES === undefined ? {} : { trustedProxies: env.TRUSTED_PROXIES }),
     allowedOrigins: env.ALLOWED_ORIGINS ?? "same-host",
     maxConnections: env.MAX_CONNECTIONS,
     maxConnectionsPerClient: env.MAX_CONNECTIONS_PER_CLIENT,
     maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
+    maxConnectionsPerSubject: env.MAX_CONNECTIONS_PER_SUBJECT,
+    handshakesPerSecond: env.HANDSHAKES_PER_SECOND,
+    handshakesBurst: env.HANDSHAKES_BURST,
+    requestsPerSecond: env.REQUESTS_PER_SECOND,
+    requestsBurst: env.REQUESTS_BURST,
+    maxReplays: env.MAX_REPLAYS,
     maxMessageBytes: env.MAX_MESSAGE_BYTES,
     maxTopics: env.MAX_TOPICS,
     messagesPerSecond: env.MESSAGES_PER_SECOND,
@@ -150,6 +203,20 @@ function settingsOf(env: Environment): Settings {
     tailEvents: env.TAIL_EVENTS,
     tailBytes: env.TAIL_BYTES,
     logLevel: env.LOG_LEVEL,
+  };
+}
+
+function authOf(env: Environment): Auth {
+  if (env.AUTH === "token") return { kind: "token", tokens: env.AUTH_TOKENS ?? [] };
+  if (env.AUTH !== "jwt") return { kind: "off" };
+  const { JWT_SECRET: secret, JWKS_URL: jwksUrl = "" } = env;
+  return {
+    kind: "jwt",
+    keys: secret === undefined ? { jwksUrl } : { secret },
+    algorithms: env.JWT_ALGORITHMS ?? (secret === undefined ? ["RS256", "ES256", "EdDSA"] : ["HS256"]),
+    ...(env.JWT_ISSUER === undefined ? {} : { issuer: env.JWT_ISSUER }),
+    ...(env.JWT_AUDIENCE === undefined ? {} : { audience: env.JWT_AUDIENCE }),
+    skewMs: env.JWT_SKEW,
   };
 }
 

@@ -1,0 +1,108 @@
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
+import * as v from "valibot";
+import { AccessError } from "./authenticator.ts";
+
+/** Where keys are had from, and when. Times in ms. */
+export type JwksOptions = {
+  readonly url: string;
+  /** Keys older than this are asked for anew beside the work. Default 10 minutes. */
+  readonly freshMs?: number;
+  /** Keys older than this are not believed any more, though newer ones cannot be had. Default 24 hours. */
+  readonly staleMs?: number;
+  /** At the least between two questions, whoever makes up names of keys. Default 10 s. */
+  readonly cooldownMs?: number;
+  /** Until an answer must be there. Default 5 s. */
+  readonly timeoutMs?: number;
+  readonly now: () => number;
+  /** Told of each question that was answered with no keys. */
+  readonly failed?: (error: unknown) => void;
+};
+
+const DEFAULTS = { freshMs: 600_000, staleMs: 86_400_000, cooldownMs: 10_000, timeoutMs: 5_000 };
+/** The largest set of keys, in bytes. */
+const MAX_BYTES = 262_144;
+
+const KeySet = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
+
+type Keys = ReturnType<typeof createLocalJWKSet>;
+
+/**
+ * The public keys behind a JWKS URL (RFC 7517). They are asked for again when they have grown old, and when a token names one
+ * that is not among them, as after a rotation; while nobody answers, the last known stand for a day.
+ */
+export class JwksKeys {
+  readonly #options: Required<Omit<JwksOptions, "failed">> & Pick<JwksOptions, "failed">;
+  #keys: { readonly find: Keys; readonly asOfMs: number } | undefined;
+  #askedMs = -Infinity;
+  #asking: Promise<void> | undefined;
+
+  constructor(options: JwksOptions) {
+    this.#options = { ...DEFAULTS, ...options };
+  }
+
+  /** The key that a token's header names. Rejects with an AccessError: `unavailable` where no keys can be had. */
+  async keyFor(header: JWTHeaderParameters): Promise<CryptoKey> {
+    const { freshMs, staleMs, now } = this.#options;
+    const ageMs = now() - (this.#keys?.asOfMs ?? -Infinity);
+    if (ageMs > staleMs) await this.#ask();
+    else if (ageMs > freshMs) void this.#ask();
+    try {
+      return await this.#find(header);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await this.#ask();
+      return await this.#find(header);
+    }
+  }
+
+  async #find(header: JWTHeaderParameters): Promise<CryptoKey> {
+    const { staleMs, now } = this.#options;
+    if (this.#keys === undefined || now() - this.#keys.asOfMs > staleMs) {
+      throw new AccessError("unavailable", "tokens cannot be judged at present");
+    }
+    return await this.#keys.find(header);
+  }
+
+  /** Asks once for all who want to know. What comes of it, the keys show; it never rejects. */
+  #ask(): Promise<void> {
+    const { cooldownMs, now, failed } = this.#options;
+    if (this.#asking !== undefined) return this.#asking;
+    const sinceMs = now() - this.#askedMs;
+    if (sinceMs >= 0 && sinceMs < cooldownMs) return Promise.resolve();
+    this.#askedMs = now();
+    this.#asking = this.#fetched()
+      .then((keys) => {
+        this.#keys = { find: createLocalJWKSet(keys), asOfMs: now() };
+      }, (error: unknown) => failed?.(error))
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    return this.#asking;
+  }
+
+  async #fetched(): Promise<JSONWebKeySet> {
+    const { url, timeoutMs } = this.#options;
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await fetch(url, { signal, redirect: "error", headers: { accept: "application/json" } });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`Cannot get keys from ${url}: HTTP ${response.status}`);
+    }
+    const parsed = v.safeParse(KeySet, JSON.parse(await textOf(response)));
+    if (!parsed.success) throw new Error(`Cannot get keys from ${url}: it is no JSON Web Key Set`);
+    return parsed.output;
+  }
+}
+
+/** The body as text. Rejects where it is too large. */
+async function textOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length;
+    if (bytes > MAX_BYTES) throw new Error(`More than ${MAX_BYTES} bytes of keys`);
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,93 @@
+import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, type JWTVerifyOptions } from "jose";
+import * as v from "valibot";
+import { type Access, RIGHTS } from "./access.ts";
+import { AccessError, type Authenticator } from "./authenticator.ts";
+import { MAX_PATTERNS, Scope, TopicPattern } from "./scope.ts";
+
+/** Algorithms that may be allowed. `none` is no algorithm, and a public key is never taken for a shared secret. */
+export const JWT_ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"] as const;
+
+/** One of {@link JWT_ALGORITHMS}. */
+export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number];
+
+/** The key that a token's header asks for. Rejects with an {@link AccessError} where it cannot be had. */
+export type KeyFor = (header: JWTHeaderParameters) => Promise<CryptoKey | Uint8Array>;
+
+/** How tokens are judged. */
+export type JwtOptions = {
+  readonly keyFor: KeyFor;
+  readonly algorithms: readonly JwtAlgorithm[];
+  /** Asked of `iss` and `aud` where they are given. */
+  readonly issuer?: string;
+  readonly audience?: string;
+  /** By so much the clocks of who makes tokens and who judges them may differ, in ms. */
+  readonly skewMs: number;
+  readonly now: () => number;
+};
+
+/** The claims that we read. What is not claimed is not given. */
+const Claims = v.object({
+  sub: v.pipe(
+    v.string("must be a string"),
+    v.regex(/^[^\p{C}]{1,256}$/u, "must be 1–256 printable characters"),
+  ),
+  exp: v.number("must be a time in s since the epoch"),
+  rights: v.optional(
+    v.array(v.picklist(RIGHTS, `must be some of ${RIGHTS.join(", ")}`), "must be a list"),
+    [],
+  ),
+  topics: v.optional(
+    v.pipe(
+      v.array(TopicPattern, "must be a list"),
+      v.maxLength(MAX_PATTERNS, `must be ${MAX_PATTERNS} patterns at most`),
+    ),
+    [],
+  ),
+});
+
+/** JSON Web Tokens (RFC 7519): claims `sub`, `exp`, `rights` and `topics`. */
+export class JwtTokens implements Authenticator {
+  readonly #options: JwtOptions;
+
+  constructor(options: JwtOptions) {
+    this.#options = options;
+  }
+
+  /** See {@link Authenticator}. */
+  async authenticate(token: string): Promise<Access> {
+    const { keyFor, algorithms, issuer, audience, skewMs, now } = this.#options;
+    const rules: JWTVerifyOptions = {
+      algorithms: [...algorithms],
+      clockTolerance: skewMs / 1000,
+      currentDate: new Date(now()),
+      requiredClaims: ["exp", "sub"],
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(audience === undefined ? {} : { audience }),
+    };
+    const verified = await jwtVerify(token, (header) => keyFor(header), rules).catch((error: unknown) => {
+      throw judgementOf(error);
+    });
+    return accessOf(verified.payload, skewMs);
+  }
+}
+
+function accessOf(payload: JWTPayload, skewMs: number): Access {
+  const claims = v.safeParse(Claims, payload, { abortEarly: true });
+  if (!claims.success) {
+    const [issue] = claims.issues;
+    throw new AccessError("invalid", `the token's claim ${v.getDotPath(issue) ?? ""} ${issue.message}`);
+  }
+  const { sub, exp, rights, topics } = claims.output;
+  return { subject: sub, rights: new Set(rights), scope: Scope.of(topics), expiresAtMs: exp * 1000 + skewMs };
+}
+
+function judgementOf(error: unknown): unknown {
+  if (error instanceof AccessError) return error;
+  if (error instanceof errors.JWTExpired) {
+    return new AccessError("expired", "the token has expired", { cause: error });
+  }
+  // What is wrong with it in particular helps nobody but who forges one; the cause is for the log.
+  return error instanceof errors.JOSEError || error instanceof TypeError
+    ? new AccessError("invalid", "the token is not valid", { cause: error })
+    : error;
+}

@@ -1,0 +1,131 @@
+import * as v from "valibot";
+import { isTag } from "../protocol/names.ts";
+import { parseTopic } from "../protocol/topics.ts";
+
+/** What decides whether somebody may see a task. */
+export type Seen = { readonly taskId: string; readonly tags: readonly string[] };
+
+/** The most patterns that one token has. */
+export const MAX_PATTERNS = 64;
+
+const NAMES = /^[A-Za-z0-9._-]{1,128}$/;
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** A pattern of topics: all up to a `*` at its end, or one. */
+export const TopicPattern = v.pipe(
+  v.string(),
+  v.check(
+    (text) => parsePattern(text) !== undefined,
+    "must be *, task:*, task:id:<id>, task:tag:<tag>, data:<name> or strategy:<name>; a * at the end stands for any rest",
+  ),
+);
+
+/** Texts that are in it whole, and beginnings of those that are. */
+type Names = { readonly whole: ReadonlySet<string>; readonly beginnings: readonly string[] };
+
+type Parsed = { readonly kind: Kind; readonly beginning: string; readonly isWhole: boolean };
+type Kind = "id" | "tag" | "data" | "strategy" | "all" | "task";
+
+/**
+ * What a token is about: the tasks and the channels that its patterns name. A task is seen by its id or by any of its tags, so
+ * that tags divide tenants.
+ */
+export class Scope {
+  /** The same for scopes of the same patterns. */
+  readonly key: string;
+  readonly #byKind: ReadonlyMap<Kind, Names>;
+  readonly #everything: boolean;
+
+  private constructor(patterns: readonly string[]) {
+    const sorted = [...new Set(patterns)].sort();
+    const parsed = sorted.map((text) => {
+      const pattern = parsePattern(text);
+      if (pattern === undefined) {
+        throw new RangeError(`Cannot read the topic pattern ${JSON.stringify(text)}`);
+      }
+      return pattern;
+    });
+    this.key = sorted.join(" ");
+    this.#byKind = namesByKind(parsed);
+    this.#everything = this.#byKind.has("all");
+  }
+
+  /** The scope of some patterns. Throws a RangeError at one that is none; see {@link TopicPattern}. */
+  static of(patterns: readonly string[]): Scope {
+    return new Scope(patterns);
+  }
+
+  /** Whether it has every task there is. */
+  get hasEveryTask(): boolean {
+    return this.#everything || this.#byKind.has("task");
+  }
+
+  /** Whether a task is in it. */
+  sees({ taskId, tags }: Seen): boolean {
+    return this.hasEveryTask || this.#has("id", taskId) || tags.some((tag) => this.#has("tag", tag));
+  }
+
+  /**
+   * Whether a topic may be held; it then brings what {@link sees} lets through. What is not known before a task is there, whose
+   * tags may be any, is no reason to refuse: that would tell who has what.
+   */
+  allows(topic: string): boolean {
+    if (this.#everything) return true;
+    const parsed = parseTopic(topic);
+    if (parsed === undefined) return this.#allowsChannel(topic);
+    if (this.hasEveryTask) return true;
+    switch (parsed.kind) {
+      case "all":
+      case "list":
+        return this.#byKind.has("id") || this.#byKind.has("tag");
+      case "task":
+        return this.#byKind.has("tag") || this.#has("id", parsed.taskId);
+      case "tag":
+        return this.#has("tag", parsed.tag);
+    }
+  }
+
+  #allowsChannel(topic: string): boolean {
+    const colon = topic.indexOf(":");
+    const kind = topic.slice(0, Math.max(0, colon));
+    return (kind === "data" || kind === "strategy") && this.#has(kind, topic.slice(colon + 1));
+  }
+
+  #has(kind: Kind, name: string): boolean {
+    const names = this.#byKind.get(kind);
+    if (names === undefined) return false;
+    return names.whole.has(name) || names.beginnings.some((beginning) => name.startsWith(beginning));
+  }
+}
+
+function namesByKind(parsed: readonly Parsed[]): ReadonlyMap<Kind, Names> {
+  const byKind = new Map<Kind, { whole: Set<string>; beginnings: string[] }>();
+  for (const { kind, beginning, isWhole } of parsed) {
+    const names = byKind.get(kind) ?? { whole: new Set(), beginnings: [] };
+    byKind.set(kind, names);
+    if (isWhole) names.whole.add(beginning);
+    else names.beginnings.push(beginning);
+  }
+  return byKind;
+}
+
+function parsePattern(text: string): Parsed | undefined {
+  if (text === "*") return { kind: "all", beginning: "", isWhole: false };
+  if (text === "task:*") return { kind: "task", beginning: "", isWhole: false };
+  const isWhole = !text.endsWith("*");
+  const [, kind, beginning] =
+    /^(task:id|task:tag|data|strategy):(.*)$/s.exec(isWhole ? text : text.slice(0, -1)) ?? [];
+  if (kind === undefined || beginning === undefined) return undefined;
+  const isEmpty = beginning === "" && !isWhole;
+  switch (kind) {
+    case "task:id":
+      return isEmpty || ID.test(beginning) ? { kind: "id", beginning, isWhole } : undefined;
+    case "task:tag":
+      return isEmpty || isTag(beginning) ? { kind: "tag", beginning, isWhole } : undefined;
+    case "data":
+    case "strategy":
+      return isEmpty || NAMES.test(beginning) ? { kind, beginning, isWhole } : undefined;
+    default:
+      return undefined;
+  }
+}

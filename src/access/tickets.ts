@@ -1,0 +1,80 @@
+import type { Access } from "./access.ts";
+import { AccessError, type Authenticator } from "./authenticator.ts";
+
+/** A ticket: shown instead of a token, once. */
+export type Ticket = {
+  readonly ticket: string;
+  /** When it is good for nothing any more, ms since the epoch. */
+  readonly expiresAtMs: number;
+};
+
+/** Asks the other gateways whose ticket that is; undefined where it is nobody's. It is used up by that. */
+export type AskOthers = (ticket: string) => Promise<Access | undefined>;
+
+/** How tickets are made. */
+export type TicketOptions = {
+  readonly now: () => number;
+  /** For tickets of other gateways. Default: there are none. */
+  readonly askOthers?: AskOthers;
+};
+
+/** How long a ticket is good, in ms. */
+export const TICKET_MS = 30_000;
+/** So many are out at once; then none is given until one was used or has ended. */
+const MAX_TICKETS = 10_000;
+/** What every ticket begins with, so that it is told from a token. */
+const PREFIX = "twt_";
+const SHAPE = /^twt_[A-Za-z0-9_-]{43}$/;
+const RANDOM_BYTES = 32;
+
+type Out = { readonly access: Access; readonly expiresAtMs: number };
+
+/**
+ * Tickets stand for their callers' tokens where those would be seen, such as in URLs: they are good for 30 s, and once. What
+ * comes of a ticket ends when the token ends that it was made of.
+ */
+export class Tickets implements Authenticator {
+  readonly #options: TicketOptions;
+  /** Those not used yet, the oldest first. */
+  readonly #out = new Map<string, Out>();
+
+  constructor(options: TicketOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a token is a ticket by its look. */
+  static isTicket(token: string): boolean {
+    return token.startsWith(PREFIX);
+  }
+
+  /** Makes a ticket; undefined where too many are out. */
+  issue(access: Access): Ticket | undefined {
+    const nowMs = this.#options.now();
+    for (const [ticket, { expiresAtMs }] of this.#out) {
+      if (expiresAtMs > nowMs) break;
+      this.#out.delete(ticket);
+    }
+    if (this.#out.size >= MAX_TICKETS) return undefined;
+    const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+    const ticket = PREFIX + random.toBase64({ alphabet: "base64url", omitPadding: true });
+    const expiresAtMs = Math.min(nowMs + TICKET_MS, access.expiresAtMs ?? Infinity);
+    this.#out.set(ticket, { access, expiresAtMs });
+    return { ticket, expiresAtMs };
+  }
+
+  /** What a ticket of ours stands for; it is used up by that. Undefined where it is none of ours, or has ended. */
+  redeem(ticket: string): Access | undefined {
+    const out = this.#out.get(ticket);
+    this.#out.delete(ticket);
+    return out !== undefined && out.expiresAtMs > this.#options.now() ? out.access : undefined;
+  }
+
+  /** See {@link Authenticator}. */
+  async authenticate(ticket: string): Promise<Access> {
+    const access = SHAPE.test(ticket)
+      ? this.redeem(ticket) ?? await this.#options.askOthers?.(ticket)
+      : undefined;
+    if (access === undefined) throw new AccessError("invalid", "the ticket is not valid, or was used");
+    return access;
+  }
+}

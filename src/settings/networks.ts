@@ -1,0 +1,47 @@
+import { BlockList, isIP } from "node:net";
+import * as v from "valibot";
+import type { Reads, Rule } from "./rules.ts";
+
+/** Addresses, by networks that they are in. */
+export type Networks = {
+  /** Whether an address is in one of them; one that is no address is in none. */
+  readonly has: (address: string) => boolean;
+};
+
+const ABOUT: Rule = {
+  rule: "must be addresses or networks such as 10.0.0.0/8, comma-separated",
+  meaning: "the proxies whose X-Forwarded-For is believed; unset: none",
+};
+
+/** Reads `TRUSTED_PROXIES`. */
+export function networks(): Reads<Networks> {
+  return v.pipe(
+    v.string(),
+    v.transform(parseNetworks),
+    v.custom<Networks>((parsed) => parsed !== undefined),
+    v.metadata(ABOUT),
+  );
+}
+
+/** The networks that `text` lists, or undefined where one is none. */
+export function parseNetworks(text: string): Networks | undefined {
+  const list = new BlockList();
+  for (const entry of text.split(",").map((part) => part.trim())) if (!add(list, entry)) return undefined;
+  return {
+    has: (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
+  };
+}
+
+function add(list: BlockList, entry: string): boolean {
+  const [address = "", bits, ...rest] = entry.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  const family = version === 6 ? "ipv6" : "ipv4";
+  if (bits === undefined) {
+    list.addAddress(address, family);
+    return true;
+  }
+  if (!/^\d{1,3}$/.test(bits) || Number(bits) > (version === 6 ? 128 : 32)) return false;
+  list.addSubnet(address, Number(bits), family);
+  return true;
+}
