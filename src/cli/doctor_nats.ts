@@ -3,8 +3,8 @@ import * as v from "valibot";
 import { ApiError, ask } from "../log/jetstream_api.ts";
 import { lookedAt } from "../log/jetstream_stream.ts";
 import { connectNats, NatsConnectError } from "../nats/connect.ts";
-import type { Credentials } from "../nats/credentials.ts";
-import type { NatsLogin, Settings } from "../settings/settings.ts";
+import { credentialsOf } from "../nats/credentials.ts";
+import type { Settings } from "../settings/settings.ts";
 import { type Finding, skewFinding } from "./finding.ts";
 
 type Nats = NonNullable<Settings["nats"]>;
@@ -157,19 +157,4 @@ function why(error: unknown): string {
   if (code === "503") return "nobody answers for JetStream";
   if (code === "TIMEOUT") return "no answer in time";
   return error instanceof Error ? error.message : String(error);
-}
-
-function credentialsOf(login: NatsLogin): Credentials {
-  switch (login.kind) {
-    case "none":
-      return {};
-    case "user":
-      return { user: login.user, password: login.password };
-    case "token":
-      return { token: login.token };
-    case "creds":
-      return { credsFile: login.file };
-    case "nkey":
-      return { nkeySeedFile: login.file };
-  }
 }

@@ -4,8 +4,7 @@ const WIDE =
 /** No columns: what combines with the character before it. */
 const COMBINING = /^[\p{Mn}\p{Me}\p{Cf}]/u;
 /** What would move a cursor, colour what follows, or worse. */
-// deno-lint-ignore no-control-regex -- exactly these must not come through
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
+const CONTROL = /[\p{Cc}\u2028\u2029]+/gu;
 /** What turns the order of what follows around. */
 const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
 

@@ -1,4 +1,4 @@
-/** `deno task demo [folder]`: real work on real files, watched over a WebSocket as any browser would. */
+/** `deno task demo [folder]`: real work on real files, watched over a WebSocket in the way of every browser. */
 import { connectWorker } from "../worker/task_reporter.ts";
 import { runningGateway } from "./running_gateway.ts";
 import { Screen } from "./screen.ts";

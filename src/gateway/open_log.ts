@@ -1,8 +1,8 @@
 import type { EventLog } from "../log/event_log.ts";
 import { openJetStreamLog } from "../log/jetstream_log.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
-import type { Credentials } from "../nats/credentials.ts";
-import type { NatsLogin, Settings } from "../settings/settings.ts";
+import { credentialsOf } from "../nats/credentials.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 
 /** How long JetStream may take to come up once its server is there, ms; a cluster elects leaders meanwhile. */
@@ -45,19 +45,4 @@ function everySoOften(tell: (why: string) => void): (error: Error) => void {
     toldMs = performance.now();
     tell(error.message);
   };
-}
-
-function credentialsOf(login: NatsLogin): Credentials {
-  switch (login.kind) {
-    case "none":
-      return {};
-    case "user":
-      return { user: login.user, password: login.password };
-    case "token":
-      return { token: login.token };
-    case "creds":
-      return { credsFile: login.file };
-    case "nkey":
-      return { nkeySeedFile: login.file };
-  }
 }

@@ -23,6 +23,30 @@ export type Credentials = {
   readonly credsFile?: string;
 };
 
+/** One way to say who we are, as settings name it; a file is one of its kind. */
+export type Login =
+  | { readonly kind: "none" }
+  | { readonly kind: "user"; readonly user: string; readonly password: string }
+  | { readonly kind: "token"; readonly token: string }
+  | { readonly kind: "creds"; readonly file: string }
+  | { readonly kind: "nkey"; readonly file: string };
+
+/** The credentials of a login. Pure: no file is read. */
+export function credentialsOf(login: Login): Credentials {
+  switch (login.kind) {
+    case "none":
+      return {};
+    case "user":
+      return { user: login.user, password: login.password };
+    case "token":
+      return { token: login.token };
+    case "creds":
+      return { credsFile: login.file };
+    case "nkey":
+      return { nkeySeedFile: login.file };
+  }
+}
+
 /**
  * How a connection proves who it is: what `credentials` say, else what the addresses carry; undefined for nobody.
  * Throws a TypeError when it is told more than one way, and the cause when a file or a seed cannot be read.

@@ -1,16 +1,13 @@
 import type { Entry, EventLog, Page } from "../log/event_log.ts";
 import type { HistoryEvent } from "../protocol/server_frames.ts";
-import { type Change, changeOf, fold, join, LEVELS, type TaskState } from "../task/fold.ts";
-import { statusOf } from "../task/task.ts";
+import { LEVELS, type TaskState } from "../task/fold.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
-import { type Delivery, deliveryOf } from "./delivery.ts";
 import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
+import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
 import { type PastTask, Scans } from "./scans.ts";
-import type { TaskRecord } from "./task_table.ts";
-
-type PastTasks = ReadonlyMap<string, PastTask>;
+import { type SharedPage, SharedPages } from "./shared_pages.ts";
 
 /** What of a block follows a position; `through` is the position up to which none is missing. */
 export type ReplayPage = {
@@ -46,16 +43,11 @@ export type PageBounds = {
 const PAGE: PageBounds = { positions: 512, records: 1_000, bytes: 262_144 };
 /** A page of events as they were written ends at this. */
 const EVENTS_BYTES = 1_048_576;
-const SHARED_PAGES = 256;
-const SHARED_BYTES = 67_108_864;
 /** So many blocks of the tail are passed over in one go. */
 const PASSED_AT_ONCE = 32;
 const EMPTY = new Block();
 /** So many tasks are searched for at once rather than waiting until it is known where their events lie. */
 const FEW = 8;
-
-/** A page of the log as it was read, for readers of any cursor. */
-type Shared = { readonly block: Block; readonly through: number; readonly missedTo: number };
 
 /**
  * The past as deliveries, the same that live watchers got: from the tail while it reaches back far enough, else
@@ -66,9 +58,8 @@ export class History {
   readonly #projection: Projection;
   readonly #bounds: PageBounds;
   readonly #scans = new Scans();
+  readonly #shared = new SharedPages();
   #searches = 0;
-  /** Pages that were read, the oldest first, and what each weighs once it was. */
-  readonly #shared = new Map<string, { readonly page: Promise<Shared>; bytes: number }>();
 
   constructor(log: EventLog, projection: Projection, bounds: PageBounds = PAGE) {
     this.#log = log;
@@ -109,13 +100,13 @@ export class History {
   }
 
   /** The page of the whole stream that has what follows `after`: from the last one that begins before it. */
-  async #fromStream(after: number): Promise<Shared> {
+  async #fromStream(after: number): Promise<SharedPage> {
     const { positions, bytes } = this.#bounds;
     const { epoch } = this.#projection;
     for (let start = after - after % positions;;) {
       const from = start;
       const end = from - from % positions + positions;
-      const page = await this.#sharedPage(
+      const page = await this.#shared.page(
         `${epoch} ${from}`,
         () =>
           this.#fromLog(epoch, from, async (head) => {
@@ -129,34 +120,12 @@ export class History {
     }
   }
 
-  #fromTasks(tasks: ReadonlySet<string>, after: number): Promise<Shared> {
+  #fromTasks(tasks: ReadonlySet<string>, after: number): Promise<SharedPage> {
     const scope = `${this.#projection.epoch} ${[...tasks].sort().join(" ")}`;
-    return this.#sharedPage(
+    return this.#shared.page(
       `${scope} ${after}`,
       () => this.#fromLog(scope, after, (head) => this.#readTasks(tasks, after, head)),
     );
-  }
-
-  #sharedPage(key: string, read: () => Promise<Shared>): Promise<Shared> {
-    const known = this.#shared.get(key);
-    if (known !== undefined) return known.page;
-    const shared = { page: read(), bytes: 0 };
-    this.#shared.set(key, shared);
-    shared.page.then(({ block }) => {
-      shared.bytes = block.bytes;
-      this.#forgetShared();
-    }, () => this.#shared.delete(key));
-    return shared.page;
-  }
-
-  #forgetShared(): void {
-    let bytes = 0;
-    for (const shared of this.#shared.values()) bytes += shared.bytes;
-    for (const [oldest, shared] of this.#shared) {
-      if (this.#shared.size <= SHARED_PAGES && bytes <= SHARED_BYTES) break;
-      this.#shared.delete(oldest);
-      bytes -= shared.bytes;
-    }
   }
 
   /** A page of a task's events as they were written; undefined when the log has none of that task. */
@@ -186,7 +155,7 @@ export class History {
     scope: string,
     after: number,
     read: (head: number) => Promise<Page & { readonly intactFrom?: number }>,
-  ): Promise<Shared> {
+  ): Promise<SharedPage> {
     const { head } = this.#projection;
     const { entries, through, intactFrom = Infinity } = await read(head);
     // Looked at afterwards: what retention took before this page was read is missing from it.
@@ -275,9 +244,9 @@ export class History {
     { after, forgotten, tasks }: {
       readonly after: number;
       readonly forgotten: boolean;
-      readonly tasks: PastTasks;
+      readonly tasks: PastStates;
     },
-  ): Promise<PastTasks> {
+  ): Promise<PastStates> {
     const { whereabouts } = this.#projection;
     const before = new Map<string, PastTask>();
     const doubtful = new Set<string>();
@@ -312,96 +281,6 @@ export class History {
     }
     return before;
   }
-}
-
-/** A task as it was at `at`, by what the log has of it up to there and by what is known of it now. */
-function pastOf(now: TaskState, logged: TaskState | undefined, at: number, forgotten: boolean): PastTask {
-  const past = upTo(now, at);
-  const state = logged === undefined || past === undefined ? logged ?? past : join(logged, past);
-  const guess = forgotten ? now.greatest.created : undefined;
-  return { state, whole: !forgotten, ...(guess === undefined ? {} : { guess }) };
-}
-
-/** Whether progress would begin an attempt, by `state`: or the attempt has begun by what was said again since. */
-function isSilent(event: TaskEvent, state: TaskState | undefined): boolean {
-  if (event.kind !== "progress") return false;
-  return state === undefined || state.top.attempt < event.attempt || LEVELS[state.top.kind] === 0;
-}
-
-/**
- * Whether what is still known of a task as it was at `at` may tell another one: its description was said again since,
- * or its progress was and told of an attempt that `event` does not reach.
- */
-function isDoubtful(event: TaskEvent, now: TaskState, at: number): boolean {
-  const { created, progress } = now.greatest;
-  return (created !== undefined && created.seq > at) ||
-    (progress !== undefined && progress.seq > at && event.attempt < progress.attempt);
-}
-
-const NOTHING: PastTask = { state: undefined, whole: false };
-
-/**
- * What `events` had to tell when they were news. Of an event whose kind was said again since, the state before the
- * page knows nothing; so an event that came late because of it may be told as a change. None that was told is left
- * out.
- */
-function replayed(
-  events: readonly TaskEvent[],
-  before: PastTasks,
-  known: ReadonlyMap<string, TaskState>,
-  recordOf: (taskId: string) => TaskRecord | undefined,
-): { readonly deliveries: readonly Delivery[]; readonly tasks: PastTasks } {
-  const tasks = new Map<string, PastTask>();
-  const deliveries: Delivery[] = [];
-  for (const event of events) {
-    const past = tasks.get(event.taskId) ?? before.get(event.taskId) ?? NOTHING;
-    const now = known.get(event.taskId);
-    const after = fold(past.state, event);
-    tasks.set(event.taskId, { ...past, state: after });
-    const change = changeOf(past.state, after, event);
-    const told = past.whole ? change : withUnseen(change, { event, before: past.state, after, now });
-    const record = recordOf(event.taskId);
-    const pace = now?.greatest[event.kind]?.seq === event.seq ? record?.pace : undefined;
-    // What retention took may have decided the status. The last change of it is known all the same: it made the present one.
-    const isLast = !past.whole && record?.statusSeq === event.seq &&
-      statusOf(record.state) !== statusOf(after);
-    const delivery = deliveryOf(event, isLast ? record.state : described(after, past.guess), told, pace);
-    if (delivery !== undefined) deliveries.push(delivery);
-  }
-  return { deliveries, tasks };
-}
-
-/**
- * What an event may have changed beside `change` by what is not known any more: a request may have been the reason of a
- * cancellation since said again, and a new attempt begins without the counters of the one before.
- */
-function withUnseen(
-  change: Change,
-  { event, before, after, now }: {
-    readonly event: TaskEvent;
-    readonly before: TaskState | undefined;
-    readonly after: TaskState;
-    readonly now: TaskState | undefined;
-  },
-): Change {
-  if (before === after) return change;
-  const renewed = event === after.top && event.attempt > Math.max(1, before?.top.attempt ?? 1);
-  const reasoned = event.kind === "cancel_requested" && now?.greatest.cancelled !== undefined;
-  return { progress: change.progress || renewed, status: change.status || reasoned };
-}
-
-/** `state` with the description that is guessed, where it has none. */
-function described(state: TaskState, guess: TaskEvent<"created"> | undefined): TaskState {
-  return guess === undefined || state.greatest.created !== undefined
-    ? state
-    : { ...state, greatest: { ...state.greatest, created: guess } };
-}
-
-/** What of `state` was known at position `seq`. */
-function upTo(state: TaskState, seq: number): TaskState | undefined {
-  let past: TaskState | undefined;
-  for (const event of Object.values(state.greatest)) if (event.seq <= seq) past = fold(past, event);
-  return past;
 }
 
 function historyEvent(entry: Entry): HistoryEvent[] {

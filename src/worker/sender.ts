@@ -8,7 +8,7 @@ import { asWorkerError, WorkerError } from "./worker_error.ts";
 /** What became of an event in the end. */
 export type Outcome =
   | { readonly kind: "stored"; readonly stored: Stored }
-  /** Progress that newer progress of its task stands for now. */
+  /** Progress in whose place newer progress of its task goes. */
   | { readonly kind: "replaced" }
   /** Progress that went to make room. Whoever said it may say it again. */
   | { readonly kind: "evicted" }

@@ -6,13 +6,27 @@ import type { Transport } from "./transport.ts";
 import { createWorker, type Worker, type WorkerOptions } from "./worker.ts";
 import { WorkerError } from "./worker_error.ts";
 
+/** How long is waited between attempts. */
+export type { Backoff } from "./backoff.ts";
+/** Time and chance, which tests bring along. */
 export type { Clock } from "./clock.ts";
+/** How far a task is. */
 export type { Counters } from "./counters.ts";
+/** Who says so: a token, or what fetches one. */
+export type { Token } from "./http_request.ts";
+/** What a task is, and what tells of it. */
 export type { About, TaskReporter } from "./reporter.ts";
+/** How a task is worked on, and the work itself. */
 export type { RunOptions, Work } from "./run.ts";
+/** Who is told of what no call can be rejected for. */
+export type { OnTrouble } from "./sender.ts";
+/** What can be counted as it is worked off, how, and what that becomes. */
 export type { Trackable, Tracked, TrackOptions } from "./track.ts";
+/** Where in the log an event is. */
 export type { Stored } from "./transport.ts";
+/** What reports on tasks, and how. */
 export type { Worker, WorkerOptions } from "./worker.ts";
+/** Why something is not in the log, and the words for it. */
 export { WorkerError, type WorkerErrorCode } from "./worker_error.ts";
 
 /** Where the events go, and who says so. */
