@@ -1,67 +1,10 @@
-/** The world's failure, as the promises of the client reject with it. */
-export declare class ClientError extends Error {
-  name: string;
-  /** What kind of failure. */
-  readonly code: ClientErrorCode;
-  /** What the gateway said of it. */
-  readonly details: Readonly<Record<string, unknown>>;
-  constructor(code: ClientErrorCode, message: string, details?: Readonly<Record<string, unknown>>);
-}
-
-/** Connects to a gateway: `ws(s)://…/ws`, or `http(s)://…` of it. It never throws: a gateway that is away is waited for. */
-export declare function connect(url: string | URL, options?: ClientOptions): Client;
-
-/** Why something that was asked of the client did not come about. */
-type ClientErrorCode =
-  /** The gateway answered with an error frame; `code` is its own. */
-  | "INVALID_MESSAGE"
-  | "UNAUTHORIZED"
-  | "FORBIDDEN"
-  | "TOPIC_NOT_FOUND"
-  | "TASK_NOT_FOUND"
-  | "LIMIT_EXCEEDED"
-  | "RATE_LIMITED"
-  | "SERVER_ERROR"
-  /** No answer came in time. */
-  | "TIMEOUT"
-  /** More was asked while there was no connection than is kept. */
-  | "QUEUE_FULL"
-  /** The client was closed, or the gateway does not want it back. */
-  | "CLOSED";
-
-/** How a client is made. Times in ms. */
-type ClientOptions = {
-  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
-    | string
-    | undefined
-    | Promise<string | undefined>;
-  /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
-  readonly clientId?: string;
-  /**
-   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
-   * takes those once two WebSockets in a row were opened in vain.
-   */
-  readonly transport?: Transport;
-  /** Where the runtime has no WebSocket of its own. */
-  readonly WebSocket?: WebSocketClass;
-  /** Until a connection must be greeted. Default 10,000. */
-  readonly connectTimeoutMs?: number;
-  /** Until a request must be answered. Default 10,000. */
-  readonly requestTimeoutMs?: number;
-  /** Requests that may wait while there is no connection. Default 256. */
-  readonly maxWaiting?: number;
-  /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
-  readonly firstWaitMs?: number;
-  /** Default 30,000. */
-  readonly longestWaitMs?: number;
-  /** For tests: another time, other luck, other sockets. */
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  readonly open?: OpenSocket;
+/** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
+export type At = { readonly seq: number } | {
+  readonly time: string | number;
 };
 
 /** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
-interface Client extends Source {
+export interface Client extends Source {
   /** One task, as a store. */ task(id: string): Store<TaskView>;
   /** Tasks that fit a filter, the newest first, as a store. */
   tasks(filter?: TaskFilter): Store<TasksView>;
@@ -95,24 +38,69 @@ interface Client extends Source {
   close(): void;
 }
 
-/** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
-type Transport = "websocket" | "sse" | "auto";
+/** How a client is made. Times in ms. */
+export type ClientOptions = {
+  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
+    | string
+    | undefined
+    | Promise<string | undefined>;
+  /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
+  readonly clientId?: string;
+  /**
+   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
+   * takes those once two WebSockets in a row were opened in vain.
+   */
+  readonly transport?: Transport;
+  /** Where the runtime has no WebSocket of its own. */
+  readonly WebSocket?: WebSocketClass;
+  /** Until a connection must be greeted. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Until a request must be answered. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** Requests that may wait while there is no connection. Default 256. */
+  readonly maxWaiting?: number;
+  /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
+  readonly firstWaitMs?: number;
+  /** Default 30,000. */
+  readonly longestWaitMs?: number;
+  /** For tests: another time, other luck, other sockets. */
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly open?: OpenSocket;
+};
 
-/** How a WebSocket is made. */
-type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
+/** How the connection stands, as far as anybody outside needs it. */
+export type ConnectionState = { readonly kind: "connecting" } | {
+  readonly kind: "open";
+} /** Until `retryAtMs` (ms since the epoch) nothing is tried, or until the network is back. */ | {
+  readonly kind: "waiting";
+  readonly retryAtMs: number | undefined;
+  readonly why: string;
+} /** For good: `code` is the close code of the gateway that does not want the client back. */ | {
+  readonly kind: "closed";
+  readonly why: string;
+  readonly code: number | undefined;
+};
 
-/** Time as the client needs it, so that tests own it. */
-interface Clock {
-  /** Ms since the epoch. */ now(): number;
-  /** Calls `run` once after `delayMs`; returns how to call it off. */
-  after(delayMs: number, run: () => void): () => void;
-}
+/** One event of a task as `task_history` and the HTTP history list it: its body as the worker wrote it. */
+export type HistoryEvent = {
+  readonly seq: number;
+  readonly time: string;
+  readonly kind: string;
+  readonly body: unknown;
+};
 
-/** Opens a socket; it never throws: what fails is told as `ended`. */
-type OpenSocket = (url: string, listener: SocketListener) => Socket;
+/** What is pushed to those who subscribed. */
+export type PushedFrame = Extract<
+  ServerFrame,
+  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
+>;
+
+/** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
+export type Replay = "latest" | "none" | "all";
 
 /** What stores are made of. */
-interface Source {
+export interface Source {
   /** How the connection stands now. */ readonly state: ConnectionState;
   /** Calls `listener` at each change of {@link state}; returns how to stop that. */
   onState(listener: (state: ConnectionState) => void): () => void;
@@ -135,55 +123,46 @@ interface Source {
 }
 
 /** A value that changes, as React's `useSyncExternalStore`, Svelte's `$` and Vue take it in one line. */
-interface Store<T> {
+export interface Store<T> {
   /** Calls `listener` now and after each change; returns how to stop that. While nobody listens nothing is subscribed to. */
   subscribe(listener: (value: T) => void): () => void;
   /** The value as it is; the same object until it changes. */
   getSnapshot(): T;
 }
 
-/** A task as a page shows it. */
-type TaskView = {
-  /** Undefined until the gateway has told of it: it may not exist yet. */ readonly status:
-    | TaskStatusData["status"]
-    | undefined;
-  readonly progress: ProgressData | undefined;
-  /** Milliseconds to its end as of the last word of it, or null. */
-  readonly eta: number | null;
-  /** The whole task, as of its last change of status. */
-  readonly task: TaskStatusData | undefined;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
+/** What a subscription is to begin with. */
+export type SubscribeOptions = {
+  /** Default `latest`: the present state first. */ readonly replay?: Replay;
+  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
+  readonly onLive?: (isLive: boolean) => void;
+  /** Told when a topic does not exist or may not be held; the subscription is over then. */
+  readonly onError?: (error: ClientError) => void;
 };
 
+/** A subscription that can be given up. */
+export type Subscription = { readonly unsubscribe: () => void };
+
 /** Which tasks; all that is given must fit. */
-type TaskFilter = {
+export type TaskFilter = {
   readonly status?: TaskStatusData["status"];
   readonly tag?: string;
   readonly parent_id?: string;
   readonly type?: string;
 };
 
-/** Tasks as a page shows them. */
-type TasksView = {
-  /** The newest first. */ readonly tasks: readonly TaskStatusData[];
-  /** Whether the first answer is still to come. */
-  readonly isLoading: boolean;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how they are by now. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
-};
-
-/** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
-type At = { readonly seq: number } | {
-  readonly time: string | number;
+/** A page of tasks, and how many there are in all. */
+export type TasksPage = {
+  readonly tasks: readonly TaskStatusData[];
+  readonly total: number;
+  readonly next_page?: number;
+  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks were too large for it. */
+  readonly limit?: number;
+  /** Where it was asked how the tasks were: as of when that is, and whether something may be missing. */
+  readonly at?: AsOf;
 };
 
 /** A whole task, as `task_status` and `task_list` carry it. Times are RFC 3339 UTC. */
-type TaskStatusData = {
+export type TaskStatusData = {
   readonly task_id: string;
   readonly status: TaskStatus;
   readonly start_time: string | null;
@@ -203,6 +182,49 @@ type TaskStatusData = {
   readonly created_time: string | null;
 };
 
+/** Tasks as a page shows them. */
+export type TasksView = {
+  /** The newest first. */ readonly tasks: readonly TaskStatusData[];
+  /** Whether the first answer is still to come. */
+  readonly isLoading: boolean;
+  readonly connection: ConnectionState["kind"];
+  /** Whether this may not be how they are by now. */
+  readonly isStale: boolean;
+  readonly error: ClientError | undefined;
+};
+
+/** A task as a page shows it. */
+export type TaskView = {
+  /** Undefined until the gateway has told of it: it may not exist yet. */ readonly status:
+    | TaskStatusData["status"]
+    | undefined;
+  readonly progress: ProgressData | undefined;
+  /** Milliseconds to its end as of the last word of it, or null. */
+  readonly eta: number | null;
+  /** The whole task, as of its last change of status. */
+  readonly task: TaskStatusData | undefined;
+  readonly connection: ConnectionState["kind"];
+  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
+  readonly isStale: boolean;
+  readonly error: ClientError | undefined;
+};
+
+/** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
+export type Transport = "websocket" | "sse" | "auto";
+
+/** The world's failure, as the promises of the client reject with it. */
+export declare class ClientError extends Error {
+  name: string;
+  /** What kind of failure. */
+  readonly code: ClientErrorCode;
+  /** What the gateway said of it. */
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(code: ClientErrorCode, message: string, details?: Readonly<Record<string, unknown>>);
+}
+
+/** Connects to a gateway: `ws(s)://…/ws`, or `http(s)://…` of it. It never throws: a gateway that is away is waited for. */
+export declare function connect(url: string | URL, options?: ClientOptions): Client;
+
 /** As of when an answer about the past is. */
 type AsOf = {
   readonly epoch: string;
@@ -210,17 +232,6 @@ type AsOf = {
   readonly seq: number;
   /** Whether something may be missing from the answer that retention has taken, or that could not be looked at. */
   readonly truncated: boolean;
-};
-
-/** A page of tasks, and how many there are in all. */
-type TasksPage = {
-  readonly tasks: readonly TaskStatusData[];
-  readonly total: number;
-  readonly next_page?: number;
-  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks were too large for it. */
-  readonly limit?: number;
-  /** Where it was asked how the tasks were: as of when that is, and whether something may be missing. */
-  readonly at?: AsOf;
 };
 
 /** What a pushed or answered frame of each type carries as `data`. */
@@ -302,6 +313,89 @@ type ServerData = {
   };
 };
 
+/** How a WebSocket is made. */
+type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
+
+/** Time as the client needs it, so that tests own it. */
+interface Clock {
+  /** Ms since the epoch. */ now(): number;
+  /** Calls `run` once after `delayMs`; returns how to call it off. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** Opens a socket; it never throws: what fails is told as `ended`. */
+type OpenSocket = (url: string, listener: SocketListener) => Socket;
+
+/** A frame from server to client. `seq` is the stream position of the event it tells of. */
+type ServerFrame =
+  | {
+    readonly [T in keyof ServerData]: {
+      readonly type: T;
+      readonly id: string;
+      readonly timestamp: number;
+      readonly data: ServerData[T];
+      readonly seq?: number;
+      /** Whether it tells how a task is, for who has just come to a topic, and not what happened. */
+      readonly snapshot?: true;
+    };
+  }[keyof ServerData]
+  | {
+    readonly type: "error";
+    readonly id: string;
+    readonly timestamp: number;
+    readonly error: ErrorBody;
+  };
+
+/** One of {@link TASK_STATUSES}. */
+type TaskStatus = (typeof TASK_STATUSES)[number];
+
+/** A task's counters. `percentage` is 0–100 with at most two decimals, null while `total` is unknown or 0. */
+type ProgressData = {
+  readonly total: number | null;
+  readonly completed: number;
+  readonly failed: number;
+  readonly current: string | null;
+  readonly percentage: number | null;
+  readonly status: string | null;
+  readonly attempt: number;
+  /** Items (completed + failed) a second, from recent progress; null while unknown. */
+  readonly rate: number | null;
+  /** Milliseconds to the end at that rate; null while unknown. */
+  readonly eta_ms: number | null;
+};
+
+/** Why something that was asked of the client did not come about. */
+type ClientErrorCode =
+  /** The gateway answered with an error frame; `code` is its own. */
+  | "INVALID_MESSAGE"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "TOPIC_NOT_FOUND"
+  | "TASK_NOT_FOUND"
+  | "LIMIT_EXCEEDED"
+  | "RATE_LIMITED"
+  | "SERVER_ERROR"
+  /** No answer came in time. */
+  | "TIMEOUT"
+  /** More was asked while there was no connection than is kept. */
+  | "QUEUE_FULL"
+  /** The client was closed, or the gateway does not want it back. */
+  | "CLOSED";
+
+type ReplayData = {
+  readonly mode: "latest" | "none" | "all";
+  readonly truncated: boolean;
+};
+
+/** Tasks that fit a query, and how many do in all. */
+type TaskPage = {
+  readonly tasks: readonly TaskStatusData[];
+  readonly total: number;
+  readonly next_page?: number;
+  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks would have been too large. */
+  readonly limit?: number;
+};
+
 /** The part of a WebSocket that is used; browsers, Deno, Node ≥ 22 and Bun have one, and `ws` is one too. */
 interface WebSocketLike {
   readonly readyState: number;
@@ -330,99 +424,12 @@ interface Socket {
   close(): void;
 }
 
-/** How the connection stands, as far as anybody outside needs it. */
-type ConnectionState = { readonly kind: "connecting" } | {
-  readonly kind: "open";
-} /** Until `retryAtMs` (ms since the epoch) nothing is tried, or until the network is back. */ | {
-  readonly kind: "waiting";
-  readonly retryAtMs: number | undefined;
-  readonly why: string;
-} /** For good: `code` is the close code of the gateway that does not want the client back. */ | {
-  readonly kind: "closed";
-  readonly why: string;
-  readonly code: number | undefined;
+/** What `error` frames carry. */
+type ErrorBody = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
 };
-
-/** What is pushed to those who subscribed. */
-type PushedFrame = Extract<
-  ServerFrame,
-  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
->;
-
-/** What a subscription is to begin with. */
-type SubscribeOptions = {
-  /** Default `latest`: the present state first. */ readonly replay?: Replay;
-  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
-  readonly onLive?: (isLive: boolean) => void;
-  /** Told when a topic does not exist or may not be held; the subscription is over then. */
-  readonly onError?: (error: ClientError) => void;
-};
-
-/** A subscription that can be given up. */
-type Subscription = { readonly unsubscribe: () => void };
-
-/** A task's counters. `percentage` is 0–100 with at most two decimals, null while `total` is unknown or 0. */
-type ProgressData = {
-  readonly total: number | null;
-  readonly completed: number;
-  readonly failed: number;
-  readonly current: string | null;
-  readonly percentage: number | null;
-  readonly status: string | null;
-  readonly attempt: number;
-  /** Items (completed + failed) a second, from recent progress; null while unknown. */
-  readonly rate: number | null;
-  /** Milliseconds to the end at that rate; null while unknown. */
-  readonly eta_ms: number | null;
-};
-
-/** One of {@link TASK_STATUSES}. */
-type TaskStatus = (typeof TASK_STATUSES)[number];
-
-type ReplayData = {
-  readonly mode: "latest" | "none" | "all";
-  readonly truncated: boolean;
-};
-
-/** Tasks that fit a query, and how many do in all. */
-type TaskPage = {
-  readonly tasks: readonly TaskStatusData[];
-  readonly total: number;
-  readonly next_page?: number;
-  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks would have been too large. */
-  readonly limit?: number;
-};
-
-/** One event of a task as `task_history` and the HTTP history list it: its body as the worker wrote it. */
-type HistoryEvent = {
-  readonly seq: number;
-  readonly time: string;
-  readonly kind: string;
-  readonly body: unknown;
-};
-
-/** A frame from server to client. `seq` is the stream position of the event it tells of. */
-type ServerFrame =
-  | {
-    readonly [T in keyof ServerData]: {
-      readonly type: T;
-      readonly id: string;
-      readonly timestamp: number;
-      readonly data: ServerData[T];
-      readonly seq?: number;
-      /** Whether it tells how a task is, for who has just come to a topic, and not what happened. */
-      readonly snapshot?: true;
-    };
-  }[keyof ServerData]
-  | {
-    readonly type: "error";
-    readonly id: string;
-    readonly timestamp: number;
-    readonly error: ErrorBody;
-  };
-
-/** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
-type Replay = "latest" | "none" | "all";
 
 /** Every status a task can have. The last three are terminal. */
 declare const TASK_STATUSES: readonly [
@@ -435,13 +442,6 @@ declare const TASK_STATUSES: readonly [
   "cancelled",
   "completed",
 ];
-
-/** What `error` frames carry. */
-type ErrorBody = {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly details: Readonly<Record<string, unknown>>;
-};
 
 /** One of {@link ERROR_CODES}. */
 type ErrorCode = keyof typeof ERROR_CODES;
