@@ -54,7 +54,7 @@ function wordsOf(text: string): ReadonlySet<string> {
 }
 
 const IMPORT = /^import (?:type )?\{([^}]*)\} from "\.{1,2}\/(?:.*\/)?(\w+)\.ts";$/;
-const LIST = /^export (?:type )?\{([^}]*)\};$/;
+const LIST = /^(?:\/\*\*[\s\S]*?\*\/\s*)?export (?:type )?\{([^}]*)\};$/;
 const NAMED = /^(?:export )?(?:declare )?(?:abstract )?(?:const|class|interface|type|function) (\w+)/m;
 
 function parsed(text: string): Module {

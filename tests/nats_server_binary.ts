@@ -1,3 +1,5 @@
+import { isFile, onPath, run } from "./programs.ts";
+
 /** Where a nats-server was found or unpacked. Kept for the life of the process. */
 let found: Promise<string> | undefined;
 
@@ -16,9 +18,8 @@ async function find(): Promise<string> {
     if (isFile(named)) return named;
     throw new Error(`NATS_SERVER names ${named}, which is no file`);
   }
-  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    if (folder !== "" && isFile(`${folder}/nats-server`)) return `${folder}/nats-server`;
-  }
+  const there = onPath(["nats-server"]);
+  if (there !== undefined) return there;
   try {
     return await fromDebian(Deno.env.get("TMPDIR") || "/tmp");
   } catch (cause) {
@@ -42,11 +43,11 @@ async function fromDebian(tempFolder: string): Promise<string> {
   const folder = `${tempFolder}/${CACHE_PREFIX}${version}`;
   const unpacking = await Deno.makeTempDir({ dir: tempFolder, prefix: "taskwire-unpacking-" });
   try {
-    await run("apt-get", ["download", "nats-server"], unpacking);
+    await run("apt-get", ["download", "nats-server"], { cwd: unpacking });
     const names = [...Deno.readDirSync(unpacking)].map((entry) => entry.name);
     const debFile = names.find((name) => name.endsWith(".deb"));
     if (debFile === undefined) throw new Error("apt-get download left no .deb file");
-    await run("dpkg", ["-x", debFile, "unpacked"], unpacking);
+    await run("dpkg", ["-x", debFile, "unpacked"], { cwd: unpacking });
     try {
       await Deno.rename(`${unpacking}/unpacked`, folder);
     } catch (error) {
@@ -80,25 +81,6 @@ async function candidateVersion(): Promise<string> {
   if (Deno.uid() !== 0) throw new Error("apt knows no nats-server; run apt-get update as root first");
   await run("apt-get", ["update"]);
   return await ask() ?? fail("apt knows no nats-server, even after apt-get update");
-}
-
-async function run(program: string, args: string[], cwd?: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args,
-    stdin: "null",
-    ...(cwd === undefined ? {} : { cwd }),
-  }).output();
-  const text = new TextDecoder();
-  if (!success) throw new Error(`${program} ${args.join(" ")}: ${text.decode(stderr).trim()}`);
-  return text.decode(stdout);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 function fail(message: string): never {

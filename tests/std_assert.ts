@@ -50,8 +50,7 @@ export function assertStringIncludes(actual: string, expected: string, msg?: str
 }
 
 // Any class of errors will do, whatever its constructor takes.
-// deno-lint-ignore no-explicit-any
-type ErrorClass<E extends Error> = new (...args: any[]) => E;
+type ErrorClass<E extends Error> = new (...args: never[]) => E;
 
 /** Asserts that `fn` throws, optionally an instance of `errorClass` whose message includes `msgIncludes`. */
 export function assertThrows<E extends Error = Error>(

@@ -1,4 +1,5 @@
-import type { OpenSocket } from "./socket.ts";
+import { type OpenSocket, type WebSocketClass, webSockets } from "./socket.ts";
+import { eventStreams } from "./sse_socket.ts";
 
 /** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
 export type Transport = "websocket" | "sse" | "auto";
@@ -24,4 +25,24 @@ export function firstThen(first: OpenSocket, second: OpenSocket): OpenSocket {
       ended: (code) => listener.ended(code),
     });
   };
+}
+
+/** What opens the connections of this transport, where WebSockets are of this class: that of the runtime unless given. */
+export function socketsOf(
+  { transport = "websocket", WebSocket }: {
+    readonly transport?: Transport;
+    readonly WebSocket?: WebSocketClass;
+  },
+): OpenSocket {
+  if (transport === "sse") return eventStreams();
+  const sockets = webSockets(WebSocket ?? ownWebSocket());
+  return transport === "auto" ? firstThen(sockets, eventStreams()) : sockets;
+}
+
+function ownWebSocket(): WebSocketClass {
+  const own: unknown = globalThis.WebSocket;
+  if (typeof own === "function") return own as WebSocketClass;
+  throw new TypeError(
+    "WebSocket: this runtime has none; pass one in (Node before 22: that of the package ws)",
+  );
 }

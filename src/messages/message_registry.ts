@@ -9,7 +9,7 @@ type Registered = {
   readonly answer: (data: unknown, context: RequestContext) => Outcome | Promise<Outcome>;
 };
 
-/** The client message types this gateway knows. Built-in ones register as any other; types come and go while it runs. */
+/** The client message types this gateway knows. Built-in ones register like all others; types come and go while it runs. */
 export class MessageRegistry implements Dispatcher {
   readonly #types = new Map<string, Registered>();
 

@@ -1,3 +1,5 @@
+import { isFile, onPath, run } from "../programs.ts";
+
 /** The browsers that pages are tried in. */
 export type BrowserName = "chromium" | "firefox";
 
@@ -56,32 +58,9 @@ async function install(debian: string): Promise<void> {
   const policy = await run("apt-cache", ["policy", debian]);
   if (!/Candidate: \d/.test(policy)) await run("apt-get", ["update"]);
   const patience = "DPkg::Lock::Timeout=600"; // s
-  await run("apt-get", ["install", "--yes", "--no-install-recommends", "-o", patience, debian]);
-}
-
-/** The first of these programs that is on PATH. */
-export function onPath(programs: readonly string[]): string | undefined {
-  const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
-  return programs.flatMap((program) => folders.map((folder) => `${folder}/${program}`)).find(isFile);
-}
-
-async function run(program: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args,
+  await run("apt-get", ["install", "--yes", "--no-install-recommends", "-o", patience, debian], {
     env: { DEBIAN_FRONTEND: "noninteractive" },
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder();
-  if (!success) throw new Error(`${program} ${args.join(" ")}: ${text.decode(stderr).trim()}`);
-  return text.decode(stdout);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  });
 }
 
 function fail(message: string): never {

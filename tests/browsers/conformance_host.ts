@@ -92,7 +92,7 @@ async function page(path: string, module: string): Promise<Response> {
   }
 }
 
-/** Publishes an event as any worker does, and waits until the log has it. */
+/** Publishes an event the way every worker does, and waits until the log has it. */
 async function publish(
   nats: BareNats | undefined,
   [id, kind, body = {}]: v.InferOutput<typeof Events>[number],

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { bundle, PUBLIC } from "../../deploy/bundle.ts";
+import { onPath } from "../programs.ts";
 import { openPage } from "./browser_page.ts";
 import { CHECKS } from "./checks.ts";
 import type { Outcome } from "./conformance.ts";
 import { type ConformanceHost, withConformanceHost } from "./conformance_host.ts";
-import { onPath } from "./browser_binary.ts";
 
 /** The most that all checks may take together, on a machine that has much else to do, ms. */
 const ALL_MS = 180_000;

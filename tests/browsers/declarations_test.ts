@@ -4,6 +4,7 @@ import { rolledUp } from "../../deploy/declarations.ts";
 const ENTRY = `import * as v from "valibot";
 import { type Far as Near, Kept } from "./other.ts";
 import type { Other } from "../stage/third.ts";
+/** What is {passed} on. */
 export { Kept };
 /** What is exported; { is no bracket. */
 export declare function make(near: Near, text: "} ;"): Own | {

@@ -10,37 +10,12 @@ import { Tally } from "../../src/cli/tally.ts";
 import { duration } from "../../src/cli/task_text.ts";
 import { fitted, harmless, padded, widthOf } from "../../src/cli/text_width.ts";
 import type { TaskStatusData } from "../../src/protocol/server_frames.ts";
+import { NO_PROGRESS, taskNamed } from "../sample_task.ts";
 
-const PROGRESS = {
-  total: 4,
-  completed: 1,
-  failed: 0,
-  current: null,
-  percentage: 25,
-  status: null,
-  attempt: 1,
-  rate: null,
-  eta_ms: 12_000,
-};
+const PROGRESS = { ...NO_PROGRESS, total: 4, completed: 1, percentage: 25, eta_ms: 12_000 };
 
 function task(id: string, status: TaskStatusData["status"], about: Partial<TaskStatusData> = {}): ShownTask {
-  const data: TaskStatusData = {
-    task_id: id,
-    status,
-    start_time: null,
-    end_time: null,
-    attempt: 1,
-    name: null,
-    type: null,
-    tags: [],
-    parent_id: null,
-    reason: null,
-    error: null,
-    result: null,
-    progress: PROGRESS,
-    created_time: null,
-    ...about,
-  };
+  const data = taskNamed(id, { status, progress: PROGRESS, ...about });
   return { id, task: data, progress: data.progress };
 }
 

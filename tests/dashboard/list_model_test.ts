@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { fits, listModel, moved, wordsOf } from "../../src/dashboard/list_model.ts";
-import { NO_PROGRESS, taskNamed } from "./tasks.ts";
+import { NO_PROGRESS, taskNamed } from "../sample_task.ts";
 
 const TASKS = [
   taskNamed("c", { tags: ["eu"], progress: { ...NO_PROGRESS, rate: 2, eta_ms: 9_000 } }),

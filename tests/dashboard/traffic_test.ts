@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { PushedFrame } from "../../src/client/client.ts";
 import { SECONDS, Traffic } from "../../src/dashboard/traffic.ts";
-import { NO_PROGRESS } from "./tasks.ts";
+import { NO_PROGRESS } from "../sample_task.ts";
 
 function progress(seq: number, timestamp: number): PushedFrame {
   const data = { task_id: "a", progress: NO_PROGRESS };

@@ -1,3 +1,5 @@
+import * as v from "valibot";
+
 /** A message that the server sent. */
 export type Received = {
   readonly subject: string;
@@ -8,6 +10,13 @@ export type Received = {
 
 /** What goes with a message. */
 export type PublishOptions = { readonly headers?: Readonly<Record<string, string>>; readonly reply?: string };
+
+/** An answer of JetStream's API, as far as any test looks at it: the description of a stream has its `config`. */
+const ApiAnswer = v.object({
+  error: v.exactOptional(v.object({ description: v.string() })),
+  config: v.exactOptional(v.record(v.string(), v.unknown())),
+});
+type ApiAnswer = v.InferOutput<typeof ApiAnswer>;
 
 /** The most that an answer may take, ms. */
 const ANSWER_MS = 5_000;
@@ -97,11 +106,9 @@ export class BareNats implements AsyncDisposable {
   }
 
   /** Asks JetStream's API. Rejects with the error that it answers. */
-  // The answer is of as many shapes as there are questions, and the tests that ask know theirs.
-  // deno-lint-ignore no-explicit-any
-  async api(subject: string, body: unknown = ""): Promise<any> {
+  async api(subject: string, body: unknown = ""): Promise<ApiAnswer> {
     const { body: answer } = await this.request(`$JS.API.${subject}`, body);
-    const parsed = JSON.parse(decoder.decode(answer));
+    const parsed = v.parse(ApiAnswer, JSON.parse(decoder.decode(answer)));
     if (parsed.error !== undefined) throw new Error(`${subject}: ${parsed.error.description}`);
     return parsed;
   }

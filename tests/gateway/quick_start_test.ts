@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bundle } from "../../deploy/bundle.ts";
-import { onPath } from "../browsers/browser_binary.ts";
 import { startNatsServer } from "../nats_server.ts";
+import { onPath } from "../programs.ts";
 import { fence } from "../readme.ts";
 import { eventually } from "../eventually.ts";
 import { type GatewayProcess, withGateway } from "./gateway_process.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { LogError, type LogErrorCode } from "../../src/log/event_log.ts";
-import { FakeGateway, taskNamed } from "./fake_gateway.ts";
+import { taskNamed } from "../sample_task.ts";
+import { FakeGateway } from "./fake_gateway.ts";
 
 async function get(gateway: FakeGateway, path: string, method = "GET") {
   const response = await gateway.app().request(path, { method });

@@ -7,36 +7,6 @@ import type { StreamRefusal } from "../../src/transport/stream_server.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 
-/** A task as frames carry it, with nothing known but its id. */
-export function taskNamed(id: string): TaskStatusData {
-  return {
-    task_id: id,
-    status: "running",
-    start_time: "2026-01-02T03:04:05.000Z",
-    end_time: null,
-    attempt: 1,
-    name: null,
-    type: null,
-    tags: [],
-    parent_id: null,
-    reason: null,
-    error: null,
-    result: null,
-    progress: {
-      total: 10,
-      completed: 3,
-      failed: 0,
-      current: null,
-      percentage: 30,
-      status: null,
-      attempt: 1,
-      rate: null,
-      eta_ms: null,
-    },
-    created_time: null,
-  };
-}
-
 /** A gateway behind the app: it remembers what it was asked, and answers with what it was given. */
 export class FakeGateway {
   readonly appended: NewEntry[] = [];

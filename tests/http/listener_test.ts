@@ -4,7 +4,8 @@ import { createServer, type Server, type ServerOptions } from "node:http";
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { REQUEST_BOUNDS, serveApp } from "../../src/http/listener.ts";
-import { FakeGateway, taskNamed } from "./fake_gateway.ts";
+import { taskNamed } from "../sample_task.ts";
+import { FakeGateway } from "./fake_gateway.ts";
 
 type App = Parameters<typeof serveApp>[1];
 

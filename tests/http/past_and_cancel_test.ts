@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Refused } from "../../src/protocol/server_frames.ts";
 import { originGuard } from "../../src/http/origin_guard.ts";
-import { FakeGateway, taskNamed } from "./fake_gateway.ts";
+import { taskNamed } from "../sample_task.ts";
+import { FakeGateway } from "./fake_gateway.ts";
 
 async function asked(gateway: FakeGateway, path: string, init: RequestInit = {}) {
   const response = await gateway.app().request(path, init);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FillingPage, PAGE_BYTES } from "../../src/projection/filling_page.ts";
 import type { TaskPage, TaskStatusData } from "../../src/protocol/server_frames.ts";
-import { taskNamed } from "../http/fake_gateway.ts";
+import { taskNamed } from "../sample_task.ts";
 
 /** The page of `all` that is asked for. */
 function pageOf(all: readonly TaskStatusData[], query: { page: number; limit: number }): TaskPage {

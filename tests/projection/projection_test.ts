@@ -22,6 +22,22 @@ function logOf(entries: readonly Entry[]): MemoryLog {
   return log;
 }
 
+/** How often `log` is asked from now on: for the last records of all, and for pages. */
+function counted(log: MemoryLog): { readonly walks: number; readonly reads: number } {
+  const counts = { walks: 0, reads: 0 };
+  const lasts = log.lastPerSubject.bind(log);
+  log.lastPerSubject = (subject) => {
+    counts.walks++;
+    return lasts(subject);
+  };
+  const read = log.read.bind(log);
+  log.read = (query) => {
+    counts.reads++;
+    return read(query);
+  };
+  return counts;
+}
+
 /** A projection that has followed all of `entries`, in batches of `batch`; and what it told. */
 async function followed(
   entries: readonly Entry[],
@@ -98,21 +114,10 @@ Deno.test("tasks that end, leave amid a boot and are met again cost no search ea
     ids.map((id, i) => record(k * 300 + i + 1, id, kind, { completed: i }))
   );
   const log = logOf(entries);
-  let walks = 0;
-  const lasts = log.lastPerSubject.bind(log);
-  log.lastPerSubject = (subject) => {
-    walks++;
-    return lasts(subject);
-  };
-  let reads = 0;
-  const read = log.read.bind(log);
-  log.read = (query) => {
-    reads++;
-    return read(query);
-  };
+  const asked = counted(log);
   const projection = new Projection(log, boundsOf({ maxTasks: 100 }));
   await projection.boot();
-  assertEquals([walks, reads], [2, 0]);
+  assertEquals(asked, { walks: 2, reads: 0 });
   assertHasRoom(projection, truth(entries), 100);
   assertEquals(projection.tasks.size, 100);
   for (const record of projection.tasks.all()) assertEquals(record.state, truth(entries).get(record.id));
@@ -123,15 +128,10 @@ Deno.test("where few of many tasks are met again amid a boot they are read alone
   const ends = ids.map((id, i) => record(i + 1, id, "completed"));
   const entries = [...ends, record(2_101, "t0", "started", { attempt: 2 }), record(2_102, "t1", "paused")];
   const log = logOf(entries);
-  let walks = 0;
-  const lasts = log.lastPerSubject.bind(log);
-  log.lastPerSubject = (subject) => {
-    walks++;
-    return lasts(subject);
-  };
+  const asked = counted(log);
   const projection = new Projection(log, boundsOf({ maxTasks: 10 }));
   await projection.boot();
-  assertEquals(walks, 1);
+  assertEquals(asked.walks, 1);
   assertEquals(projection.tasks.get("t0")?.state, truth(entries).get("t0"));
   assertEquals([...projection.tasks.active()].map(({ id }) => id), ["t0"]);
   assertEquals(projection.tasks.size, 10);

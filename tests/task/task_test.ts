@@ -4,6 +4,7 @@ import { fold } from "../../src/task/fold.ts";
 import { ASKED, isTerminal, percentageOf, progressData, statusData, statusOf } from "../../src/task/task.ts";
 import { KINDS } from "../../src/task/worker_event.ts";
 import { TASK_STATUSES } from "../../src/protocol/client_frames.ts";
+import { NO_PROGRESS, taskNamed } from "../sample_task.ts";
 import { arbitraryDelivery, event, foldAll } from "./arbitrary_history.ts";
 
 Deno.test("a first event of each kind asks for its status", () => {
@@ -14,32 +15,8 @@ Deno.test("a first event of each kind asks for its status", () => {
 
 Deno.test("a task that only reported progress is running, and its percentage is the share processed", () => {
   const state = foldAll([event("progress", 3, { total: 8, completed: 2, failed: 1, current: "row 3" })]);
-  assertEquals(statusData(state, undefined), {
-    task_id: "t",
-    status: "running",
-    start_time: null,
-    end_time: null,
-    attempt: 1,
-    name: null,
-    type: null,
-    tags: [],
-    parent_id: null,
-    reason: null,
-    error: null,
-    result: null,
-    progress: {
-      total: 8,
-      completed: 2,
-      failed: 1,
-      current: "row 3",
-      percentage: 37.5,
-      status: null,
-      attempt: 1,
-      rate: null,
-      eta_ms: null,
-    },
-    created_time: null,
-  });
+  const progress = { ...NO_PROGRESS, total: 8, completed: 2, failed: 1, current: "row 3", percentage: 37.5 };
+  assertEquals(statusData(state, undefined), taskNamed("t", { progress }));
 });
 
 Deno.test("a life from created to completed is told whole", () => {

@@ -1,3 +1,74 @@
+/** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
+export type At = { readonly seq: number } | {
+  readonly time: string | number;
+};
+
+/** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
+export interface Client extends Source {
+  /** One task, as a store. */ task(id: string): Store<TaskView>;
+  /** Tasks that fit a filter, the newest first, as a store. */
+  tasks(filter?: TaskFilter): Store<TasksView>;
+  /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
+  getTask(id: string, options?: {
+    readonly at?: At;
+  }): Promise<
+    TaskStatusData & {
+      readonly at?: AsOf;
+    }
+  >;
+  /** A page of the tasks that fit. */
+  getTasks(
+    query?: TaskFilter & {
+      readonly limit?: number;
+      readonly page?: number;
+      readonly at?: At;
+    },
+  ): Promise<TasksPage>;
+  /** A page of a task's events as they were written. */
+  getHistory(id: string, options?: {
+    readonly afterSeq?: number;
+    readonly limit?: number;
+  }): Promise<ServerData["task_history"]>;
+  /** Asks a task to stop; resolves with the position of that request when it is in the log. */
+  cancel(id: string, reason?: string): Promise<{
+    readonly task_id: string;
+    readonly seq: number;
+  }>;
+  /** Ends it for good. What still waits for an answer is rejected. */
+  close(): void;
+}
+
+/** How a client is made. Times in ms. */
+export type ClientOptions = {
+  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
+    | string
+    | undefined
+    | Promise<string | undefined>;
+  /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
+  readonly clientId?: string;
+  /**
+   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
+   * takes those once two WebSockets in a row were opened in vain.
+   */
+  readonly transport?: Transport;
+  /** Where the runtime has no WebSocket of its own. */
+  readonly WebSocket?: WebSocketClass;
+  /** Until a connection must be greeted. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Until a request must be answered. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** Requests that may wait while there is no connection. Default 256. */
+  readonly maxWaiting?: number;
+  /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
+  readonly firstWaitMs?: number;
+  /** Default 30,000. */
+  readonly longestWaitMs?: number;
+  /** For tests: another time, other luck, other sockets. */
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly open?: OpenSocket;
+};
+
 /** How the connection stands, as far as anybody outside needs it. */
 export type ConnectionState = { readonly kind: "connecting" } | {
   readonly kind: "open";
@@ -151,99 +222,8 @@ export declare class ClientError extends Error {
   constructor(code: ClientErrorCode, message: string, details?: Readonly<Record<string, unknown>>);
 }
 
-/** How a client is made. Times in ms. */
-export type ClientOptions = {
-  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
-    | string
-    | undefined
-    | Promise<string | undefined>;
-  /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
-  readonly clientId?: string;
-  /**
-   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
-   * takes those once two WebSockets in a row were opened in vain.
-   */
-  readonly transport?: Transport;
-  /** Where the runtime has no WebSocket of its own. */
-  readonly WebSocket?: WebSocketClass;
-  /** Until a connection must be greeted. Default 10,000. */
-  readonly connectTimeoutMs?: number;
-  /** Until a request must be answered. Default 10,000. */
-  readonly requestTimeoutMs?: number;
-  /** Requests that may wait while there is no connection. Default 256. */
-  readonly maxWaiting?: number;
-  /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
-  readonly firstWaitMs?: number;
-  /** Default 30,000. */
-  readonly longestWaitMs?: number;
-  /** For tests: another time, other luck, other sockets. */
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  readonly open?: OpenSocket;
-};
-
-/** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
-export type At = { readonly seq: number } | {
-  readonly time: string | number;
-};
-
-/** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
-export interface Client extends Source {
-  /** One task, as a store. */ task(id: string): Store<TaskView>;
-  /** Tasks that fit a filter, the newest first, as a store. */
-  tasks(filter?: TaskFilter): Store<TasksView>;
-  /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
-  getTask(id: string, options?: {
-    readonly at?: At;
-  }): Promise<
-    TaskStatusData & {
-      readonly at?: AsOf;
-    }
-  >;
-  /** A page of the tasks that fit. */
-  getTasks(
-    query?: TaskFilter & {
-      readonly limit?: number;
-      readonly page?: number;
-      readonly at?: At;
-    },
-  ): Promise<TasksPage>;
-  /** A page of a task's events as they were written. */
-  getHistory(id: string, options?: {
-    readonly afterSeq?: number;
-    readonly limit?: number;
-  }): Promise<ServerData["task_history"]>;
-  /** Asks a task to stop; resolves with the position of that request when it is in the log. */
-  cancel(id: string, reason?: string): Promise<{
-    readonly task_id: string;
-    readonly seq: number;
-  }>;
-  /** Ends it for good. What still waits for an answer is rejected. */
-  close(): void;
-}
-
 /** Connects to a gateway: `ws(s)://…/ws`, or `http(s)://…` of it. It never throws: a gateway that is away is waited for. */
 export declare function connect(url: string | URL, options?: ClientOptions): Client;
-
-/** A frame from server to client. `seq` is the stream position of the event it tells of. */
-type ServerFrame =
-  | {
-    readonly [T in keyof ServerData]: {
-      readonly type: T;
-      readonly id: string;
-      readonly timestamp: number;
-      readonly data: ServerData[T];
-      readonly seq?: number;
-      /** Whether it tells how a task is, for who has just come to a topic, and not what happened. */
-      readonly snapshot?: true;
-    };
-  }[keyof ServerData]
-  | {
-    readonly type: "error";
-    readonly id: string;
-    readonly timestamp: number;
-    readonly error: ErrorBody;
-  };
 
 /** As of when an answer about the past is. */
 type AsOf = {
@@ -253,55 +233,6 @@ type AsOf = {
   /** Whether something may be missing from the answer that retention has taken, or that could not be looked at. */
   readonly truncated: boolean;
 };
-
-/** One of {@link TASK_STATUSES}. */
-type TaskStatus = (typeof TASK_STATUSES)[number];
-
-/** A task's counters. `percentage` is 0–100 with at most two decimals, null while `total` is unknown or 0. */
-type ProgressData = {
-  readonly total: number | null;
-  readonly completed: number;
-  readonly failed: number;
-  readonly current: string | null;
-  readonly percentage: number | null;
-  readonly status: string | null;
-  readonly attempt: number;
-  /** Items (completed + failed) a second, from recent progress; null while unknown. */
-  readonly rate: number | null;
-  /** Milliseconds to the end at that rate; null while unknown. */
-  readonly eta_ms: number | null;
-};
-
-/** Why something that was asked of the client did not come about. */
-type ClientErrorCode =
-  /** The gateway answered with an error frame; `code` is its own. */
-  | "INVALID_MESSAGE"
-  | "UNAUTHORIZED"
-  | "FORBIDDEN"
-  | "TOPIC_NOT_FOUND"
-  | "TASK_NOT_FOUND"
-  | "LIMIT_EXCEEDED"
-  | "RATE_LIMITED"
-  | "SERVER_ERROR"
-  /** No answer came in time. */
-  | "TIMEOUT"
-  /** More was asked while there was no connection than is kept. */
-  | "QUEUE_FULL"
-  /** The client was closed, or the gateway does not want it back. */
-  | "CLOSED";
-
-/** How a WebSocket is made. */
-type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
-
-/** Time as the client needs it, so that tests own it. */
-interface Clock {
-  /** Ms since the epoch. */ now(): number;
-  /** Calls `run` once after `delayMs`; returns how to call it off. */
-  after(delayMs: number, run: () => void): () => void;
-}
-
-/** Opens a socket; it never throws: what fails is told as `ended`. */
-type OpenSocket = (url: string, listener: SocketListener) => Socket;
 
 /** What a pushed or answered frame of each type carries as `data`. */
 type ServerData = {
@@ -382,24 +313,88 @@ type ServerData = {
   };
 };
 
-/** What `error` frames carry. */
-type ErrorBody = {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly details: Readonly<Record<string, unknown>>;
+/** How a WebSocket is made. */
+type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
+
+/** Time as the client needs it, so that tests own it. */
+interface Clock {
+  /** Ms since the epoch. */ now(): number;
+  /** Calls `run` once after `delayMs`; returns how to call it off. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** Opens a socket; it never throws: what fails is told as `ended`. */
+type OpenSocket = (url: string, listener: SocketListener) => Socket;
+
+/** A frame from server to client. `seq` is the stream position of the event it tells of. */
+type ServerFrame =
+  | {
+    readonly [T in keyof ServerData]: {
+      readonly type: T;
+      readonly id: string;
+      readonly timestamp: number;
+      readonly data: ServerData[T];
+      readonly seq?: number;
+      /** Whether it tells how a task is, for who has just come to a topic, and not what happened. */
+      readonly snapshot?: true;
+    };
+  }[keyof ServerData]
+  | {
+    readonly type: "error";
+    readonly id: string;
+    readonly timestamp: number;
+    readonly error: ErrorBody;
+  };
+
+/** One of {@link TASK_STATUSES}. */
+type TaskStatus = (typeof TASK_STATUSES)[number];
+
+/** A task's counters. `percentage` is 0–100 with at most two decimals, null while `total` is unknown or 0. */
+type ProgressData = {
+  readonly total: number | null;
+  readonly completed: number;
+  readonly failed: number;
+  readonly current: string | null;
+  readonly percentage: number | null;
+  readonly status: string | null;
+  readonly attempt: number;
+  /** Items (completed + failed) a second, from recent progress; null while unknown. */
+  readonly rate: number | null;
+  /** Milliseconds to the end at that rate; null while unknown. */
+  readonly eta_ms: number | null;
 };
 
-/** Every status a task can have. The last three are terminal. */
-declare const TASK_STATUSES: readonly [
-  "pending",
-  "running",
-  "paused",
-  "cancelling",
-  "retrying",
-  "failed",
-  "cancelled",
-  "completed",
-];
+/** Why something that was asked of the client did not come about. */
+type ClientErrorCode =
+  /** The gateway answered with an error frame; `code` is its own. */
+  | "INVALID_MESSAGE"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "TOPIC_NOT_FOUND"
+  | "TASK_NOT_FOUND"
+  | "LIMIT_EXCEEDED"
+  | "RATE_LIMITED"
+  | "SERVER_ERROR"
+  /** No answer came in time. */
+  | "TIMEOUT"
+  /** More was asked while there was no connection than is kept. */
+  | "QUEUE_FULL"
+  /** The client was closed, or the gateway does not want it back. */
+  | "CLOSED";
+
+type ReplayData = {
+  readonly mode: "latest" | "none" | "all";
+  readonly truncated: boolean;
+};
+
+/** Tasks that fit a query, and how many do in all. */
+type TaskPage = {
+  readonly tasks: readonly TaskStatusData[];
+  readonly total: number;
+  readonly next_page?: number;
+  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks would have been too large. */
+  readonly limit?: number;
+};
 
 /** The part of a WebSocket that is used; browsers, Deno, Node ≥ 22 and Bun have one, and `ws` is one too. */
 interface WebSocketLike {
@@ -429,19 +424,24 @@ interface Socket {
   close(): void;
 }
 
-type ReplayData = {
-  readonly mode: "latest" | "none" | "all";
-  readonly truncated: boolean;
+/** What `error` frames carry. */
+type ErrorBody = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
 };
 
-/** Tasks that fit a query, and how many do in all. */
-type TaskPage = {
-  readonly tasks: readonly TaskStatusData[];
-  readonly total: number;
-  readonly next_page?: number;
-  /** The size of page that `next_page` counts by, where it is not the one asked for: these tasks would have been too large. */
-  readonly limit?: number;
-};
+/** Every status a task can have. The last three are terminal. */
+declare const TASK_STATUSES: readonly [
+  "pending",
+  "running",
+  "paused",
+  "cancelling",
+  "retrying",
+  "failed",
+  "cancelled",
+  "completed",
+];
 
 /** One of {@link ERROR_CODES}. */
 type ErrorCode = keyof typeof ERROR_CODES;

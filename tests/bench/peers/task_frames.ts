@@ -1,4 +1,5 @@
 import { connect } from "nats";
+import { taskNamed } from "../../sample_task.ts";
 
 /**
  * Calls `deliver` with a frame for each worker event that NATS brings: of the same members as the gateway's own
@@ -23,32 +24,7 @@ function frameOf(taskId: string, kind: string, at: number, seq: number): unknown
     type: "task_status",
     id: `status_${seq}`,
     timestamp: at,
-    data: {
-      task_id: taskId,
-      status: kind === "paused" ? "paused" : "running",
-      start_time: null,
-      end_time: null,
-      attempt: 1,
-      name: null,
-      type: null,
-      tags: [],
-      parent_id: null,
-      reason: null,
-      error: null,
-      result: null,
-      progress: {
-        total: null,
-        completed: 0,
-        failed: 0,
-        current: null,
-        percentage: null,
-        status: null,
-        attempt: 1,
-        rate: null,
-        eta_ms: null,
-      },
-      created_time: null,
-    },
+    data: taskNamed(taskId, { status: kind === "paused" ? "paused" : "running" }),
     seq,
   };
 }

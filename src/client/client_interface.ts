@@ -1,0 +1,63 @@
+import type { AsOf, ServerData, TaskStatusData } from "../protocol/server_frames.ts";
+import type { Clock } from "./clock.ts";
+import type { OpenSocket, WebSocketClass } from "./socket.ts";
+import type { Source, TaskFilter, TasksPage } from "./source.ts";
+import type { Store } from "./store.ts";
+import type { TaskView } from "./task_store.ts";
+import type { TasksView } from "./tasks_store.ts";
+import type { Transport } from "./transport.ts";
+
+/** How a client is made. Times in ms. */
+export type ClientOptions = {
+  /** Asked for a token before each connection, and before the one in use expires. */
+  readonly token?: () => string | undefined | Promise<string | undefined>;
+  /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
+  readonly clientId?: string;
+  /**
+   * Default `websocket`. `sse` for networks that let none through: Server-Sent Events, and HTTP for requests. `auto`
+   * takes those once two WebSockets in a row were opened in vain.
+   */
+  readonly transport?: Transport;
+  /** Where the runtime has no WebSocket of its own. */
+  readonly WebSocket?: WebSocketClass;
+  /** Until a connection must be greeted. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Until a request must be answered. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** Requests that may wait while there is no connection. Default 256. */
+  readonly maxWaiting?: number;
+  /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
+  readonly firstWaitMs?: number;
+  /** Default 30,000. */
+  readonly longestWaitMs?: number;
+  /** For tests: another time, other luck, other sockets. */
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly open?: OpenSocket;
+};
+
+/** A point of the past: a position of the stream, or a time (RFC 3339, or ms since the epoch). */
+export type At = { readonly seq: number } | { readonly time: string | number };
+
+/** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
+export interface Client extends Source {
+  /** One task, as a store. */
+  task(id: string): Store<TaskView>;
+  /** Tasks that fit a filter, the newest first, as a store. */
+  tasks(filter?: TaskFilter): Store<TasksView>;
+  /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
+  getTask(id: string, options?: { readonly at?: At }): Promise<TaskStatusData & { readonly at?: AsOf }>;
+  /** A page of the tasks that fit. */
+  getTasks(
+    query?: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At },
+  ): Promise<TasksPage>;
+  /** A page of a task's events as they were written. */
+  getHistory(
+    id: string,
+    options?: { readonly afterSeq?: number; readonly limit?: number },
+  ): Promise<ServerData["task_history"]>;
+  /** Asks a task to stop; resolves with the position of that request when it is in the log. */
+  cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }>;
+  /** Ends it for good. What still waits for an answer is rejected. */
+  close(): void;
+}

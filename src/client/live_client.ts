@@ -1,0 +1,339 @@
+import type { AsOf, ErrorBody, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import { ClientError } from "./client_error.ts";
+import type { At, Client, ClientOptions } from "./client_interface.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
+import { listenToDevice } from "./device.ts";
+import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
+import { guarded } from "./listener.ts";
+import { type Request, Requests } from "./requests.ts";
+import type { OpenSocket, Socket } from "./socket.ts";
+import type { SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
+import type { Store } from "./store.ts";
+import { type PushedFrame, Subscriptions, type TopicRequest, type Watch } from "./subscriptions.ts";
+import { taskStore, type TaskView } from "./task_store.ts";
+import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { socketsOf } from "./transport.ts";
+
+const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
+const REQUESTS = { timeoutMs: 10_000, maxWaiting: 256 };
+/** So many stores may be remembered before those that nobody has any more are looked for. */
+const LEAST_SWEPT = 100;
+/** A subscription that the gateway could not take just now is tried again after this. */
+const AGAIN_MS = 1_000;
+
+/** The client of one connection after the other. */
+export class LiveClient implements Client {
+  readonly #url: URL;
+  readonly #options: ClientOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #openSocket: OpenSocket;
+  readonly #requests: Requests;
+  readonly #subscriptions = new Subscriptions();
+  readonly #topicRequests = new Map<string, TopicRequest>();
+  readonly #timers = new Map<TimerName, () => void>();
+  readonly #listeners = new Set<(state: ConnectionState) => void>();
+  readonly #stores = new Map<string, WeakRef<Store<unknown>>>();
+  #sweepAt = LEAST_SWEPT;
+  #stopListening: () => void;
+  #link: Link = { kind: "idle" };
+  #socket: Socket | undefined;
+  #state: ConnectionState = { kind: "connecting" };
+  #sent = 0;
+  #syncs = false;
+
+  constructor(url: URL, options: ClientOptions) {
+    this.#url = url;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#openSocket = options.open ?? socketsOf(options);
+    const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
+    this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
+    this.#stopListening = listenToDevice((input) => this.#step(input));
+    this.#step({ kind: "start" });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  onState(listener: (state: ConnectionState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  subscribe(
+    topics: string | readonly string[],
+    onFrame: (frame: PushedFrame) => void,
+    { replay = "latest", onLive = () => {}, onError = () => {} }: SubscribeOptions = {},
+  ): Subscription {
+    const watch: Watch = {
+      topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
+      replay,
+      onFrame: guarded(onFrame),
+      onLive: guarded(onLive),
+      onRefused: guarded(onError),
+    };
+    this.#subscriptions.add(watch);
+    this.#syncSoon();
+    return {
+      unsubscribe: () => {
+        this.#subscriptions.remove(watch);
+        this.#syncSoon();
+      },
+    };
+  }
+
+  task(id: string): Store<TaskView> {
+    return this.#store(`task ${id}`, () => taskStore(this, id));
+  }
+
+  tasks(filter: TaskFilter = {}): Store<TasksView> {
+    const { status = "", tag = "", parent_id = "", type = "" } = filter;
+    return this.#store(
+      `tasks ${JSON.stringify([status, tag, parent_id, type])}`,
+      () => tasksStore(this, filter, this.#clock),
+    );
+  }
+
+  /** The same store for who asks for the same, so that frameworks may ask at every render; for as long as anybody has it. */
+  #store<T>(key: string, make: () => Store<T>): Store<T> {
+    // What is kept under a key is made by one caller, and so of one type.
+    const known = this.#stores.get(key)?.deref() as Store<T> | undefined;
+    if (known !== undefined) return known;
+    const made = make();
+    this.#stores.set(key, new WeakRef(made));
+    if (this.#stores.size > this.#sweepAt) {
+      for (const [old, store] of this.#stores) if (store.deref() === undefined) this.#stores.delete(old);
+      this.#sweepAt = Math.max(LEAST_SWEPT, 2 * this.#stores.size);
+    }
+    return made;
+  }
+
+  async getTask(
+    id: string,
+    { at }: { readonly at?: At } = {},
+  ): Promise<TaskStatusData & { readonly at?: AsOf }> {
+    return await this.#ask("get_task", {
+      task_id: id,
+      ...(at === undefined ? {} : { at }),
+    }) as TaskStatusData & { readonly at?: AsOf };
+  }
+
+  async getTasks(
+    query: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At } = {},
+  ): Promise<TasksPage> {
+    return await this.#ask("get_tasks", query) as TasksPage;
+  }
+
+  async getHistory(
+    id: string,
+    { afterSeq = 0, limit = 100 }: { readonly afterSeq?: number; readonly limit?: number } = {},
+  ): Promise<ServerData["task_history"]> {
+    const data = { task_id: id, after_seq: afterSeq, limit };
+    return await this.#ask("get_history", data) as ServerData["task_history"];
+  }
+
+  async cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }> {
+    const data = { task_id: id, ...(reason === undefined ? {} : { reason }) };
+    return await this.#ask("cancel_task", data) as { readonly task_id: string; readonly seq: number };
+  }
+
+  close(): void {
+    this.#step({ kind: "close" });
+  }
+
+  /** The answer is what the gateway says it is: it is ours, and of the version that serves this client. */
+  #ask(type: string, data: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#link.kind === "closed") return Promise.reject(new ClientError("CLOSED", this.#link.why));
+    return this.#requests.ask({ type, id: this.#newId(type), data });
+  }
+
+  #step(input: LinkInput): void {
+    const { connectTimeoutMs, firstWaitMs, longestWaitMs } = this.#options;
+    const limits = {
+      connectMs: connectTimeoutMs ?? DEFAULTS.connectMs,
+      firstMs: firstWaitMs ?? DEFAULTS.firstMs,
+      longestMs: longestWaitMs ?? DEFAULTS.longestMs,
+    };
+    const context = { nowMs: this.#clock.now(), chance: this.#random(), limits };
+    const [link, effects] = stepLink(this.#link, input, context);
+    this.#link = link;
+    for (const effect of effects) this.#perform(effect);
+    this.#tellState();
+  }
+
+  #perform(effect: LinkEffect): void {
+    switch (effect.kind) {
+      case "authorize":
+        return this.#authorize(effect.socket);
+      case "open":
+        return this.#open(effect.socket, effect.token);
+      case "drop":
+        this.#socket?.close();
+        this.#socket = undefined;
+        return;
+      case "ping":
+        return this.#send({ type: "ping", id: this.#newId("ping"), data: {} });
+      case "up":
+        this.#requests.up();
+        return this.#sync();
+      case "down":
+        this.#topicRequests.clear();
+        this.#requests.down();
+        return this.#subscriptions.down();
+      case "over":
+        this.#stopListening();
+        return this.#requests.close(effect.why);
+      case "set":
+        this.#timers.get(effect.timer)?.();
+        this.#timers.set(
+          effect.timer,
+          this.#clock.after(effect.ms, () => {
+            this.#timers.delete(effect.timer);
+            this.#step({ kind: "timer", name: effect.timer });
+          }),
+        );
+        return;
+      case "clear":
+        this.#timers.get(effect.timer)?.();
+        this.#timers.delete(effect.timer);
+        return;
+    }
+  }
+
+  #authorize(socket: number): void {
+    const { token } = this.#options;
+    if (token === undefined) return this.#step({ kind: "token", socket, token: undefined });
+    Promise.resolve().then(token).then(
+      (value) => this.#step({ kind: "token", socket, token: value }),
+      () => this.#step({ kind: "tokenFailed", socket }),
+    );
+  }
+
+  #open(socket: number, token: string | undefined): void {
+    const url = new URL(this.#url);
+    url.searchParams.set("batch", "1");
+    if (this.#options.clientId !== undefined) url.searchParams.set("client_id", this.#options.clientId);
+    if (token !== undefined) url.searchParams.set("token", token);
+    this.#socket = this.#openSocket(url.href, {
+      message: (text) => this.#heard(socket, text),
+      ended: (code) => this.#step({ kind: "ended", socket, code }),
+    });
+  }
+
+  #heard(socket: number, text: string): void {
+    const link = this.#link;
+    if (!("socket" in link) || link.socket !== socket) return;
+    const frame = parsed(text);
+    if (frame === undefined) return;
+    this.#step({ kind: "heard", socket });
+    for (const one of frame.type === "batch" ? frame.data.frames : [frame]) this.#frame(socket, one);
+  }
+
+  #frame(socket: number, frame: ServerFrame): void {
+    switch (frame.type) {
+      case "welcome": {
+        const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
+        return this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
+      }
+      case "drain":
+        return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
+      case "pong":
+        if (frame.data.seq !== undefined) this.#subscriptions.moved(frame.data.seq);
+        return;
+      case "subscribed":
+      case "unsubscribed":
+        return this.#topicsTaken(frame.id, frame.data);
+      case "error":
+        return this.#failed(frame.id, frame.error);
+      case "task_status":
+      case "task_list":
+        if (this.#requests.answered(frame.id, frame.data)) return;
+        return this.#subscriptions.pushed(frame);
+      case "task_progress":
+      case "gap":
+      case "caught_up":
+        return this.#subscriptions.pushed(frame);
+      default:
+        // What newer gateways push is for newer clients; what they answer is whose who asked.
+        this.#requests.answered((frame as { id: string }).id, (frame as { data?: unknown }).data);
+    }
+  }
+
+  #topicsTaken(id: string, data: ServerData["subscribed"]): void {
+    const request = this.#topicRequests.get(id);
+    this.#topicRequests.delete(id);
+    if (request !== undefined) this.#subscriptions.subscribed(request, data);
+    this.#sync();
+  }
+
+  #failed(id: string, error: ErrorBody): void {
+    if (this.#requests.refused(id, error)) return;
+    const request = this.#topicRequests.get(id);
+    if (request === undefined) return;
+    this.#topicRequests.delete(id);
+    const isForGood = error.code !== "SERVER_ERROR" && error.code !== "RATE_LIMITED";
+    const { topics, retry_after_ms: retryAfterMs } = error.details;
+    const offending = isForGood ? (Array.isArray(topics) ? topics.map(String) : request.topics) : [];
+    this.#subscriptions.refused(
+      request,
+      offending,
+      new ClientError(error.code, error.message, error.details),
+    );
+    if (isForGood) this.#syncSoon();
+    else this.#clock.after(typeof retryAfterMs === "number" ? retryAfterMs : AGAIN_MS, () => this.#sync());
+  }
+
+  /** Once for all that is asked for in this turn. */
+  #syncSoon(): void {
+    if (this.#syncs) return;
+    this.#syncs = true;
+    queueMicrotask(() => this.#sync());
+  }
+
+  #sync(): void {
+    this.#syncs = false;
+    // Those before may be answered after these: what they are about is not asked about meanwhile.
+    if (this.#link.kind !== "open" || this.#topicRequests.size > 0) return;
+    for (const request of this.#subscriptions.sync()) {
+      const { type, ...data } = request;
+      const id = this.#newId(type);
+      this.#topicRequests.set(id, request);
+      this.#send({ type, id, data });
+    }
+  }
+
+  #send(request: Request): void {
+    this.#socket?.send(JSON.stringify({ ...request, timestamp: this.#clock.now() }));
+  }
+
+  #newId(type: string): string {
+    return `${type}_${++this.#sent}`;
+  }
+
+  #tellState(): void {
+    const state = stateOf(this.#link);
+    if (sameState(state, this.#state)) return;
+    this.#state = state;
+    for (const listener of [...this.#listeners]) guarded(listener)(state);
+  }
+}
+
+/** A frame, or a batch of them; undefined where it is neither. */
+function parsed(
+  text: string,
+):
+  | ServerFrame
+  | { readonly type: "batch"; readonly data: { readonly frames: readonly ServerFrame[] } }
+  | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    // The gateway is ours, and of the version that serves this client.
+    return typeof value === "object" && value !== null && "type" in value ? value as ServerFrame : undefined;
+  } catch {
+    return undefined;
+  }
+}
