@@ -20,6 +20,9 @@ export type Access = {
 /** What everybody may where no tokens are asked for. */
 export const EVERYBODY: Access = { subject: "", rights: new Set(["admin"]), scope: Scope.of(["*"]) };
 
+/** What somebody may who has shown no token where they are asked for: nothing. */
+export const NOBODY: Access = { subject: "", rights: new Set(), scope: Scope.of([]) };
+
 /** Whether a right is among those of `access`. */
 export function hasRight({ rights }: Access, right: Right): boolean {
   return rights.has(right) || rights.has("admin");

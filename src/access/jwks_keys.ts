@@ -41,7 +41,7 @@ export class JwksKeys {
   }
 
   /** The key that a token's header names. Rejects with an AccessError: `unavailable` where no keys can be had. */
-  async keyFor(header: JWTHeaderParameters): Promise<CryptoKey> {
+  async keyFor(header: JWTHeaderParameters): Promise<Awaited<ReturnType<Keys>>> {
     const { freshMs, staleMs, now } = this.#options;
     const ageMs = now() - (this.#keys?.asOfMs ?? -Infinity);
     if (ageMs > staleMs) await this.#ask();
@@ -55,7 +55,7 @@ export class JwksKeys {
     }
   }
 
-  async #find(header: JWTHeaderParameters): Promise<CryptoKey> {
+  async #find(header: JWTHeaderParameters): ReturnType<Keys> {
     const { staleMs, now } = this.#options;
     if (this.#keys === undefined || now() - this.#keys.asOfMs > staleMs) {
       throw new AccessError("unavailable", "tokens cannot be judged at present");

@@ -1,4 +1,11 @@
-import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, type JWTVerifyOptions } from "jose";
+import {
+  type CryptoKey,
+  errors,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyOptions,
+} from "jose";
 import * as v from "valibot";
 import { type Access, RIGHTS } from "./access.ts";
 import { AccessError, type Authenticator } from "./authenticator.ts";

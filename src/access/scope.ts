@@ -2,8 +2,8 @@ import * as v from "valibot";
 import { isTag } from "../protocol/names.ts";
 import { parseTopic } from "../protocol/topics.ts";
 
-/** What decides whether somebody may see a task. */
-export type Seen = { readonly taskId: string; readonly tags: readonly string[] };
+/** What a task is known by, which decides whether somebody may see it. */
+export type TaskNames = { readonly taskId: string; readonly tags: readonly string[] };
 
 /** The most patterns that one token has. */
 export const MAX_PATTERNS = 64;
@@ -61,8 +61,19 @@ export class Scope {
   }
 
   /** Whether a task is in it. */
-  sees({ taskId, tags }: Seen): boolean {
+  sees({ taskId, tags }: TaskNames): boolean {
     return this.hasEveryTask || this.#has("id", taskId) || tags.some((tag) => this.#has("tag", tag));
+  }
+
+  /**
+   * What of a task's names events may not be written under, as a topic; undefined where they may. That it could be seen is not
+   * enough: whoever gives a task a tag shows it to all who have that tag, and an id is free only to whom it belongs.
+   */
+  foreignTo({ taskId, tags }: TaskNames): string | undefined {
+    if (this.hasEveryTask) return undefined;
+    if (!this.#has("id", taskId)) return `task:id:${taskId}`;
+    const tag = tags.find((name) => !this.#has("tag", name));
+    return tag === undefined ? undefined : `task:tag:${tag}`;
   }
 
   /**

@@ -1,10 +1,12 @@
+import { type Access, NOBODY } from "../access/access.ts";
+import type { Scope, TaskNames } from "../access/scope.ts";
 import type { History } from "../projection/history.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Told } from "../projection/removals.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
-import type { ServerData, ServerFrame } from "../protocol/server_frames.ts";
+import type { ErrorBody, ServerData, ServerFrame } from "../protocol/server_frames.ts";
 import type { Member } from "../router/audience.ts";
 import type { PageBatches } from "../router/page_batches.ts";
 import type { Clock, Router } from "../router/router.ts";
@@ -13,7 +15,8 @@ import { readFrame } from "./inbound.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type Ask, Paging } from "./paging.ts";
 import type { Socket } from "./socket.ts";
-import { type Effect, type Input, type Limits, type Outcome, type State, stateName, step } from "./state.ts";
+import { type Effect, type Input, type Limits, type Outcome, type State, stateName } from "./state.ts";
+import { step } from "./step.ts";
 
 /** Who is connected, and how it wants its frames. */
 export type Identity = {
@@ -21,11 +24,15 @@ export type Identity = {
   readonly clientId: string;
   readonly path: string;
   readonly codec: Codec;
+  /** Counts the connection among those of a token's subject, where the token was shown late; says why it may not be. */
+  readonly admit?: (subject: string) => ErrorBody | undefined;
 };
 
 /** What a message type may know of the connection that sent it. */
 export type RequestContext = {
   readonly path: string;
+  /** What the connection may. */
+  readonly access: Access;
   readonly nowMs: number;
   readonly epoch: string;
   readonly head: number;
@@ -45,6 +52,8 @@ export interface Dispatcher {
 export type ConnectionCounts = {
   messages: Record<string, number>;
   errors: Record<string, number>;
+  /** By the limit that was met. */
+  refused: Record<string, number>;
   frames: number;
   bytes: number;
 };
@@ -70,6 +79,8 @@ export type ConnectionDeps = {
 
 const MAX_WAITING = 1_024;
 const MAX_IN_FLIGHT = 16;
+/** Timers take no more; one that is to come later is set again. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * One connection: a mailbox, a state machine, and the few hands that do what the machine decides. It asks for one
@@ -86,6 +97,8 @@ export class Connection implements Member {
   /** Only while the connection is behind: one that waits for news costs no more than it must. */
   #paging: Paging | undefined;
   #waitsForDrain = false;
+  /** Calls the alarm off that is set. */
+  #callOffAlarm: (() => void) | undefined;
   #inFlight = 0;
   #sent = 0;
   #lastState: string | undefined;
@@ -97,7 +110,7 @@ export class Connection implements Member {
     this.#mailbox = new Mailbox(MAX_WAITING, (input) => this.#turn(input));
   }
 
-  /** `greeting`, `quiet`, `live`, `behind`, `draining` or `closed`. */
+  /** `greeting`, `unknown`, `quiet`, `live`, `behind`, `draining` or `closed`. */
   get stateName(): string {
     return stateName(this.#state);
   }
@@ -112,18 +125,24 @@ export class Connection implements Member {
     return this.#socket.congested;
   }
 
-  /** Greets; then subscribes as the handshake asked, as if the client had sent that frame. */
-  open(subscribe?: ClientFrame["data"]): void {
-    const atMs = this.#deps.clock.now();
-    this.#post({ kind: "opened", atMs });
-    if (subscribe === undefined) return;
-    const frame: ClientFrame = { type: "subscribe", id: this.#newId("subscribe"), data: subscribe };
-    this.#post({ kind: "request", frame, cost: 0, atMs });
+  /**
+   * Greets, once there is an access; then subscribes as the handshake asked, as if the client had sent that frame. Without an
+   * access the client has to show a token first.
+   */
+  open(access: Access | undefined, subscribe?: ClientFrame["data"]): void {
+    this.#post({
+      kind: "opened",
+      atMs: this.#deps.clock.now(),
+      ...(access === undefined ? {} : { access }),
+      ...(subscribe === undefined
+        ? {}
+        : { first: { type: "subscribe", id: this.#newId("subscribe"), data: subscribe } }),
+    });
   }
 
   /** Greets; then begins with what was answered to a subscription before there was a connection. */
-  openWith(outcome: Extract<Outcome, { kind: "subscribe" }>): void {
-    this.#post({ kind: "opened", atMs: this.#deps.clock.now() });
+  openWith(access: Access, outcome: Extract<Outcome, { kind: "subscribe" }>): void {
+    this.#post({ kind: "opened", atMs: this.#deps.clock.now(), access });
     this.#answer(this.#newId("subscribe"), outcome);
   }
 
@@ -196,6 +215,7 @@ export class Connection implements Member {
       this.#lastState = from;
       this.#paging?.end();
       this.#paging = undefined;
+      this.#callOffAlarm?.();
     }
     this.#deps.moved(from, to);
   }
@@ -265,6 +285,8 @@ export class Connection implements Member {
         return this.#deliver(effect);
       case "removed":
         return this.#tellRemoved(this.#removed(effect.told));
+      case "setAlarm":
+        return this.#setAlarm(effect.atMs);
       case "write":
         return this.#writePayloads(effect.payloads);
       case "close": {
@@ -276,7 +298,34 @@ export class Connection implements Member {
 
   #join({ held, cursor }: Extract<Effect, { kind: "join" }>): void {
     if (this.#state.kind !== "open" && this.#state.kind !== "draining") return;
-    this.#deps.router.join(this, held, this.identity.codec, cursor, this.#state.paceMs);
+    const { paceMs } = this.#state;
+    this.#deps.router.join(this, held, this.identity.codec, cursor, { paceMs, scope: this.#scope });
+  }
+
+  #setAlarm(atMs: number | undefined): void {
+    this.#callOffAlarm?.();
+    this.#callOffAlarm = undefined;
+    if (atMs === undefined) return;
+    const { clock } = this.#deps;
+    const delayMs = Math.min(LONGEST_TIMER_MS, Math.max(0, atMs - clock.now()));
+    this.#callOffAlarm = clock.after(delayMs, () => {
+      if (clock.now() < atMs) this.#setAlarm(atMs);
+      else this.#post({ kind: "alarm" });
+    });
+  }
+
+  get #access(): Access {
+    return this.#state.kind === "open" || this.#state.kind === "draining" ? this.#state.access : NOBODY;
+  }
+
+  /** The tasks that may be seen; undefined where those are all. */
+  get #scope(): Scope | undefined {
+    const { scope } = this.#access;
+    return scope.hasEveryTask ? undefined : scope;
+  }
+
+  #sees(task: TaskNames): boolean {
+    return this.#access.scope.sees(task);
   }
 
   #dispatch(frame: ClientFrame): void {
@@ -300,7 +349,13 @@ export class Connection implements Member {
   }
 
   #answer(id: string, outcome: Outcome): void {
-    this.#post({ kind: "answer", id, outcome, atMs: this.#deps.clock.now() });
+    this.#post({ kind: "answer", id, outcome: this.#admitted(outcome), atMs: this.#deps.clock.now() });
+  }
+
+  #admitted(outcome: Outcome): Outcome {
+    if (outcome.kind !== "access" || this.#state.kind !== "unknown") return outcome;
+    const error = this.identity.admit?.(outcome.access.subject);
+    return error === undefined ? outcome : { kind: "refusedAccess", error, close: "limited" };
   }
 
   #failure(error: unknown): Outcome {
@@ -316,6 +371,7 @@ export class Connection implements Member {
       : undefined;
     return {
       path: this.identity.path,
+      access: this.#access,
       nowMs: this.#deps.clock.now(),
       epoch: position.epoch,
       head: position.head,
@@ -343,6 +399,7 @@ export class Connection implements Member {
       isCongested: () => this.#socket.congested,
       startWhenDrained: () => this.#startWhenDrained(),
       answered: (input) => this.#post({ kind: "flow", input }),
+      sees: (task) => this.#sees(task),
       failed: (error) => this.#deps.incident(error, this.identity.connectionId),
       guarded: (run) => this.#guarded(run),
     });
@@ -366,7 +423,10 @@ export class Connection implements Member {
     const { pageBatches, clock } = this.#deps;
     const { codec } = this.identity;
     const removed = effect.removed ? this.#removed(effect.removed.told, effect.removed.until) : [];
-    const batch = pageBatches.batch({ block, after, through, held, whole, codec, removed }, clock.now());
+    const batch = pageBatches.batch(
+      { block, after, through, held, whole, codec, scope: this.#scope, removed },
+      clock.now(),
+    );
     if (batch === undefined) return;
     this.pacedAtMs = clock.now();
     this.#deps.counts.frames += batch.frames;
@@ -377,7 +437,9 @@ export class Connection implements Member {
   /** The tasks that left the list after `told`, and are not back. */
   #removed(told: Told, until?: number): readonly string[] {
     const { router, projection } = this.#deps;
-    return [...router.removals.after(told, until)].filter((id) => projection.tasks.get(id) === undefined);
+    return [...router.removals.after(told, until)].flatMap((task) =>
+      projection.tasks.get(task.taskId) === undefined && this.#sees(task) ? [task.taskId] : []
+    );
   }
 
   #tellRemoved(removed: readonly string[]): void {
@@ -395,6 +457,7 @@ export class Connection implements Member {
 
   #welcome(): ServerData["welcome"] {
     const { projection, clock, welcome, router } = this.#deps;
+    const { expiresAtMs } = this.#access;
     return {
       connection_id: this.identity.connectionId,
       client_id: this.identity.clientId,
@@ -403,6 +466,7 @@ export class Connection implements Member {
       seq: router.head,
       ...welcome,
       topics: this.#state.kind === "open" ? heldTopics(this.#state.flow) : [],
+      ...(expiresAtMs === undefined ? {} : { expires_at: expiresAtMs }),
     };
   }
 
@@ -411,7 +475,7 @@ export class Connection implements Member {
     type: T,
     data: ServerData[T],
     { id, seq, cursor }: {
-      readonly id?: string;
+      readonly id?: string | undefined;
       readonly seq?: number | undefined;
       readonly cursor?: number | undefined;
     } = {},
@@ -430,7 +494,10 @@ export class Connection implements Member {
 
   #sendError(effect: Extract<Effect, { kind: "error" }>): void {
     const { counts, clock } = this.#deps;
-    counts.errors[effect.error.code] = (counts.errors[effect.error.code] ?? 0) + 1;
+    const { code, details } = effect.error;
+    counts.errors[code] = (counts.errors[code] ?? 0) + 1;
+    const limit = code === "RATE_LIMITED" ? "MESSAGES_PER_SECOND" : details["limit"];
+    if (typeof limit === "string") counts.refused[limit] = (counts.refused[limit] ?? 0) + 1;
     const id = effect.id ?? this.#newId("error");
     const bytes = encodeJson({ type: "error", id, timestamp: clock.now(), error: effect.error });
     this.#writePayloads([{ bytes, type: "error", cursor: undefined }]);

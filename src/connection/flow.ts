@@ -75,7 +75,12 @@ export type FlowInput =
     readonly topics: readonly string[];
     readonly start: Start;
   }
-  | { readonly kind: "unsubscribe"; readonly requestId: string; readonly topics: readonly string[] }
+  | {
+    readonly kind: "unsubscribe";
+    /** Absent where nobody asked. */
+    readonly requestId: string | undefined;
+    readonly topics: readonly string[];
+  }
   /** The page that was asked for; one that is not wanted any more is ignored. */
   | { readonly kind: "page"; readonly wanted: Wanted; readonly page: ReplayPage }
   /** A chunk of a snapshot. */
@@ -105,7 +110,7 @@ export type FlowEffect =
   | {
     readonly kind: "tell";
     readonly type: "subscribed" | "unsubscribed";
-    readonly requestId: string;
+    readonly requestId: string | undefined;
     readonly data: ServerData["subscribed"];
   }
   | { readonly kind: "gap"; readonly data: ServerData["gap"] }

@@ -1,3 +1,4 @@
+import type { TaskNames } from "../access/scope.ts";
 import { LogError } from "../log/event_log.ts";
 import type { History } from "../projection/history.ts";
 import type { Projection } from "../projection/projection.ts";
@@ -23,6 +24,8 @@ export interface PagingFor {
   startWhenDrained(): void;
   /** Takes the answer to what was asked last. */
   answered(input: FlowInput): void;
+  /** Whether the connection may see a task. */
+  sees(task: TaskNames): boolean;
   /** Is told of a failure other than that the log is out of reach. */
   failed(error: unknown): void;
   /** Runs what may throw for a fault of ours. */
@@ -121,7 +124,11 @@ export class Paging {
 
   #chunk(walk: Walk): FlowInput | Promise<FlowInput> {
     if (this.#walking?.asked !== walk.asked) {
-      const chunks = new SnapshotWalk(this.#deps.projection, walk.asked, walk.at);
+      const chunks = new SnapshotWalk(this.#deps.projection, {
+        topics: walk.asked,
+        at: walk.at,
+        sees: (task) => this.#connection.sees(task),
+      });
       this.#walking = { asked: walk.asked, chunks };
     }
     const chunk = this.#walking.chunks.next(this.#deps.clock.now());

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Gate } from "../access/gate.ts";
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
 import type { Asset } from "../http/assets.ts";
 import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
@@ -10,12 +11,14 @@ import type { CountedState } from "../telemetry/readings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { sseCodec } from "../protocol/sse.ts";
 import { Admission } from "../transport/admission.ts";
+import { RateLimits } from "../transport/rate_limits.ts";
 import { TaskStreamServer } from "../transport/stream_server.ts";
 import { type ConnectingOptions, TaskWebSocketServer } from "../transport/websocket_server.ts";
 import { systemClock } from "./clock.ts";
 import { drainAll } from "./drain.ts";
 import { gatewayApp } from "./http_app.ts";
 import { gatewayReadings } from "./gateway_readings.ts";
+import { openGate } from "./open_gate.ts";
 import { Pipeline } from "./pipeline.ts";
 
 /** What a gateway is started from. */
@@ -40,10 +43,11 @@ const CLOSING_LEAST_MS = 250;
 export class Gateway implements AsyncDisposable {
   readonly #options: GatewayOptions;
   readonly #server: Server;
+  readonly #gate: Gate;
   readonly #sockets: TaskWebSocketServer;
   /** The streams over HTTP. */
   readonly streams: TaskStreamServer;
-  readonly #counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
+  readonly #counts: ConnectionCounts = { messages: {}, errors: {}, refused: {}, frames: 0, bytes: 0 };
   readonly #depth = new Peak(() => Date.now());
   readonly #stop = new AbortController();
   #log: EventLog | undefined;
@@ -56,7 +60,16 @@ export class Gateway implements AsyncDisposable {
     const { settings, telemetry, assets = [] } = options;
     this.#options = options;
     this.#server = createServer(SERVER_OPTIONS);
-    const app = gatewayApp(this, telemetry, { allowedOrigins: settings.allowedOrigins, assets });
+    this.#gate = openGate(settings.auth, { now: () => systemClock.now(), log: telemetry.log });
+    const app = gatewayApp(this, telemetry, {
+      gate: this.#gate,
+      allowedOrigins: settings.allowedOrigins,
+      metricsToken: settings.metricsToken,
+      trustedProxies: settings.trustedProxies,
+      requests: rateLimits(settings.requestsPerSecond, settings.requestsBurst),
+      refused: () => this.#refused("REQUESTS_PER_SECOND"),
+      assets,
+    });
     serveApp(this.#server, app, telemetry.incident);
     const shared = this.#connecting();
     this.#sockets = new TaskWebSocketServer(this.#server, {
@@ -147,6 +160,7 @@ export class Gateway implements AsyncDisposable {
       settings,
       telemetry,
       clock: systemClock,
+      gate: this.#gate,
       connections: () => this.#connections(),
     });
     this.#pipeline = pipeline;
@@ -167,13 +181,23 @@ export class Gateway implements AsyncDisposable {
         maxConnections: settings.maxConnections,
         maxPerClient: settings.maxConnectionsPerClient,
         maxPerAddress: settings.maxConnectionsPerAddress,
+        maxPerSubject: settings.maxConnectionsPerSubject,
       }),
+      gate: this.#gate,
+      handshakes: rateLimits(settings.handshakesPerSecond, settings.handshakesBurst),
+      trustedProxies: settings.trustedProxies,
+      refused: (limit) => this.#refused(limit),
       heartbeatMs: settings.heartbeatMs,
       idleMs: settings.idleMs,
       unready: () => this.#pipeline?.booted === true ? undefined : "the log is not in reach yet",
       newId: () => crypto.randomUUID(),
       onOpen: ({ connection, path }) => this.#opened(connection, path),
     };
+  }
+
+  /** Notes that somebody met a limit. */
+  #refused(limit: string): void {
+    this.#counts.refused[limit] = (this.#counts.refused[limit] ?? 0) + 1;
   }
 
   #connectionDeps(): ConnectionDeps {
@@ -202,7 +226,12 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
+function rateLimits(perSecond: number, burst: number): RateLimits {
+  return new RateLimits({ perSecond, burst }, () => systemClock.now());
+}
+
 function counted(state: string): CountedState {
+  if (state === "unknown") return "greeting";
   return state === "greeting" || state === "behind" || state === "draining" ? state : "live";
 }
 

@@ -31,5 +31,8 @@ export function gatewayReadings(
     mailbox_depth: () => depth.read(),
     messages: () => connections.messages,
     errors: () => connections.errors,
+    refused: () => connections.refused,
+    replays: number(({ history }) => history.turns.running),
+    replays_waiting: number(({ history }) => history.turns.waiting),
   };
 }

@@ -1,11 +1,21 @@
+import type { IncomingMessage } from "node:http";
 import type { Hono } from "hono";
+import { EVERYBODY } from "../access/access.ts";
+import type { Gate } from "../access/gate.ts";
+import { StaticTokens } from "../access/static_tokens.ts";
 import { createApp } from "../http/app.ts";
+import { accessGuard } from "../http/access_guard.ts";
+import type { Asking } from "../http/asking.ts";
 import type { Asset } from "../http/assets.ts";
-import { originGuard } from "../http/origin_guard.ts";
+import { operatorGuard } from "../http/operator_guard.ts";
+import { originGuard, readableByOrigins } from "../http/origin_guard.ts";
 import type { Streams } from "../http/stream_route.ts";
 import { LogError } from "../log/event_log.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Trusted } from "../transport/client_address.ts";
 import type { AllowedOrigins } from "../transport/origin.ts";
+import type { RateLimits } from "../transport/rate_limits.ts";
+import { addressOf } from "../transport/websocket_server.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** What of a gateway its HTTP side needs. */
@@ -15,15 +25,29 @@ export type Served = {
   readonly streams: Streams;
 };
 
+/** How its HTTP side is guarded, and what else it serves. */
+export type AppOptions = {
+  readonly gate: Gate;
+  readonly allowedOrigins: AllowedOrigins;
+  /** Opens `/metrics` alone. */
+  readonly metricsToken?: string | undefined;
+  readonly trustedProxies: Trusted | undefined;
+  /** How often somebody may ask. */
+  readonly requests: RateLimits;
+  /** Told of each request that was one too many. */
+  readonly refused: () => void;
+  readonly assets?: readonly Asset[];
+};
+
 /** The HTTP side of `gateway`, with `assets`. Until its log is in reach every question about tasks is answered 503. */
 export function gatewayApp(
   gateway: Served,
   telemetry: Telemetry,
-  { allowedOrigins, assets = [] }: {
-    readonly allowedOrigins: AllowedOrigins;
-    readonly assets?: readonly Asset[];
-  },
-): Hono {
+  options: AppOptions,
+): Hono<Asking> {
+  const { gate, trustedProxies, requests, refused, assets = [] } = options;
+  const addressed = (request: IncomingMessage): string => addressOf(request, trustedProxies);
+  const asked = { requests, addressOf: addressed, refused };
   const running = (): Pipeline => {
     if (gateway.pipeline?.booted !== true) throw new LogError("unreachable", "The log is not in reach yet");
     return gateway.pipeline;
@@ -31,12 +55,10 @@ export function gatewayApp(
   return createApp({
     append: async (entries) => await running().append(entries),
     tasks: {
-      task: async (id, at) =>
-        at === undefined ? (await running().queries.task(id))?.data : await running().past.task(id, at),
-      list: async (query) =>
-        query.at === undefined ? running().queries.list(query) : await running().past.list(query, query.at),
-      history: async (id, afterSeq, limit) => await running().queries.history(id, afterSeq, limit),
-      cancel: async (id, reason) => await running().cancels.request(id, reason),
+      task: async (access, id, at) => await running().tasks.task(access, id, at),
+      list: (access, query) => running().tasks.list(access, query),
+      history: async (access, id, part) => await running().tasks.history(access, id, part),
+      cancel: async (access, id, reason) => await running().tasks.cancel(access, id, reason),
     },
     streams: { open: (request, response) => gateway.streams.open(request, response) },
     operations: {
@@ -53,6 +75,25 @@ export function gatewayApp(
       httpRequest: telemetry.measures.httpRequest,
     },
     assets,
-    guards: [originGuard(allowedOrigins)],
+    issueTicket: (access) => gate.issue(access),
+    guards: [originGuard(options.allowedOrigins), readableByOrigins(), accessGuard({ ...asked, gate })],
+    metricsGuards: [
+      accessGuard({ ...asked, gate: gateForMetrics(gate, options.metricsToken) }),
+      operatorGuard,
+    ],
   });
+}
+
+/** Lets scrapers in by a token of their own, and everybody else as everywhere. */
+function gateForMetrics(
+  gate: Gate,
+  metricsToken: string | undefined,
+): Pick<Gate, "withoutToken" | "authenticate"> {
+  if (metricsToken === undefined) return gate;
+  const scrapers = new StaticTokens([{ token: metricsToken, access: { ...EVERYBODY, subject: "metrics" } }]);
+  const { withoutToken } = gate;
+  return {
+    withoutToken,
+    authenticate: (token) => scrapers.authenticate(token).catch(() => gate.authenticate(token)),
+  };
 }

@@ -3,10 +3,12 @@ import { type Appended, type Entry, type EventLog, LogError, type NewEntry } fro
 import { registerBuiltIn } from "../messages/built_in.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
 import { Cancels } from "../projection/cancels.ts";
-import { History } from "../projection/history.ts";
+import type { Authenticator } from "../access/authenticator.ts";
+import { History, PAGE } from "../projection/history.ts";
 import { PastQueries } from "../projection/past_queries.ts";
 import { Projection } from "../projection/projection.ts";
 import { TaskQueries } from "../projection/queries.ts";
+import { VisibleTasks } from "../projection/visible_tasks.ts";
 import { hasLostNone } from "../projection/removals.ts";
 import { UNDER_WAY_FACTOR } from "../projection/task_table.ts";
 import { PageBatches } from "../router/page_batches.ts";
@@ -20,6 +22,8 @@ export type PipelineOptions = {
   readonly settings: Settings;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  /** Judges the tokens that connections show. */
+  readonly gate: Authenticator;
   /** The connections that have to hear of it when the projection was built anew. */
   readonly connections: () => Iterable<Connection>;
 };
@@ -38,9 +42,8 @@ export class Pipeline implements AsyncDisposable {
   readonly projection: Projection;
   readonly router: Router;
   readonly history: History;
-  readonly queries: TaskQueries;
-  readonly past: PastQueries;
-  readonly cancels: Cancels;
+  /** What may be asked about tasks, by whom. */
+  readonly tasks: VisibleTasks;
   readonly messages: MessageRegistry = new MessageRegistry();
   readonly pageBatches: PageBatches = new PageBatches();
   readonly counts: RouterCounts;
@@ -78,12 +81,13 @@ export class Pipeline implements AsyncDisposable {
       around: (flush) => telemetry.spans.span("flush", {}, () => timed(flush, telemetry.measures.flush)),
     };
     this.router = new Router({ clock, flushMs: settings.flushMs, head: 0, counts: this.counts });
-    this.history = new History(log, this.projection);
-    this.queries = new TaskQueries(log, this.projection, this.history, () => clock.now());
+    this.history = new History(log, this.projection, { ...PAGE, atOnce: settings.maxReplays });
+    const queries = new TaskQueries(log, this.projection, this.history, () => clock.now());
     const { retainPerSubject } = settings;
-    this.past = new PastQueries(log, this.projection, { retainPerSubject, now: () => clock.now() });
-    this.cancels = new Cancels(this.projection, (entries) => this.append(entries));
-    registerBuiltIn(this.messages, { queries: this.queries, past: this.past, cancels: this.cancels });
+    const past = new PastQueries(log, this.projection, { retainPerSubject, now: () => clock.now() });
+    const cancels = new Cancels(this.projection, (entries) => this.append(entries));
+    this.tasks = new VisibleTasks({ queries, past, cancels });
+    registerBuiltIn(this.messages, { queries, tasks: this.tasks, gate: options.gate });
   }
 
   /** Whether the state was built, so that clients can be served. */
@@ -148,6 +152,7 @@ export class Pipeline implements AsyncDisposable {
       limits: {
         maxTopics: settings.maxTopics,
         rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },
+        authMs: settings.authTimeoutMs,
       },
       welcome,
       counts,

@@ -1,17 +1,21 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
+import type { Access } from "../access/access.ts";
+import type { Ticket } from "../access/tickets.ts";
 import { LogError } from "../log/event_log.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Spans } from "../telemetry/spans.ts";
 import type { HttpOutcome } from "../telemetry/telemetry.ts";
 import { type Append, appendRoute } from "./append_route.ts";
+import type { Asking } from "./asking.ts";
 import { type Asset, assetRoutes } from "./assets.ts";
 import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
 import { operationRoutes, type Operations } from "./operation_routes.ts";
 import { invalid, type Problem, problemResponse, unavailable } from "./problem.ts";
 import { streamRoute, type Streams } from "./stream_route.ts";
 import { type TaskQueries, taskRoutes } from "./task_routes.ts";
+import { ticketRoute } from "./ticket_route.ts";
 
 /** What the app tells of what it does. */
 export type AppTelemetry = {
@@ -29,25 +33,31 @@ export type AppDeps = {
   /** Files that are served as they are. Default: none. */
   readonly assets?: readonly Asset[];
   readonly telemetry: AppTelemetry;
-  /** Run in order before every route below `/api`: who may do what, and how often. */
-  readonly guards?: readonly MiddlewareHandler[];
+  /** Makes a ticket; undefined where too many are out. */
+  readonly issueTicket: (access: Access) => Ticket | undefined;
+  /** Run in order before every route below `/api`: who asks, whether it may, and how often. */
+  readonly guards: readonly MiddlewareHandler<Asking>[];
+  /** The same before `/metrics`. */
+  readonly metricsGuards: readonly MiddlewareHandler<Asking>[];
 };
 
 /** The HTTP side of a gateway: PROTOCOL.md, section 8. It listens to nothing by itself. */
-export function createApp(deps: AppDeps): Hono {
-  const { append, tasks, streams, operations, assets = [], telemetry, guards = [] } = deps;
+export function createApp(deps: AppDeps): Hono<Asking> {
+  const { append, tasks, streams, operations, assets = [], telemetry } = deps;
   const { spans, incident, httpRequest } = telemetry;
-  const app = new Hono();
+  const app = new Hono<Asking>();
   app.use(outcome(httpRequest));
   app.use("/api/*", traced(spans));
   app.use(
     methodNotAllowed({ app, onMethodNotAllowed: (_c, methods) => problemResponse(wrongMethod(methods)) }),
   );
-  for (const guard of guards) app.use("/api/*", guard);
+  for (const guard of deps.guards) app.use("/api/*", guard);
+  for (const guard of deps.metricsGuards) app.use("/metrics", guard);
   const memory = new BodyMemory(BODY_MEMORY_BYTES);
   app.post("/api/tasks/:id/events", appendRoute({ append, spans, memory }));
   app.route("/api", taskRoutes(tasks));
   app.route("/api", streamRoute(streams));
+  app.route("/api", ticketRoute(deps.issueTicket));
   app.route("/", operationRoutes(operations));
   app.route("/", assetRoutes(assets));
   app.notFound(() => problemResponse({ ...invalid("no such path"), status: 404 }));

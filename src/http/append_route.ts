@@ -1,10 +1,12 @@
 import type { Context } from "hono";
+import { refusalOf } from "../access/may.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import type { Spans } from "../telemetry/spans.ts";
 import { parseTraceparent, printTraceparent } from "../telemetry/traceparent.ts";
 import { type BodyMemory, withJson } from "./body.ts";
-import { invalid, type Problem, problemResponse } from "./problem.ts";
+import type { Asking } from "./asking.ts";
+import { invalid, type Problem, problemResponse, refused } from "./problem.ts";
 import { parseEvents } from "./worker_events.ts";
 
 /** Appends to the log; resolves when all are durable, rejects with a LogError. */
@@ -14,7 +16,9 @@ export type Append = (entries: readonly NewEntry[]) => Promise<readonly Appended
 export type AppendDeps = { readonly append: Append; readonly spans: Spans; readonly memory: BodyMemory };
 
 /** `POST /api/tasks/:id/events`: appends a worker's events, all or none, and answers 202 when they are durable. */
-export function appendRoute({ append, spans, memory }: AppendDeps): (c: Context) => Promise<Response> {
+export function appendRoute(
+  { append, spans, memory }: AppendDeps,
+): (c: Context<Asking>) => Promise<Response> {
   return async (c) => {
     const answer = await withJson(c.req.raw, memory, async (value) => {
       const parsed = parse(c, value);
@@ -37,12 +41,14 @@ export function appendRoute({ append, spans, memory }: AppendDeps): (c: Context)
 
 type ToAppend = { readonly entries: readonly NewEntry[]; readonly links: readonly string[] };
 
-function parse(c: Context, value: unknown): ToAppend | { readonly problem: Problem } {
+function parse(c: Context<Asking>, value: unknown): ToAppend | { readonly problem: Problem } {
   const taskId = c.req.param("id") ?? "";
   if (!isTaskId(taskId)) return { problem: invalid("task_id: must be 1–128 characters of A-Za-z0-9_-") };
   const context = parseTraceparent(c.req.header("traceparent") ?? "");
   const traceparent = context && printTraceparent(context);
   const parsed = parseEvents(value, { taskId, traceparent, idempotencyKey: c.req.header("idempotency-key") });
   if ("problem" in parsed) return parsed;
+  const refusal = refusalOf(c.var.access, { right: "publish", written: { taskId, tags: parsed.tags } });
+  if (refusal !== undefined) return { problem: refused(refusal) };
   return { entries: parsed.entries, links: traceparent === undefined ? [] : [traceparent] };
 }

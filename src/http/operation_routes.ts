@@ -1,4 +1,6 @@
 import { Hono } from "hono";
+import type { Asking } from "./asking.ts";
+import { operatorGuard } from "./operator_guard.ts";
 
 /** A record of the log that is no event, as `/api/rejected` lists it. */
 export type RejectedItem = {
@@ -26,8 +28,8 @@ export interface Operations {
 }
 
 /** `/healthz`, `/readyz`, `/metrics` and `/api/rejected`. */
-export function operationRoutes(operations: Operations): Hono {
-  const routes = new Hono();
+export function operationRoutes(operations: Operations): Hono<Asking> {
+  const routes = new Hono<Asking>();
   routes.get("/healthz", (c) => c.json({ status: "ok" }));
   routes.get("/readyz", (c) => {
     const { ready, reasons } = operations.readiness();
@@ -38,7 +40,7 @@ export function operationRoutes(operations: Operations): Hono {
     async (c) =>
       c.body(await operations.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
-  routes.get("/api/rejected", (c) => {
+  routes.get("/api/rejected", operatorGuard(), (c) => {
     const { total, items } = operations.rejected();
     return c.json({ total, items });
   });

@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
-import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import type { StreamRefusal, StreamRequest } from "../transport/stream_server.ts";
+import type { Asking } from "./asking.ts";
 import { type Problem, problemResponse } from "./problem.ts";
 
 /** Who streams frames. */
@@ -12,17 +12,17 @@ export interface Streams {
 }
 
 /** `/stream`: frames as Server-Sent Events, written to Node's own response, which says when it wants no more. */
-export function streamRoute(streams: Streams): Hono<{ Bindings: HttpBindings }> {
-  const routes = new Hono<{ Bindings: HttpBindings }>();
+export function streamRoute(streams: Streams): Hono<Asking> {
+  const routes = new Hono<Asking>();
   routes.get("/stream", async (c) => {
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
-    const { incoming, outgoing } = c.env;
     const refused = await streams.open({
       query: new URL(c.req.url).searchParams,
       lastEventId: c.req.header("last-event-id"),
-      address: incoming.socket.remoteAddress ?? "",
+      address: c.var.address,
+      access: c.var.access,
       headers: readableBy(c.req.header("origin")),
-    }, outgoing);
+    }, c.env.outgoing);
     return refused === undefined ? sent() : problemResponse(problemOf(refused));
   });
   return routes;

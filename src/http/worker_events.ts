@@ -32,7 +32,13 @@ export type EventsContext = {
 };
 
 /** What there is to append for a request's body: all of its events, or none because one breaks a rule. */
-export type ParsedEvents = { readonly entries: readonly NewEntry[] } | { readonly problem: Problem };
+export type ParsedEvents =
+  | {
+    readonly entries: readonly NewEntry[];
+    /** Those that the events give to their task. */
+    readonly tags: readonly string[];
+  }
+  | { readonly problem: Problem };
 
 const encoder = new TextEncoder();
 
@@ -44,17 +50,19 @@ export function parseEvents(value: unknown, context: EventsContext): ParsedEvent
   }
   if (!Array.isArray(value)) {
     const parsed = parseEvent(value, context, key);
-    return "problem" in parsed ? parsed : { entries: [parsed.entry] };
+    return "problem" in parsed ? parsed : { entries: [parsed.entry], tags: parsed.tags };
   }
   if (value.length > MAX_EVENTS) return { problem: tooLarge("events", MAX_EVENTS) };
   if (value.length === 0) return { problem: invalid("the body must hold at least one event") };
   const entries: NewEntry[] = [];
+  const tags: string[] = [];
   for (const [index, item] of value.entries()) {
     const parsed = parseEvent(item, context, key === undefined ? undefined : `${key}:${index}`);
     if ("problem" in parsed) return { problem: inArray(parsed.problem, index) };
     entries.push(parsed.entry);
+    tags.push(...parsed.tags);
   }
-  return { entries };
+  return { entries, tags };
 }
 
 function inArray(problem: Problem, index: number): Problem {
@@ -65,7 +73,7 @@ function parseEvent(
   value: unknown,
   { taskId, traceparent }: EventsContext,
   requestKey: string | undefined,
-): { readonly entry: NewEntry } | { readonly problem: Problem } {
+): { readonly entry: NewEntry; readonly tags: readonly string[] } | { readonly problem: Problem } {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { problem: invalid("an event must be a JSON object") };
   }
@@ -94,5 +102,6 @@ function parseEvent(
       ...(key === undefined ? {} : { id: `${taskId}:${key}` }),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
+    tags: "tags" in parsed.body ? parsed.body.tags ?? [] : [],
   };
 }

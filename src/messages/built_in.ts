@@ -1,6 +1,7 @@
-import type { Cancels } from "../projection/cancels.ts";
-import type { PastQueries } from "../projection/past_queries.ts";
+import type { Authenticator } from "../access/authenticator.ts";
 import type { TaskQueries } from "../projection/queries.ts";
+import type { VisibleTasks } from "../projection/visible_tasks.ts";
+import { auth } from "./auth.ts";
 import { cancelTask } from "./cancel_task.ts";
 import { getHistory } from "./get_history.ts";
 import { getTask } from "./get_task.ts";
@@ -13,17 +14,18 @@ import { unsubscribe } from "./unsubscribe.ts";
 /** What the built-in message types ask. */
 export type Asked = {
   readonly queries: TaskQueries;
-  readonly past: PastQueries;
-  readonly cancels: Cancels;
+  readonly tasks: VisibleTasks;
+  readonly gate: Authenticator;
 };
 
 /** Registers the client message types that every gateway has. */
-export function registerBuiltIn(registry: MessageRegistry, { queries, past, cancels }: Asked): void {
+export function registerBuiltIn(registry: MessageRegistry, { queries, tasks, gate }: Asked): void {
   registry.register(ping());
   registry.register(subscribe(queries));
   registry.register(unsubscribe());
-  registry.register(getTask(queries, past));
-  registry.register(getTasks(queries, past));
-  registry.register(getHistory(queries));
-  registry.register(cancelTask(cancels));
+  registry.register(getTask(tasks));
+  registry.register(getTasks(tasks));
+  registry.register(getHistory(tasks));
+  registry.register(cancelTask(tasks));
+  registry.register(auth(gate));
 }

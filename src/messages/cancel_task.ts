@@ -1,15 +1,15 @@
-import type { Cancels } from "../projection/cancels.ts";
+import type { VisibleTasks } from "../projection/visible_tasks.ts";
 import { CancelTaskData } from "../protocol/client_frames.ts";
 import { answer, defineMessage, type MessageType } from "./message_type.ts";
 
 /** `cancel_task`: asks whoever works on a task to stop. */
-export function cancelTask(cancels: Cancels): MessageType<typeof CancelTaskData> {
+export function cancelTask(tasks: VisibleTasks): MessageType<typeof CancelTaskData> {
   return defineMessage({
     type: "cancel_task",
     schema: CancelTaskData,
     cost: 1,
-    async handle({ task_id: taskId, reason }) {
-      const told = await cancels.request(taskId, reason);
+    async handle({ task_id: taskId, reason }, { access }) {
+      const told = await tasks.cancel(access, taskId, reason);
       return answer(told, (data) => ({ kind: "reply", type: "cancel_requested", data }));
     },
   });

@@ -1,3 +1,4 @@
+import { refusalOf } from "../access/may.ts";
 import type * as v from "valibot";
 import type { RequestContext } from "../connection/connection.ts";
 import type { Start } from "../connection/flow.ts";
@@ -20,6 +21,8 @@ export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeDat
           topics: unknown,
         });
       }
+      const refused = refusalOf(context.access, { right: "subscribe", topics: data.topics });
+      if (refused !== undefined) return { kind: "error", error: refused };
       const topics = [...new Set(data.topics)];
       const pace = data.max_rate_hz === undefined ? {} : { paceMs: paceMsOf(data.max_rate_hz) };
       const start = startOf(data, context, queries);

@@ -1,3 +1,4 @@
+import type { TaskNames } from "../access/scope.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ProgressData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import type { Change, TaskState } from "../task/fold.ts";
@@ -112,6 +113,11 @@ function valueBytes(value: unknown): number {
 /** The tags of a task. */
 export function tagsOf(state: TaskState): readonly string[] {
   return state.greatest.created?.body.tags ?? [];
+}
+
+/** What a task is known by. */
+export function namesOf(state: TaskState): TaskNames {
+  return { taskId: state.id, tags: tagsOf(state) };
 }
 
 /** A `task_progress` frame as of `seq`, which it carries where `positioned`. */

@@ -8,6 +8,7 @@ import type { Projection } from "./projection.ts";
 import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
 import { type PastTask, Scans } from "./scans.ts";
 import { type SharedPage, SharedPages } from "./shared_pages.ts";
+import { Turns } from "./turns.ts";
 
 /** What of a block follows a position; `through` is the position up to which none is missing. */
 export type ReplayPage = {
@@ -38,9 +39,12 @@ export type PageBounds = {
   readonly records: number;
   /** A page ends when its bodies reach this: what one slow reader may cost. */
   readonly bytes: number;
+  /** So many pages are read at once; who wants more waits. */
+  readonly atOnce: number;
 };
 
-const PAGE: PageBounds = { positions: 512, records: 1_000, bytes: 262_144 };
+/** The bounds of every gateway. */
+export const PAGE: PageBounds = { positions: 512, records: 1_000, bytes: 262_144, atOnce: 64 };
 /** A page of events as they were written ends at this. */
 const EVENTS_BYTES = 1_048_576;
 /** So many blocks of the tail are passed over in one go. */
@@ -59,12 +63,15 @@ export class History {
   readonly #bounds: PageBounds;
   readonly #scans = new Scans();
   readonly #shared = new SharedPages();
+  /** Whose turn it is to read. */
+  readonly turns: Turns;
   #searches = 0;
 
   constructor(log: EventLog, projection: Projection, bounds: PageBounds = PAGE) {
     this.#log = log;
     this.#projection = projection;
     this.#bounds = bounds;
+    this.turns = new Turns(bounds.atOnce);
   }
 
   /** The next page. Answers at once where the tail has it; rejects with a LogError when the log is out of reach. */
@@ -109,11 +116,13 @@ export class History {
       const page = await this.#shared.page(
         `${epoch} ${from}`,
         () =>
-          this.#fromLog(epoch, from, async (head) => {
-            const most = { upTo: Math.min(end, head), limit: positions, maxBytes: bytes };
-            const read = await this.#log.read({ after: from, ...most });
-            return { ...read, intactFrom: read.entries[0]?.seq ?? Infinity };
-          }),
+          this.turns.run(() =>
+            this.#fromLog(epoch, from, async (head) => {
+              const most = { upTo: Math.min(end, head), limit: positions, maxBytes: bytes };
+              const read = await this.#log.read({ after: from, ...most });
+              return { ...read, intactFrom: read.entries[0]?.seq ?? Infinity };
+            })
+          ),
       );
       if (page.through > after || page.through <= from) return page;
       start = page.through;
@@ -124,7 +133,7 @@ export class History {
     const scope = `${this.#projection.epoch} ${[...tasks].sort().join(" ")}`;
     return this.#shared.page(
       `${scope} ${after}`,
-      () => this.#fromLog(scope, after, (head) => this.#readTasks(tasks, after, head)),
+      () => this.turns.run(() => this.#fromLog(scope, after, (head) => this.#readTasks(tasks, after, head))),
     );
   }
 
@@ -136,7 +145,9 @@ export class History {
   ): Promise<{ readonly events: readonly HistoryEvent[]; readonly next_after_seq?: number } | undefined> {
     const head = this.#projection.head;
     const bounds = { limit, maxBytes: EVENTS_BYTES };
-    const page = await this.#projection.readTask(taskId, { after: afterSeq, upTo: head, ...bounds });
+    const page = await this.turns.run(() =>
+      this.#projection.readTask(taskId, { after: afterSeq, upTo: head, ...bounds })
+    );
     const events = page.entries.flatMap(historyEvent);
     if (page.entries.length === 0 && !(await this.#exists(taskId, afterSeq))) return undefined;
     return page.through < head ? { events, next_after_seq: page.through } : { events };

@@ -1,3 +1,4 @@
+import type { Scope } from "../access/scope.ts";
 import { parseTopic, type Topic } from "../protocol/topics.ts";
 import type { Block } from "./block.ts";
 import type { Delivery } from "./delivery.ts";
@@ -17,17 +18,19 @@ export type Share = {
 /** From which position on each half of a task's frames is wanted; infinite where it is not. */
 type Facets = { progress: number; status: number };
 
-/** Which deliveries whoever holds some topics is to get. */
+/** Which deliveries whoever holds some topics is to get; where it may not see every task, of those in `scope`. */
 export class Interest {
-  /** The topics as one text: who holds the same has the same. */
+  /** The topics and the scope as one text: who has the same gets the same. */
   readonly key: string;
+  readonly #scope: Scope | undefined;
   readonly #all: Facets = { progress: Infinity, status: Infinity };
   readonly #tasks = new Map<string, Facets>();
   readonly #tags = new Map<string, Facets>();
   #list = Infinity;
 
-  constructor(held: Held) {
-    this.key = [...held.keys()].sort().join(" ");
+  constructor(held: Held, scope?: Scope) {
+    this.key = keyOf(held.keys(), scope);
+    this.#scope = scope;
     for (const [text, from] of held) {
       const topic = parseTopic(text);
       if (topic !== undefined) this.#add(topic, from);
@@ -53,6 +56,7 @@ export class Interest {
 
   /** What of one delivery is wanted; undefined where nothing. */
   share(delivery: Delivery): Share | undefined {
+    if (this.#scope?.sees(delivery) === false) return undefined;
     const { seq } = delivery;
     const progress = delivery.progress !== undefined && this.#from("progress", delivery) < seq;
     const status = delivery.status !== undefined && this.#from("status", delivery) < seq;
@@ -84,6 +88,12 @@ export class Interest {
         return lower(facetsIn(this.#tags, topic.tag), topic.facet, from);
     }
   }
+}
+
+/** Topics, and the scope they are held in, as one text. */
+export function keyOf(topics: Iterable<string>, scope: Scope | undefined): string {
+  const sorted = [...topics].sort().join(" ");
+  return scope === undefined ? sorted : `${sorted} of ${scope.key}`;
 }
 
 function facetsIn(index: Map<string, Facets>, key: string): Facets {

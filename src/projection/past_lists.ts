@@ -43,14 +43,14 @@ export class PastLists {
   }
 
   /** The list; undefined where too many wait for theirs. Rejects with a LogError. */
-  of(place: Place, { status, tag, parent_id, type }: TaskFilter): Promise<PastList> | undefined {
-    const key = JSON.stringify([place.epoch, place.seq, status, tag, parent_id, type]);
+  of(place: Place, { status, tag, parent_id, type, scope }: TaskFilter): Promise<PastList> | undefined {
+    const key = JSON.stringify([place.epoch, place.seq, status, tag, parent_id, type, scope?.key]);
     const askedMs = this.#now();
     const known = this.#kept.get(key);
     if (known !== undefined && askedMs - known.askedMs < KEPT_MS) return known.list;
     if (this.#waiting >= MAX_WAITING) return undefined;
     this.#waiting++;
-    const filter = { status, tag, parent_id, type };
+    const filter = { status, tag, parent_id, type, scope };
     const list = this.#last.then(() => this.#look(place, filter));
     this.#last = list.catch(() => this.#kept.delete(key)).finally(() => this.#waiting--);
     this.#kept.delete(key);

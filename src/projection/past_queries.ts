@@ -7,6 +7,7 @@ import { PastLists } from "./past_lists.ts";
 import { positionAt } from "./position_at.ts";
 import type { Projection } from "./projection.ts";
 import { type Place, Retained } from "./retained.ts";
+import type { TaskFilter } from "./task_table.ts";
 
 /** What questions about the past need to know. */
 export type PastOptions = {
@@ -53,7 +54,7 @@ export class PastQueries {
   }
 
   /** A page of the tasks that fitted, the newest first: by the oldest event that each was made of. */
-  async list(query: TaskQuery, at: At): Promise<(TaskPage & { readonly at: AsOf }) | Refused> {
+  async list(query: TaskQuery & TaskFilter, at: At): Promise<(TaskPage & { readonly at: AsOf }) | Refused> {
     const place = await this.#placeOf(at, this.#projection.head);
     if ("refused" in place) return place;
     const listed = await this.#lists.of(place, query);

@@ -1,9 +1,10 @@
+import type { TaskNames } from "../access/scope.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import type { TaskState } from "../task/fold.ts";
 import { isKind, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { boot } from "./boot.ts";
-import { type Delivery, deliveryOf } from "./delivery.ts";
+import { type Delivery, deliveryOf, namesOf } from "./delivery.ts";
 import type { Past } from "./past.ts";
 import { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
@@ -33,7 +34,7 @@ export type ProjectionCounts = {
 export type Applied = {
   readonly deliveries: readonly Delivery[];
   /** Tasks that left memory: `task:list` says they are removed. */
-  readonly removed: readonly string[];
+  readonly removed: readonly TaskNames[];
 };
 
 /**
@@ -188,14 +189,14 @@ export class Projection {
 
   /**
    * Lets go of the tasks of which the log has nothing any more, its first retained position being `firstSeq`; returns
-   * their ids.
+   * what they were known by.
    */
-  expire(firstSeq: number): readonly string[] {
+  expire(firstSeq: number): readonly TaskNames[] {
     const gone = [...this.#table.all()].filter(({ state }) => newestOf(state) < firstSeq);
     for (const record of gone) this.#table.remove(record);
     this.counts.evicted += gone.length;
     this.#whereabouts.expire(firstSeq);
-    return gone.map(({ id }) => id);
+    return gone.map(({ state }) => namesOf(state));
   }
 
   #applyAll(read: readonly ReadEntry[]): Applied {

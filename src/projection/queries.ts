@@ -5,6 +5,7 @@ import { statusData } from "../task/task.ts";
 import { FillingPage } from "./filling_page.ts";
 import type { History } from "./history.ts";
 import type { Projection } from "./projection.ts";
+import type { TaskFilter } from "./task_table.ts";
 
 /** How old an answer about the log's extent may be: many returning clients ask at once, and one look serves them all. */
 const EXTENT_MS = 250;
@@ -38,7 +39,7 @@ export class TaskQueries {
   }
 
   /** A page of the tasks in memory that fit: all that have not ended, and those that ended last. */
-  list(query: TaskQuery): TaskPage {
+  list(query: TaskQuery & TaskFilter): TaskPage {
     const { records, total } = this.#projection.tasks.list(query);
     const page = new FillingPage(query);
     for (const record of records) if (!page.add(statusData(record.state, record.pace))) break;

@@ -1,10 +1,11 @@
+import type { TaskNames } from "../access/scope.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { TaskTable } from "./task_table.ts";
 
 /** How far somebody was told of removals: of all before position `at`, and of those at it that are among the first `count`. */
 export type Told = { readonly at: number; readonly count: number };
 
-type Removal = { readonly id: string; readonly at: number };
+type Removal = { readonly task: TaskNames; readonly at: number };
 
 const MAX_REMOVALS = 10_000;
 /** So many looks at what retention took are remembered. */
@@ -44,9 +45,9 @@ export class Removals {
   }
 
   /** Notes tasks that left while the log had been followed up to `at`, which never falls. */
-  note(ids: readonly string[], at: number): void {
-    for (const id of ids) this.#items.push({ id, at });
-    this.#count += ids.length;
+  note(tasks: readonly TaskNames[], at: number): void {
+    for (const task of tasks) this.#items.push({ task, at });
+    this.#count += tasks.length;
     const excess = this.#items.length - this.#start - this.#max;
     if (excess <= 0) return;
     this.#start += excess;
@@ -80,15 +81,16 @@ export class Removals {
   }
 
   /** The tasks that left after `told`, and before the log was followed up to `until`; each once. */
-  *after(told: Told, until = Infinity): Generator<string> {
+  *after(told: Told, until = Infinity): Generator<TaskNames> {
     const seen = new Set<string>();
     const first = this.#count - (this.#items.length - this.#start);
     for (let i = this.#firstAt(told.at); i < this.#items.length; i++) {
       const removal = this.#items[i];
       if (removal === undefined || removal.at >= until) return;
-      if (seen.has(removal.id) || (removal.at === told.at && first + i - this.#start < told.count)) continue;
-      seen.add(removal.id);
-      yield removal.id;
+      const { task } = removal;
+      if (seen.has(task.taskId) || (removal.at === told.at && first + i - this.#start < told.count)) continue;
+      seen.add(task.taskId);
+      yield task;
     }
   }
 

@@ -1,9 +1,10 @@
+import type { Scope, TaskNames } from "../access/scope.ts";
 import type { TaskQuery, TaskStatus } from "../protocol/client_frames.ts";
 import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
 import { isTerminal, paced, statusOf } from "../task/task.ts";
 import type { TaskEvent } from "../task/worker_event.ts";
-import { type Prepared, progressFrame, statusFrame, tagsOf } from "./delivery.ts";
+import { namesOf, type Prepared, progressFrame, statusFrame, tagsOf } from "./delivery.ts";
 import { KnownIds } from "./known_ids.ts";
 import { mark, type Marks, NO_MARKS, type Past } from "./past.ts";
 
@@ -22,11 +23,13 @@ export type TaskRecord = Marks & {
   progressNow: Prepared | undefined;
 };
 
-/** Which tasks are asked for. */
-export type TaskFilter = Pick<TaskQuery, "status" | "tag" | "parent_id" | "type">;
+/** Which tasks are asked for; with a scope, those that are in it alone. */
+export type TaskFilter = Pick<TaskQuery, "status" | "tag" | "parent_id" | "type"> & {
+  readonly scope?: Scope | undefined;
+};
 
 /** Tasks that left memory for others. */
-export type Evicted = { readonly ended: readonly string[]; readonly underWay: readonly string[] };
+export type Evicted = { readonly ended: readonly TaskNames[]; readonly underWay: readonly TaskNames[] };
 
 /**
  * The tasks in memory, indexed by tag, parent and status. Past `maxTasks` those leave that have ended, the one that ended
@@ -148,17 +151,17 @@ export class TaskTable {
 
   /** Lets tasks go until there are no more than there is room for. */
   evict(): Evicted {
-    const ended: string[] = [];
-    const underWay: string[] = [];
+    const ended: TaskNames[] = [];
+    const underWay: TaskNames[] = [];
     for (const record of this.#ended.values()) {
       if (this.#tasks.size <= this.#maxTasks) break;
       this.remove(record);
-      ended.push(record.id);
+      ended.push(namesOf(record.state));
     }
     while (this.#active.size > UNDER_WAY_FACTOR * this.#maxTasks) {
       const record = this.#mostSilent();
       this.remove(record);
-      underWay.push(record.id);
+      underWay.push(namesOf(record.state));
     }
     return { ended, underWay };
   }
@@ -194,7 +197,7 @@ export class TaskTable {
   }
 
   /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */
-  list(query: TaskQuery): { readonly records: readonly TaskRecord[]; readonly total: number } {
+  list(query: TaskQuery & TaskFilter): { readonly records: readonly TaskRecord[]; readonly total: number } {
     const fitting: TaskRecord[] = [];
     for (const record of this.#candidates(query)) if (fits(record.state, query)) fitting.push(record);
     fitting.sort((one, other) => one.order - other.order);
@@ -291,7 +294,8 @@ export function fits(state: TaskState, query: TaskFilter): boolean {
   return (query.status === undefined || statusOf(state) === query.status) &&
     (query.tag === undefined || tagsOf(state).includes(query.tag)) &&
     (query.parent_id === undefined || about?.parent_id === query.parent_id) &&
-    (query.type === undefined || about?.type === query.type);
+    (query.type === undefined || about?.type === query.type) &&
+    (query.scope === undefined || query.scope.sees(namesOf(state)));
 }
 
 function parentOf(state: TaskState): string | undefined {

@@ -109,6 +109,17 @@ export const GetHistoryData = v.object({
   limit: Limit,
 });
 
+/** `auth {token}`; the rule quotes nothing of what it refuses. */
+export const AuthData = v.object(
+  {
+    token: v.pipe(
+      v.string("must be a text"),
+      v.check((token) => token.length >= 1 && token.length <= 8_192, "must be 1–8192 characters"),
+    ),
+  },
+  "must be an object with a token",
+);
+
 /** `cancel_task {task_id, reason?}`; the reason is as long as that of a worker's event may be. */
 export const CancelTaskData = v.object({
   task_id: TaskId,

@@ -1,3 +1,4 @@
+import type { Scope, TaskNames } from "../access/scope.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { conflate, type Part } from "./conflation.ts";
@@ -24,14 +25,26 @@ export type Flushed = { readonly batch: Batch; readonly writes: number; readonly
 /** So many parts may wait before what is pointless among them is dropped. */
 const COMPACT_PARTS = 1_024;
 
+/** What the connections of an audience have in common. */
+export type AudienceOptions = {
+  readonly key: string;
+  readonly topics: ReadonlySet<string>;
+  readonly codec: Codec;
+  /** The least time between two flushes of progress alone, in ms. Default 0. */
+  readonly paceMs?: number;
+  /** The tasks that they may see. Default: all. */
+  readonly scope?: Scope | undefined;
+};
+
 /**
- * Connections that hold the same topics in the same codec. They share each flush: merged once, encoded once, one
+ * Connections that hold the same topics in the same codec, and may see the same. They share each flush: merged once, encoded once, one
  * buffer, one write a member. All that a member costs on the live path is that write.
  */
 export class Audience {
   readonly key: string;
   readonly topics: ReadonlySet<string>;
   readonly codec: Codec;
+  readonly #scope: Scope | undefined;
   readonly #members = new Set<Member>();
   /** Members that have been served further than the last flush, and how far. */
   readonly #ahead = new Map<Member, number>();
@@ -50,11 +63,12 @@ export class Audience {
   #compactAt = COMPACT_PARTS;
   #isPatient = true;
 
-  constructor(key: string, topics: ReadonlySet<string>, codec: Codec, head: number, paceMs = 0) {
+  constructor({ key, topics, codec, paceMs = 0, scope }: AudienceOptions, head: number) {
     this.key = key;
     this.paceMs = paceMs;
     this.topics = topics;
     this.codec = codec;
+    this.#scope = scope;
     this.#flushedTo = head;
   }
 
@@ -141,6 +155,11 @@ export class Audience {
     this.#owed.delete(member);
   }
 
+  /** Whether its members may see a task. */
+  sees(task: TaskNames): boolean {
+    return this.#scope === undefined || this.#scope.sees(task);
+  }
+
   /** Adds what the next flush is to bring. What newer progress makes pointless goes whenever the list has doubled. */
   add(part: Part): void {
     this.#pending.push(part);
@@ -152,9 +171,9 @@ export class Audience {
   }
 
   /** Adds tasks that the list is to lose, as of position `head`. */
-  remove(taskIds: readonly string[], head: number): void {
-    for (const id of taskIds) this.#removed.set(id, head);
-    this.#isPatient = false;
+  remove(tasks: readonly TaskNames[], head: number): void {
+    for (const task of tasks) if (this.sees(task)) this.#removed.set(task.taskId, head);
+    if (this.#removed.size > 0) this.#isPatient = false;
   }
 
   /**

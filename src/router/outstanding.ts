@@ -1,4 +1,4 @@
-import { type Held, Interest } from "../projection/interest.ts";
+import type { Interest } from "../projection/interest.ts";
 import { conflate, type Part } from "./conflation.ts";
 
 /** What a connection was not written yet because its pace has it wait: progress, and nothing else. */
@@ -21,9 +21,8 @@ export function waitFor(before: Outstanding, parts: readonly Part[], upTo: numbe
   return all.length > MAX_PARTS ? { cursor: before.cursor, upTo } : { ...before, upTo, parts: all };
 }
 
-/** What of it is still outstanding for who has been served up to `cursor` and holds no more than this of it now. */
-export function heldOf(before: Outstanding, held: Held, cursor: number): Outstanding {
-  const interest = new Interest(held);
+/** What of it is still outstanding for who has been served up to `cursor` and is to get no more than this of it now. */
+export function heldOf(before: Outstanding, interest: Interest, cursor: number): Outstanding {
   const parts = before.parts?.filter(({ delivery }) => interest.share(delivery)?.progress === true);
   return { ...before, cursor, ...(parts === undefined ? {} : { parts }) };
 }

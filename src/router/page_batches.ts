@@ -1,3 +1,4 @@
+import type { Scope } from "../access/scope.ts";
 import type { Block } from "../projection/block.ts";
 import { type Held, Interest } from "../projection/interest.ts";
 import type { Codec } from "../protocol/codec.ts";
@@ -13,6 +14,8 @@ export type PageFor = {
   /** Topics whose history was asked for whole. */
   readonly whole: ReadonlySet<string>;
   readonly codec: Codec;
+  /** The tasks that may be seen. Default: all. */
+  readonly scope?: Scope | undefined;
   /** Tasks that left `task:list` meanwhile. */
   readonly removed?: readonly string[];
 };
@@ -37,7 +40,7 @@ export class PageBatches {
 
   /** The batch of a page; undefined where nothing in it is for these topics. */
   batch(page: PageFor, nowMs: number): Batch | undefined {
-    const interest = new Interest(page.held);
+    const interest = new Interest(page.held, page.scope);
     const key = sharedKey(page, interest);
     if (key === undefined) return made(page, interest, nowMs);
     const batches = this.#of(page.block);

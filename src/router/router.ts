@@ -1,5 +1,6 @@
+import type { Scope, TaskNames } from "../access/scope.ts";
 import type { Delivery } from "../projection/delivery.ts";
-import type { Held } from "../projection/interest.ts";
+import { type Held, Interest, keyOf } from "../projection/interest.ts";
 import { Removals, type Told } from "../projection/removals.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { topicsOf } from "../protocol/topics.ts";
@@ -28,7 +29,7 @@ export type RouterCounts = {
 };
 
 /** The index entry of an audience for one delivery, reused from delivery to delivery. */
-type Interest = { progress: boolean; status: boolean; list: boolean };
+type Wanted = { progress: boolean; status: boolean; list: boolean };
 
 const YIELD_MS = 1;
 
@@ -75,14 +76,21 @@ export class Router {
 
   /**
    * Makes `member` live: it has been served up to `cursor`. Who asked for a pace has an audience with those who asked for
-   * the same, and may have left another just now with progress outstanding, which goes along.
+   * the same, and may have left another just now with progress outstanding, which goes along. Who may not see every task
+   * has one with those who may see the same.
    */
-  join(member: Member, held: Held, codec: Codec, cursor: number, paceMs = 0): void {
+  join(
+    member: Member,
+    held: Held,
+    codec: Codec,
+    cursor: number,
+    { paceMs = 0, scope }: { readonly paceMs?: number; readonly scope?: Scope | undefined } = {},
+  ): void {
     const sorted = [...held.keys()].sort();
-    const key = `${codec.name} ${paceMs} ${sorted.join(" ")}`;
+    const key = `${codec.name} ${paceMs} ${keyOf(sorted, scope)}`;
     let audience = this.#audiences.get(key);
     if (audience === undefined) {
-      audience = new Audience(key, new Set(sorted), codec, this.#head, paceMs);
+      audience = new Audience({ key, topics: new Set(sorted), codec, paceMs, scope }, this.#head);
       audience.progressDueMs = member.pacedAtMs + paceMs;
       this.#audiences.set(key, audience);
       for (const topic of sorted) {
@@ -93,7 +101,9 @@ export class Router {
     }
     const left = this.#outstanding.get(member);
     this.#outstanding.delete(member);
-    const known = left?.upTo === this.#head ? heldOf(left, held, cursor) : { cursor, upTo: this.#head };
+    const known = left?.upTo === this.#head
+      ? heldOf(left, new Interest(held, scope), cursor)
+      : { cursor, upTo: this.#head };
     const owed = cursor < this.#head ? known : undefined;
     audience.join(member, cursor, this.#head, owed);
     this.#homes.set(member, audience);
@@ -130,13 +140,13 @@ export class Router {
   }
 
   /** Hands out what a batch of the log up to `head` had to tell, and flushes whoever is due. */
-  publish(deliveries: readonly Delivery[], head: number, removed: readonly string[] = []): void {
+  publish(deliveries: readonly Delivery[], head: number, removed: readonly TaskNames[] = []): void {
     if (this.#audiences.size > 0) { for (const delivery of deliveries) this.#deliver(delivery); }
     if (removed.length > 0) {
       this.removals.note(removed, head);
       for (const audience of this.#byTopic.get("task:list") ?? []) {
         audience.remove(removed, head);
-        this.#dirty.add(audience);
+        if (audience.dirty) this.#dirty.add(audience);
       }
     }
     this.#head = Math.max(this.#head, head);
@@ -169,7 +179,7 @@ export class Router {
   }
 
   #deliver(delivery: Delivery): void {
-    const interested = new Map<Audience, Interest>();
+    const interested = new Map<Audience, Wanted>();
     if (delivery.progress !== undefined) this.#mark(interested, delivery, "progress");
     if (delivery.status !== undefined) {
       this.#mark(interested, delivery, "status");
@@ -178,13 +188,14 @@ export class Router {
       }
     }
     for (const [audience, interest] of interested) {
+      if (!audience.sees(delivery)) continue;
       const part: Part = { delivery, ...interest, whole: false };
       audience.add(part);
       this.#dirty.add(audience);
     }
   }
 
-  #mark(interested: Map<Audience, Interest>, delivery: Delivery, facet: "progress" | "status"): void {
+  #mark(interested: Map<Audience, Wanted>, delivery: Delivery, facet: "progress" | "status"): void {
     for (const topic of topicsOf(facet, delivery.taskId, delivery.tags)) {
       const audiences = this.#byTopic.get(topic);
       if (audiences === undefined) continue;
@@ -260,7 +271,7 @@ export class Router {
   }
 }
 
-function interestOf(interested: Map<Audience, Interest>, audience: Audience): Interest {
+function interestOf(interested: Map<Audience, Wanted>, audience: Audience): Wanted {
   let interest = interested.get(audience);
   if (interest === undefined) {
     interest = { progress: false, status: false, list: false };

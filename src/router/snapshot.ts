@@ -1,4 +1,5 @@
-import { payloadOf, progressFrame, statusFrame, tagsOf } from "../projection/delivery.ts";
+import type { TaskNames } from "../access/scope.ts";
+import { namesOf, payloadOf, progressFrame, statusFrame, tagsOf } from "../projection/delivery.ts";
 import type { Past } from "../projection/past.ts";
 import type { Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
@@ -38,12 +39,14 @@ const CHUNK_BYTES = 262_144;
 /**
  * The present state of every task that `topics` match, as of position `at`, a chunk at a time, so that a slow reader
  * costs an iterator and no list. What changed after `at` is left out: whoever walks this follows the log from `at`
- * and meets it there. Tasks named by id are told whatever their state, the others while they have not ended.
+ * and meets it there. Tasks named by id are told whatever their state, the others while they have not ended; none that
+ * `sees` says no to.
  */
 export class SnapshotWalk {
   readonly #projection: Projection;
   readonly #topics: ReadonlySet<string>;
   readonly #at: number;
+  readonly #sees: (task: TaskNames) => boolean;
   readonly #lastOrder: number;
   readonly #named: string[] = [];
   readonly #namedAll: ReadonlySet<string>;
@@ -51,8 +54,17 @@ export class SnapshotWalk {
   /** The first of the named tasks, once it was asked of the log. */
   #looked: { readonly id: string; readonly past: Past | undefined } | undefined;
 
-  constructor(projection: Projection, topics: readonly string[], at: number) {
+  constructor(
+    projection: Projection,
+    { topics, at, sees }: {
+      readonly topics: readonly string[];
+      readonly at: number;
+      /** Whether a task may be seen: asked for each, since that may change before the walk is over. */
+      readonly sees: (task: TaskNames) => boolean;
+    },
+  ) {
     this.#projection = projection;
+    this.#sees = sees;
     this.#topics = new Set(topics);
     this.#at = at;
     this.#lastOrder = projection.tasks.arrivals;
@@ -76,7 +88,7 @@ export class SnapshotWalk {
         frames.push(...this.#framesOf(record));
       } else if (this.#projection.tasks.mayBeEvicted(id)) {
         if (this.#looked?.id !== id) return frames.length > 0 ? { frames, done: false } : this.#look(id);
-        frames.push(...this.#framesOfPast(id, this.#looked.past));
+        frames.push(...this.#framesOfPast(this.#looked.past));
       }
       this.#named.shift();
       if (bytesOf(frames) >= CHUNK_BYTES) return { frames, done: false };
@@ -96,7 +108,8 @@ export class SnapshotWalk {
       } else {
         const record: TaskRecord = next.value;
         if (!this.#namedAll.has(record.id)) frames.push(...this.#framesOf(record));
-        if (this.#topics.has("task:list") && this.#isPast(record.statusSeq)) {
+        const isListed = this.#topics.has("task:list") && this.#isPast(record.statusSeq);
+        if (isListed && this.#sees(namesOf(record.state))) {
           const status = statusNow(record);
           listedBytes += payloadOf(status).length;
           if (status.frame.type === "task_status") listed.push(status.frame.data);
@@ -128,18 +141,18 @@ export class SnapshotWalk {
 
   /** The frames of one task that these topics are to get, earlier position first. */
   #framesOf(record: TaskRecord): SnapshotFrame[] {
-    const { id, state, progressSeq, statusSeq } = record;
-    const about = { taskId: id, tags: tagsOf(state) };
+    const { state, progressSeq, statusSeq } = record;
+    const about = namesOf(state);
     const progress = (): Uint8Array => payloadOf(progressNow(record));
     const status = (): Uint8Array => payloadOf(statusNow(record));
     return this.#wanted(about, { progressSeq, statusSeq, progress, status });
   }
 
   /** The same of a task that only the log knows. */
-  #framesOfPast(id: string, past: Past | undefined): SnapshotFrame[] {
+  #framesOfPast(past: Past | undefined): SnapshotFrame[] {
     if (past === undefined) return [];
     const { state, progressSeq, progressTimeMs, statusSeq, statusTimeMs } = past;
-    const about = { taskId: id, tags: tagsOf(state) };
+    const about = namesOf(state);
     const progress = (): Uint8Array =>
       encodeJson({ ...progressFrame(state, undefined, progressSeq, progressTimeMs, true), snapshot: true });
     const status = (): Uint8Array =>
@@ -148,7 +161,7 @@ export class SnapshotWalk {
   }
 
   #wanted(
-    about: { readonly taskId: string; readonly tags: readonly string[] },
+    about: TaskNames,
     task: {
       readonly progressSeq: number;
       readonly statusSeq: number;
@@ -157,6 +170,7 @@ export class SnapshotWalk {
     },
   ): SnapshotFrame[] {
     const frames: SnapshotFrame[] = [];
+    if (!this.#sees(about)) return frames;
     if (this.#isPast(task.progressSeq) && this.#wants("progress", about)) {
       frames.push({ ...about, facet: "progress", payload: task.progress() });
     }
@@ -172,7 +186,7 @@ export class SnapshotWalk {
 
   #wants(
     facet: Facet,
-    { taskId, tags }: { readonly taskId: string; readonly tags: readonly string[] },
+    { taskId, tags }: TaskNames,
   ): boolean {
     return topicsOf(facet, taskId, tags).some((topic) => this.#topics.has(topic));
   }

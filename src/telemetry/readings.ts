@@ -46,6 +46,23 @@ export const READINGS = {
     label: "code",
     parts: Object.keys(ERROR_CODES),
   },
+  refused: {
+    kind: "counter",
+    meaning: "What was refused at a limit, by the setting that says it",
+    label: "limit",
+    parts: [
+      "MAX_CONNECTIONS",
+      "MAX_CONNECTIONS_PER_CLIENT",
+      "MAX_CONNECTIONS_PER_ADDRESS",
+      "MAX_CONNECTIONS_PER_SUBJECT",
+      "HANDSHAKES_PER_SECOND",
+      "REQUESTS_PER_SECOND",
+      "MESSAGES_PER_SECOND",
+      "MAX_TOPICS",
+    ],
+  },
+  replays: { kind: "gauge", meaning: "Pages of the log that are being read for connections" },
+  replays_waiting: { kind: "gauge", meaning: "Those that wait for MAX_REPLAYS" },
 } as const satisfies Readonly<Record<string, ReadingSpec>>;
 
 /** The name of a reading. */

@@ -1,57 +1,106 @@
-/** How many connections there may be: in all, per client_id, per address. */
+/** How many connections there may be: in all, per client_id, per address, per subject of a token. */
 export type AdmissionLimits = {
   readonly maxConnections: number;
   readonly maxPerClient: number;
   readonly maxPerAddress: number;
+  readonly maxPerSubject: number;
 };
 
 /** Which limit a connection would break. */
 export type Refusal = {
-  readonly limit: "MAX_CONNECTIONS" | "MAX_CONNECTIONS_PER_CLIENT" | "MAX_CONNECTIONS_PER_ADDRESS";
+  readonly limit:
+    | "MAX_CONNECTIONS"
+    | "MAX_CONNECTIONS_PER_CLIENT"
+    | "MAX_CONNECTIONS_PER_ADDRESS"
+    | "MAX_CONNECTIONS_PER_SUBJECT";
   readonly max: number;
 };
 
-/** Counts connections, and says which would be too many. */
+/** Whose a connection is, as far as that is known. */
+export type Admitted = {
+  readonly clientId: string;
+  readonly address: string;
+  /** Of the token it showed; empty where none was asked for. */
+  readonly subject?: string | undefined;
+};
+
+/** A connection that was counted in. */
+export type Place = {
+  /** Tells, late, whose token was shown; or which limit that breaks, which leaves all as it was. */
+  readonly known: (subject: string) => Refusal | undefined;
+  /** Counts it out again. */
+  readonly release: () => void;
+};
+
+/**
+ * Counts connections, and says which would be too many. A client_id is its subject's own: nobody uses up the places of
+ * another by its name.
+ */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #byClient = new Map<string, number>();
   readonly #byAddress = new Map<string, number>();
+  readonly #bySubject = new Map<string, number>();
   #all = 0;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
   }
 
-  /** Counts a connection in and returns how to count it out again, or says which limit it breaks. */
-  admit(clientId: string, address: string): { readonly release: () => void } | { readonly refusal: Refusal } {
-    const refusal = this.#refusal(clientId, address);
+  /** Counts a connection in, or says which limit it breaks. */
+  admit({ clientId, address, subject }: Admitted): { readonly place: Place } | { readonly refusal: Refusal } {
+    const { maxConnections, maxPerAddress } = this.#limits;
+    const refusal = this.#all >= maxConnections
+      ? { limit: "MAX_CONNECTIONS", max: maxConnections } as const
+      : (this.#byAddress.get(address) ?? 0) >= maxPerAddress
+      ? { limit: "MAX_CONNECTIONS_PER_ADDRESS", max: maxPerAddress } as const
+      : this.#refusalOf(clientId, subject);
     if (refusal !== undefined) return { refusal };
     this.#all++;
-    add(this.#byClient, clientId, 1);
     add(this.#byAddress, address, 1);
+    this.#count(clientId, subject, 1);
+    let whose = subject;
     let released = false;
     return {
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#all--;
-        add(this.#byClient, clientId, -1);
-        add(this.#byAddress, address, -1);
+      place: {
+        known: (shown) => {
+          if (released || shown === whose) return undefined;
+          this.#count(clientId, whose, -1);
+          const refused = this.#refusalOf(clientId, shown);
+          if (refused === undefined) whose = shown;
+          this.#count(clientId, whose, 1);
+          return refused;
+        },
+        release: () => {
+          if (released) return;
+          released = true;
+          this.#all--;
+          add(this.#byAddress, address, -1);
+          this.#count(clientId, whose, -1);
+        },
       },
     };
   }
 
-  #refusal(clientId: string, address: string): Refusal | undefined {
-    const { maxConnections, maxPerClient, maxPerAddress } = this.#limits;
-    if (this.#all >= maxConnections) return { limit: "MAX_CONNECTIONS", max: maxConnections };
-    if ((this.#byClient.get(clientId) ?? 0) >= maxPerClient) {
+  #count(clientId: string, subject: string | undefined, by: number): void {
+    add(this.#byClient, clientKey(clientId, subject), by);
+    if (subject !== undefined && subject !== "") add(this.#bySubject, subject, by);
+  }
+
+  #refusalOf(clientId: string, subject: string | undefined): Refusal | undefined {
+    const { maxPerClient, maxPerSubject } = this.#limits;
+    if ((this.#byClient.get(clientKey(clientId, subject)) ?? 0) >= maxPerClient) {
       return { limit: "MAX_CONNECTIONS_PER_CLIENT", max: maxPerClient };
     }
-    if ((this.#byAddress.get(address) ?? 0) >= maxPerAddress) {
-      return { limit: "MAX_CONNECTIONS_PER_ADDRESS", max: maxPerAddress };
+    if (subject !== undefined && (this.#bySubject.get(subject) ?? 0) >= maxPerSubject) {
+      return { limit: "MAX_CONNECTIONS_PER_SUBJECT", max: maxPerSubject };
     }
     return undefined;
   }
+}
+
+function clientKey(clientId: string, subject: string | undefined): string {
+  return subject === undefined ? `? ${clientId}` : `${subject} ${clientId}`;
 }
 
 function add(counts: Map<string, number>, key: string, by: number): void {

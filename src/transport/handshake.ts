@@ -1,3 +1,4 @@
+import { type Offered, offeredToken } from "../access/bearer.ts";
 import * as v from "valibot";
 import { ClientId } from "../protocol/names.ts";
 import { type Codec, json, jsonBatch } from "../protocol/codec.ts";
@@ -10,6 +11,8 @@ export type UpgradeRequest = {
   readonly url: string;
   readonly host: string | undefined;
   readonly origin: string | undefined;
+  /** `Authorization` as sent. */
+  readonly authorization: string | undefined;
   /** `Sec-WebSocket-Protocol` as sent. */
   readonly protocols: string | undefined;
 };
@@ -23,6 +26,8 @@ export type Handshake = {
   readonly protocol: string | undefined;
   /** What to subscribe to after the welcome, as the `data` of a `subscribe` frame. */
   readonly subscribe: NonNullable<ClientFrame["data"]> | undefined;
+  /** The token that was shown, if any. */
+  readonly token: string | undefined;
   /** A broken rule that is told on the socket, where a browser can see it. */
   readonly invalid?: string;
 };
@@ -47,9 +52,12 @@ export function judge(
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
   const protocol = offered.includes(JSON_PROTOCOL) ? JSON_PROTOCOL : undefined;
   const clientId = query.get("client_id") ?? undefined;
-  const invalid = clientId !== undefined && !v.is(ClientId, clientId)
-    ? "client_id: must be 1–128 characters of A-Za-z0-9._:-"
-    : undefined;
+  const shown = offeredToken({
+    authorization: request.authorization,
+    protocols: request.protocols,
+    query: query.get("token"),
+  });
+  const invalid = brokenRule(clientId, shown);
   return {
     accept: {
       path,
@@ -57,9 +65,17 @@ export function judge(
       codec: protocol === JSON_PROTOCOL || query.get("batch") === "1" ? jsonBatch : json,
       protocol,
       subscribe: subscribeOf(query),
+      token: "token" in shown ? shown.token : undefined,
       ...(invalid === undefined ? {} : { invalid }),
     },
   };
+}
+
+function brokenRule(clientId: string | undefined, shown: Offered): string | undefined {
+  if (clientId !== undefined && !v.is(ClientId, clientId)) {
+    return "client_id: must be 1–128 characters of A-Za-z0-9._:-";
+  }
+  return "invalid" in shown ? shown.invalid : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import * as v from "valibot";
+import type { Access } from "../access/access.ts";
 import { Connection, type ConnectionDeps, type RequestContext } from "../connection/connection.ts";
 import type { Outcome } from "../connection/state.ts";
 import type { Codec } from "../protocol/codec.ts";
@@ -10,7 +11,7 @@ import { STREAM_PATH } from "../protocol/topics.ts";
 import type { Refusal } from "./admission.ts";
 import { subscribeOf } from "./handshake.ts";
 import { SseSocket } from "./sse_socket.ts";
-import { type ConnectingOptions, STALLED_FACTOR } from "./websocket_server.ts";
+import { type ConnectingOptions, STALLED_FACTOR, tooMany } from "./websocket_server.ts";
 
 /** What streams work with; most of it is as WebSockets have it. */
 export type StreamServerOptions =
@@ -28,6 +29,7 @@ export type StreamRequest = {
   /** `Last-Event-ID`: what was read last, which wins over `since`. */
   readonly lastEventId: string | undefined;
   readonly address: string;
+  readonly access: Access;
   /** Headers of the answer beside those of every stream. */
   readonly headers: Readonly<Record<string, string>>;
 };
@@ -77,8 +79,15 @@ export class TaskStreamServer {
     const connectionId = this.#options.newId();
     const clientId = request.query.get("client_id") ?? connectionId;
     if (!v.is(ClientId, clientId)) return invalid("client_id: must be 1–128 characters of A-Za-z0-9._:-");
-    const admitted = this.#options.admission.admit(clientId, request.address);
-    if ("refusal" in admitted) return tooMany(admitted.refusal);
+    const admitted = this.#options.admission.admit({
+      clientId,
+      address: request.address,
+      subject: request.access.subject,
+    });
+    if ("refusal" in admitted) {
+      this.#options.refused(admitted.refusal.limit);
+      return refusedPlace(admitted.refusal);
+    }
     let isOpen = false;
     try {
       const deps = this.#options.deps();
@@ -93,20 +102,22 @@ export class TaskStreamServer {
         socket,
         response,
         judged,
-        release: admitted.release,
+        access: request.access,
+        release: admitted.place.release,
       });
       return undefined;
     } finally {
-      if (!isOpen) admitted.release();
+      if (!isOpen) admitted.place.release();
     }
   }
 
   #begin(
     connection: Connection,
-    { socket, response, judged, release }: {
+    { socket, response, judged, access, release }: {
       readonly socket: SseSocket;
       readonly response: ServerResponse;
       readonly judged: Subscribed;
+      readonly access: Access;
       readonly release: () => void;
     },
   ): void {
@@ -118,18 +129,18 @@ export class TaskStreamServer {
       connection.socketClosed();
       closed(socket.code);
     });
-    connection.openWith(judged);
+    connection.openWith(access, judged);
   }
 
   /** Answers the subscription that the request stands for, as its message type would on a WebSocket. */
   async #judge(
-    { query, lastEventId }: StreamRequest,
+    { query, lastEventId, access }: StreamRequest,
     deps: ConnectionDeps,
   ): Promise<Subscribed | StreamRefusal> {
     const data = subscribeOf(query, lastEventId ?? query.get("since"));
     if (data === undefined) return invalid("topics: must name at least one, such as task:status");
     const frame = { type: "subscribe", id: this.#options.newId(), data };
-    const outcome = await deps.messages.dispatch(frame, contextOf(deps));
+    const outcome = await deps.messages.dispatch(frame, contextOf(deps, access));
     if (outcome.kind === "error") {
       const message = outcome.error.message.replace(/^data\./, "");
       return { status: ERROR_CODES[outcome.error.code].httpStatus, error: { ...outcome.error, message } };
@@ -162,18 +173,18 @@ export class TaskStreamServer {
   }
 }
 
-function contextOf({ clock, projection, router }: ConnectionDeps): RequestContext {
+function contextOf({ clock, projection, router }: ConnectionDeps, access: Access): RequestContext {
   const { head } = router;
-  return { path: STREAM_PATH, nowMs: clock.now(), epoch: projection.epoch, head, served: head };
+  return { path: STREAM_PATH, access, nowMs: clock.now(), epoch: projection.epoch, head, served: head };
 }
 
 function invalid(message: string): StreamRefusal {
   return { status: 400, error: { code: "INVALID_MESSAGE", message, details: {} } };
 }
 
-function tooMany({ limit, max }: Refusal): StreamRefusal {
-  const message = `too many connections: ${limit} is ${max}`;
-  const details = { limit, max, retry_after_ms: RETRY_MS };
-  const status = limit === "MAX_CONNECTIONS" ? 503 : 429;
-  return { status, error: { code: "LIMIT_EXCEEDED", message, details } };
+function refusedPlace(refusal: Refusal): StreamRefusal {
+  const error = tooMany(refusal);
+  const details = { ...error.details, retry_after_ms: RETRY_MS };
+  const status = refusal.limit === "MAX_CONNECTIONS" ? 503 : 429;
+  return { status, error: { ...error, details } };
 }

@@ -1,21 +1,35 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { Access } from "../access/access.ts";
+import { AccessError } from "../access/authenticator.ts";
+import type { Gate } from "../access/gate.ts";
+import { refusedBy } from "../connection/refused_access.ts";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { Connection, type ConnectionCounts, type ConnectionDeps } from "../connection/connection.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
-import type { Admission } from "./admission.ts";
+import type { Admission, Place, Refusal } from "./admission.ts";
+import { countedAddress, type Trusted } from "./client_address.ts";
 import { type Handshake, judge } from "./handshake.ts";
 import type { AllowedOrigins } from "./origin.ts";
+import type { RateLimits } from "./rate_limits.ts";
 import { WsSocket } from "./ws_socket.ts";
 
 /** What holds for connections of all kinds. */
 export type ConnectingOptions = {
   /** What connections work with; asked for only while `unready` has nothing to say. */
   readonly deps: () => ConnectionDeps;
+  /** Who may come in. */
+  readonly gate: Gate;
   /** Counts the connections, of all kinds. */
   readonly admission: Admission;
+  /** How often an address may come. */
+  readonly handshakes: RateLimits;
+  /** Proxies that are believed about whom they speak for. */
+  readonly trustedProxies: Trusted | undefined;
+  /** Told of each limit that somebody met. */
+  readonly refused: (limit: string) => void;
   /** A peer silent for so long is pinged; silent for `idleMs`, it is closed. */
   readonly heartbeatMs: number;
   readonly idleMs: number;
@@ -41,6 +55,15 @@ type Open = {
   readonly socket: WsSocket;
   lastHeardMs: number;
   pinged: boolean;
+};
+
+/** An upgrade that is being looked at. */
+type Arrival = {
+  readonly request: IncomingMessage;
+  readonly stream: Duplex;
+  readonly head: Uint8Array;
+  readonly handshake: Handshake;
+  readonly address: string;
 };
 
 /** So many times longer may a peer take that has not taken yet what was written to it: 700 bytes a second will do. */
@@ -90,28 +113,54 @@ export class TaskWebSocketServer {
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Uint8Array): void {
     stream.on("error", () => stream.destroy()); // a peer that resets is no news
+    const address = addressOf(request, this.#options.trustedProxies);
+    const wait = this.#options.handshakes.take(address);
+    if (wait !== undefined) {
+      this.#options.refused("HANDSHAKES_PER_SECOND");
+      return refuse(stream, 429, "too many connections at once; try again later", wait);
+    }
     const judged = judge({
       url: request.url ?? "",
       host: request.headers.host,
       origin: request.headers.origin,
+      authorization: request.headers.authorization,
       protocols: request.headers["sec-websocket-protocol"],
     }, this.#options.allowedOrigins);
     if ("status" in judged) return refuse(stream, judged.status, judged.reason);
+    const arrival = { request, stream, head, handshake: judged.accept, address };
+    const { token, invalid } = judged.accept;
+    const { gate } = this.#options;
+    const { withoutToken } = gate;
+    if (withoutToken !== undefined || token === undefined || invalid !== undefined) {
+      return this.#accept(arrival, withoutToken);
+    }
+    gate.authenticate(token).then(
+      (access) => this.#accept(arrival, access),
+      (error: unknown) => this.#accept(arrival, error instanceof AccessError ? error : FAILED),
+    );
+  }
+
+  /** `shown`: what the token stands for, or why it stands for nothing; undefined where none was shown. */
+  #accept(arrival: Arrival, shown: Access | AccessError | undefined): void {
+    const { request, stream, head, handshake } = arrival;
+    if (stream.destroyed) return;
     const unready = this.#refusing ? "going away" : this.#options.unready();
-    if (unready !== undefined) return refuse(stream, 503, unready);
-    this.#judged.set(request, judged.accept);
+    if (unready !== undefined) return refuse(stream, 503, unready, { retryAfterMs: 1_000 });
+    this.#judged.set(request, handshake);
     // ws wants a Buffer by its types; what it is given is the one node:http gave.
     this.#wss.handleUpgrade(
       request,
       stream,
       head as Parameters<WebSocketServer["handleUpgrade"]>[2],
-      (ws) => {
-        this.#accepted(ws, stream, request, judged.accept);
-      },
+      (ws) => this.#accepted(ws, arrival, shown),
     );
   }
 
-  #accepted(ws: WebSocket, stream: Duplex, request: IncomingMessage, handshake: Handshake): void {
+  #accepted(
+    ws: WebSocket,
+    { stream, handshake, address }: Arrival,
+    shown: Access | AccessError | undefined,
+  ): void {
     ws.on("error", () => {}); // ws closes by itself with the code that fits; the close event follows
     const socket = new WsSocket(ws, stream);
     this.#sockets.add(socket);
@@ -120,26 +169,32 @@ export class TaskWebSocketServer {
       const error = { code: "INVALID_MESSAGE", message: handshake.invalid, details: {} } as const;
       return this.#turnAway(socket, handshake, error, "invalidFrames");
     }
+    if (shown instanceof AccessError) {
+      const { error, close } = refusedBy(shown);
+      return this.#turnAway(socket, handshake, error, close);
+    }
     const connectionId = this.#options.newId();
     const clientId = handshake.clientId ?? connectionId;
-    const admitted = this.#options.admission.admit(clientId, request.socket.remoteAddress ?? "");
+    const admitted = this.#options.admission.admit({ clientId, address, subject: shown?.subject });
     if ("refusal" in admitted) {
-      const { limit, max } = admitted.refusal;
-      const message = `too many connections: ${limit} is ${max}`;
-      const error = { code: "LIMIT_EXCEEDED", message, details: { limit, max } } as const;
-      return this.#turnAway(socket, handshake, error, limit === "MAX_CONNECTIONS" ? "overloaded" : "limited");
+      const { refusal } = admitted;
+      this.#options.refused(refusal.limit);
+      const why = refusal.limit === "MAX_CONNECTIONS" ? "overloaded" : "limited";
+      return this.#turnAway(socket, handshake, tooMany(refusal), why);
     }
-    const identity = { connectionId, clientId, path: handshake.path, codec: handshake.codec };
+    const { place } = admitted;
+    const { path, codec } = handshake;
+    const identity = { connectionId, clientId, path, codec, admit: admitLate(place) };
     const connection = new Connection(socket, identity, this.#options.deps());
     const open: Open = { connection, socket, lastHeardMs: this.#now(), pinged: false };
     this.#open.set(connection, open);
     const closed = this.#options.onOpen({ connection, path: handshake.path });
     this.#listen(ws, open, (code) => {
       this.#open.delete(connection);
-      admitted.release();
+      place.release();
       closed(code);
     });
-    connection.open(handshake.subscribe);
+    connection.open(shown, handshake.subscribe);
   }
 
   #listen(ws: WebSocket, open: Open, closed: (code: number) => void): void {
@@ -197,13 +252,45 @@ export class TaskWebSocketServer {
   }
 }
 
-const REASONS = { 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
+/** What an error frame says of a limit that a connection would break. */
+export function tooMany({ limit, max }: Refusal): ErrorBody {
+  const message = `too many connections: ${limit} is ${max}`;
+  return { code: "LIMIT_EXCEEDED", message, details: { limit, max } };
+}
+
+function admitLate(place: Place): (subject: string) => ErrorBody | undefined {
+  return (subject) => {
+    const refusal = place.known(subject);
+    return refusal && tooMany(refusal);
+  };
+}
+
+/** By which name the limits count whoever sent a request. */
+export function addressOf(request: IncomingMessage, trusted: Trusted | undefined): string {
+  const forwarded = request.headers["x-forwarded-for"];
+  const forwardedFor = Array.isArray(forwarded) ? forwarded.join(",") : forwarded;
+  return countedAddress({ remoteAddress: request.socket.remoteAddress, forwardedFor }, trusted);
+}
+
+const FAILED = new AccessError("unavailable", "tokens cannot be judged at present");
+
+const REASONS = {
+  403: "Forbidden",
+  404: "Not Found",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+} as const;
 
 /** Answers an upgrade over plain HTTP, and hangs up: a peer that stays would be nobody's connection. */
-function refuse(stream: Duplex, status: keyof typeof REASONS, detail: string): void {
+function refuse(
+  stream: Duplex,
+  status: keyof typeof REASONS,
+  detail: string,
+  wait?: { readonly retryAfterMs: number },
+): void {
   const body = JSON.stringify({ type: "about:blank", title: REASONS[status], status, detail });
   stream.once("finish", () => stream.destroy());
-  const retry = status === 503 ? "Retry-After: 1\r\n" : "";
+  const retry = wait === undefined ? "" : `Retry-After: ${Math.ceil(wait.retryAfterMs / 1_000)}\r\n`;
   stream.end(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\n${retry}` +
       `Content-Type: application/problem+json\r\nContent-Length: ${

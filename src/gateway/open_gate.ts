@@ -1,0 +1,48 @@
+import type { Authenticator } from "../access/authenticator.ts";
+import { Gate } from "../access/gate.ts";
+import { JwksKeys } from "../access/jwks_keys.ts";
+import { JwtTokens, type KeyFor } from "../access/jwt_tokens.ts";
+import { StaticTokens } from "../access/static_tokens.ts";
+import type { AskOthers } from "../access/tickets.ts";
+import type { Auth } from "../settings/settings.ts";
+import type { Logger } from "../telemetry/logger.ts";
+
+/** What the gate of a gateway works with. */
+export type GateDeps = { readonly now: () => number; readonly log: Logger; readonly askOthers?: AskOthers };
+
+/** Who may come in, by the settings. */
+export function openGate(auth: Auth, deps: GateDeps): Gate {
+  const { now, askOthers } = deps;
+  return new Gate(tokensOf(auth, deps), { now, ...(askOthers === undefined ? {} : { askOthers }) });
+}
+
+function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined {
+  switch (auth.kind) {
+    case "off":
+      return undefined;
+    case "token":
+      return new StaticTokens(auth.tokens);
+    case "jwt": {
+      const { algorithms, issuer, audience, skewMs } = auth;
+      return new JwtTokens({
+        keyFor: keysOf(auth, { now, log }),
+        algorithms,
+        skewMs,
+        now,
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+      });
+    }
+  }
+}
+
+function keysOf({ keys }: Extract<Auth, { kind: "jwt" }>, { now, log }: GateDeps): KeyFor {
+  if ("secret" in keys) {
+    const secret = new TextEncoder().encode(keys.secret);
+    return () => Promise.resolve(secret);
+  }
+  const failed = (error: unknown): void =>
+    log.warn("Cannot get the keys of JWTs; the last known stand", { error });
+  const jwks = new JwksKeys({ url: keys.jwksUrl, now, failed });
+  return (header) => jwks.keyFor(header);
+}

@@ -1,0 +1,108 @@
+import type { IncomingMessage } from "node:http";
+import type { Context, MiddlewareHandler } from "hono";
+import { type Access, hasRight } from "../access/access.ts";
+import { AccessError } from "../access/authenticator.ts";
+import { offeredToken } from "../access/bearer.ts";
+import type { Gate } from "../access/gate.ts";
+import { Tickets } from "../access/tickets.ts";
+import { STREAM_PATH } from "../protocol/topics.ts";
+import type { RateLimits } from "../transport/rate_limits.ts";
+import type { Asking } from "./asking.ts";
+import { invalid, type Problem, problemResponse } from "./problem.ts";
+
+/** What the guard works with. */
+export type AccessGuardOptions = {
+  readonly gate: Pick<Gate, "withoutToken" | "authenticate">;
+  /** How often somebody may ask: by the subject of its token, or its address. */
+  readonly requests: RateLimits;
+  /** By which name the limits count whoever sent a request. */
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** Told of each request that was one too many. */
+  readonly refused: () => void;
+};
+
+/** What a token costs that opens nothing. */
+const REFUSED_COST = 10;
+/** What a request costs whose answer may be large. */
+const COSTS: readonly { readonly path: RegExp; readonly cost: number }[] = [
+  { path: /^\/api\/tasks\/?$/, cost: 5 },
+  { path: /^\/api\/tasks\/[^/]+\/events\/?$/, cost: 5 },
+];
+
+/**
+ * Finds out who asks, for every route of the API, and whether it asks too often. Who may publish is not held back in that: the
+ * log is what holds it. A token that is no good counts against the address that it came from.
+ */
+export function accessGuard(
+  { gate, requests, addressOf, refused }: AccessGuardOptions,
+): MiddlewareHandler<Asking> {
+  return async (c, next) => {
+    const address = addressOf(c.env.incoming);
+    const wait = requests.waitOf(address);
+    if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
+    const judged = await judge(c, gate);
+    if ("problem" in judged) {
+      requests.take(address, REFUSED_COST);
+      return problemResponse(judged.problem);
+    }
+    const { access } = judged;
+    const counted = publishes(c, access)
+      ? undefined
+      : requests.take(access.subject === "" ? address : `${access.subject} `, costOf(c.req.path));
+    if (counted !== undefined) return tooOften(counted.retryAfterMs, refused);
+    c.set("access", access);
+    c.set("address", address);
+    return await next();
+  };
+}
+
+async function judge(
+  c: Context<Asking>,
+  gate: AccessGuardOptions["gate"],
+): Promise<{ readonly access: Access } | { readonly problem: Problem }> {
+  if (gate.withoutToken !== undefined) return { access: gate.withoutToken };
+  const shown = offeredToken({
+    authorization: c.req.header("authorization"),
+    // Browsers' EventSource can send no header.
+    query: c.req.path === STREAM_PATH ? c.req.query("token") : undefined,
+  });
+  if ("invalid" in shown) return { problem: invalid(shown.invalid) };
+  if (shown.token !== undefined && Tickets.isTicket(shown.token) && c.req.path !== STREAM_PATH) {
+    return { problem: unauthorized("a ticket opens a connection, and nothing else") };
+  }
+  if (shown.token === undefined) return { problem: unauthorized("a token is needed: Authorization: Bearer") };
+  try {
+    return { access: await gate.authenticate(shown.token) };
+  } catch (error) {
+    if (!(error instanceof AccessError)) throw error;
+    return { problem: error.code === "unavailable" ? unjudged(error.message) : unauthorized(error.message) };
+  }
+}
+
+function publishes(c: Context, access: Access): boolean {
+  return c.req.method === "POST" && hasRight(access, "publish") &&
+    /^\/api\/tasks\/[^/]+\/events$/.test(c.req.path);
+}
+
+function costOf(path: string): number {
+  return COSTS.find((row) => row.path.test(path))?.cost ?? 1;
+}
+
+function unauthorized(detail: string): Problem {
+  return { status: 401, code: "UNAUTHORIZED", detail, headers: { "www-authenticate": "Bearer" } };
+}
+
+function unjudged(detail: string): Problem {
+  return { status: 503, code: "SERVER_ERROR", detail, headers: { "retry-after": "1" } };
+}
+
+function tooOften(retryAfterMs: number, refused: () => void): Response {
+  refused();
+  return problemResponse({
+    status: 429,
+    code: "RATE_LIMITED",
+    detail: "too many requests",
+    details: { retry_after_ms: retryAfterMs },
+    headers: { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) },
+  });
+}

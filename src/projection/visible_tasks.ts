@@ -1,0 +1,101 @@
+import type { Access } from "../access/access.ts";
+import { noSuchTask, refusalOf } from "../access/may.ts";
+import type { TaskNames } from "../access/scope.ts";
+import type { At, TaskQuery } from "../protocol/client_frames.ts";
+import type { TaskId } from "../protocol/names.ts";
+import type { AsOf, Refused, ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
+import type { Cancels } from "./cancels.ts";
+import type { PastQueries } from "./past_queries.ts";
+import type { TaskQueries } from "./queries.ts";
+
+/** Who answers once it was decided that somebody may ask. */
+export type Asked = {
+  readonly queries: TaskQueries;
+  readonly past: PastQueries;
+  readonly cancels: Cancels;
+};
+
+/** A page of a task's events, as they were written. */
+export type HistoryPage = ServerData["task_history"];
+
+/**
+ * What can be asked about tasks, and of them, by whoever has some access: the same on a socket and over HTTP. What may not be
+ * seen is not there. Rejects with a LogError.
+ */
+export class VisibleTasks {
+  readonly #asked: Asked;
+
+  constructor(asked: Asked) {
+    this.#asked = asked;
+  }
+
+  /** The whole of one task, ended ones too, as it is or as it was. */
+  async task(access: Access, taskId: TaskId, at?: At): Promise<TaskStatusData | Refused> {
+    const forbidden = refusalOf(access, { right: "subscribe" });
+    if (forbidden !== undefined) return { refused: forbidden };
+    return at === undefined ? await this.#now(access, taskId) : await this.#then(access, taskId, at);
+  }
+
+  /** A page of the tasks, as they are or as they were. */
+  list(access: Access, query: TaskQuery): TaskPage | Refused | Promise<(TaskPage & { at: AsOf }) | Refused> {
+    const forbidden = refusalOf(access, { right: "subscribe" });
+    if (forbidden !== undefined) return { refused: forbidden };
+    const { queries, past } = this.#asked;
+    const scoped = access.scope.hasEveryTask ? query : { ...query, scope: access.scope };
+    return query.at === undefined ? queries.list(scoped) : past.list(scoped, query.at);
+  }
+
+  /** A page of one task's events. */
+  async history(
+    access: Access,
+    taskId: TaskId,
+    { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number },
+  ): Promise<HistoryPage | Refused> {
+    const refused = await this.#refused(access, taskId, "subscribe");
+    if (refused !== undefined) return refused;
+    const history = await this.#asked.queries.history(taskId, afterSeq, limit);
+    return history === undefined ? { refused: noSuchTask(taskId) } : { task_id: taskId, ...history };
+  }
+
+  /** Asks whoever works on a task to stop. */
+  async cancel(
+    access: Access,
+    taskId: TaskId,
+    reason: string | null | undefined,
+  ): Promise<ServerData["cancel_requested"] | Refused> {
+    return await this.#refused(access, taskId, "cancel") ?? await this.#asked.cancels.request(taskId, reason);
+  }
+
+  async #now(access: Access, taskId: TaskId): Promise<TaskStatusData | Refused> {
+    const found = (await this.#asked.queries.task(taskId))?.data;
+    return found !== undefined && access.scope.sees(namesIn(found)) ? found : { refused: noSuchTask(taskId) };
+  }
+
+  async #then(access: Access, taskId: TaskId, at: At): Promise<TaskStatusData | Refused> {
+    const told = await this.#asked.past.task(taskId, at);
+    const absent = { ...noSuchTask(taskId), message: `no task ${taskId} at that time` };
+    if (told === undefined) return { refused: absent };
+    if (!("refused" in told)) return access.scope.sees(namesIn(told)) ? told : { refused: absent };
+    // That a task was, and is retained no longer, is for those whom its id alone would let see it.
+    const tells = "task_id" in told.refused.details && !access.scope.sees({ taskId, tags: [] });
+    return tells ? { refused: absent } : told;
+  }
+
+  /** Why nothing may be asked about this task; who may see every task is not looked up. */
+  async #refused(
+    access: Access,
+    taskId: TaskId,
+    right: "subscribe" | "cancel",
+  ): Promise<Refused | undefined> {
+    const forbidden = refusalOf(access, { right });
+    if (forbidden !== undefined) return { refused: forbidden };
+    if (access.scope.hasEveryTask) return undefined;
+    const found = await this.#asked.queries.task(taskId);
+    const refused = refusalOf(access, { right, taskId, found: found && namesIn(found.data) });
+    return refused && { refused };
+  }
+}
+
+function namesIn({ task_id: taskId, tags }: TaskStatusData): TaskNames {
+  return { taskId, tags };
+}

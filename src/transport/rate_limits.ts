@@ -1,0 +1,40 @@
+import { type Bucket, type Rate, take } from "../connection/rate_limit.ts";
+
+/** So many senders are remembered; those longest silent are forgotten, whose buckets are the fullest. */
+const MAX_BUCKETS = 100_000;
+
+/** A rate for each sender, by name. */
+export class RateLimits {
+  readonly #rate: Rate;
+  readonly #now: () => number;
+  readonly #max: number;
+  /** Who was heard last is last. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(rate: Rate, now: () => number, max: number = MAX_BUCKETS) {
+    this.#rate = rate;
+    this.#now = now;
+    this.#max = max;
+  }
+
+  /** In how many ms a sender may come again that has come too often; undefined where it may now. Nothing is counted. */
+  waitOf(sender: string, cost = 1): { readonly retryAfterMs: number } | undefined {
+    const known = this.#buckets.get(sender);
+    const retryAfterMs = known && take(known, this.#rate, cost, this.#now()).retryAfterMs;
+    return retryAfterMs === undefined ? undefined : { retryAfterMs };
+  }
+
+  /** Counts one more of a sender's, or says in how many ms there may be one. */
+  take(sender: string, cost = 1): { readonly retryAfterMs: number } | undefined {
+    const nowMs = this.#now();
+    const known = this.#buckets.get(sender) ?? { tokens: this.#rate.burst, atMs: nowMs };
+    const { bucket, retryAfterMs } = take(known, this.#rate, cost, nowMs);
+    this.#buckets.delete(sender);
+    this.#buckets.set(sender, bucket);
+    for (const oldest of this.#buckets.keys()) {
+      if (this.#buckets.size <= this.#max) break;
+      this.#buckets.delete(oldest);
+    }
+    return retryAfterMs === undefined ? undefined : { retryAfterMs };
+  }
+}
