@@ -79,7 +79,7 @@ export function gatewayApp(
     guards: [originGuard(options.allowedOrigins), readableByOrigins(), accessGuard({ ...asked, gate })],
     metricsGuards: [
       accessGuard({ ...asked, gate: gateForMetrics(gate, options.metricsToken) }),
-      operatorGuard,
+      operatorGuard(),
     ],
   });
 }
