@@ -30,6 +30,11 @@ export class Gate implements Authenticator {
     return this.#tickets.issue(access);
   }
 
+  /** The name by which other gateways ask for tickets that we made. */
+  get issuer(): string {
+    return this.#tickets.issuer;
+  }
+
   /** What a ticket that we made stands for, for another gateway. */
   redeem(ticket: string): Access | undefined {
     return this.#tickets.redeem(ticket);

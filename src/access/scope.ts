@@ -55,6 +55,11 @@ export class Scope {
     return new Scope(patterns);
   }
 
+  /** The patterns, sorted. */
+  get patterns(): readonly string[] {
+    return this.key === "" ? [] : this.key.split(" ");
+  }
+
   /** Whether it has every task there is. */
   get hasEveryTask(): boolean {
     return this.#everything || this.#byKind.has("task");

@@ -8,23 +8,24 @@ export type Ticket = {
   readonly expiresAtMs: number;
 };
 
-/** Asks the other gateways whose ticket that is; undefined where it is nobody's. It is used up by that. */
-export type AskOthers = (ticket: string) => Promise<Access | undefined>;
+/** Asks the gateway `issuer` what a ticket of its stands for; undefined where it is none. It is used up by that. */
+export type AskIssuer = (issuer: string, ticket: string) => Promise<Access | undefined>;
 
 /** How tickets are made. */
 export type TicketOptions = {
   readonly now: () => number;
   /** For tickets of other gateways. Default: there are none. */
-  readonly askOthers?: AskOthers;
+  readonly askIssuer?: AskIssuer;
 };
 
 /** How long a ticket is good, in ms. */
 export const TICKET_MS = 30_000;
 /** So many are out at once; then none is given until one was used or has ended. */
 const MAX_TICKETS = 10_000;
-/** What every ticket begins with, so that it is told from a token. */
+/** What every ticket begins with, so that it is told from a token; then come who issued it, and what nobody guesses. */
 const PREFIX = "twt_";
-const SHAPE = /^twt_[A-Za-z0-9_-]{43}$/;
+const SHAPE = /^twt_([A-Za-z0-9_-]{11})[A-Za-z0-9_-]{43}$/;
+const ISSUER_BYTES = 8;
 const RANDOM_BYTES = 32;
 
 type Out = { readonly access: Access; readonly expiresAtMs: number };
@@ -35,6 +36,8 @@ type Out = { readonly access: Access; readonly expiresAtMs: number };
  */
 export class Tickets implements Authenticator {
   readonly #options: TicketOptions;
+  /** The name by which other gateways ask us: 11 characters of base64url. */
+  readonly issuer: string = randomText(ISSUER_BYTES);
   /** Those not used yet, the oldest first. */
   readonly #out = new Map<string, Out>();
 
@@ -55,8 +58,7 @@ export class Tickets implements Authenticator {
       this.#out.delete(ticket);
     }
     if (this.#out.size >= MAX_TICKETS) return undefined;
-    const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
-    const ticket = PREFIX + random.toBase64({ alphabet: "base64url", omitPadding: true });
+    const ticket = PREFIX + this.issuer + randomText(RANDOM_BYTES);
     const expiresAtMs = Math.min(nowMs + TICKET_MS, access.expiresAtMs ?? Infinity);
     this.#out.set(ticket, { access, expiresAtMs });
     return { ticket, expiresAtMs };
@@ -71,10 +73,17 @@ export class Tickets implements Authenticator {
 
   /** See {@link Authenticator}. */
   async authenticate(ticket: string): Promise<Access> {
-    const access = SHAPE.test(ticket)
-      ? this.redeem(ticket) ?? await this.#options.askOthers?.(ticket)
-      : undefined;
+    const [, issuer] = SHAPE.exec(ticket) ?? [];
+    const access = issuer === undefined
+      ? undefined
+      : issuer === this.issuer
+      ? this.redeem(ticket)
+      : await this.#options.askIssuer?.(issuer, ticket);
     if (access === undefined) throw new AccessError("invalid", "the ticket is not valid, or was used");
     return access;
   }
+}
+
+function randomText(bytes: number): string {
+  return crypto.getRandomValues(new Uint8Array(bytes)).toBase64({ alphabet: "base64url", omitPadding: true });
 }

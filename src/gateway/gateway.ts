@@ -19,7 +19,9 @@ import { drainAll } from "./drain.ts";
 import { gatewayApp } from "./http_app.ts";
 import { gatewayReadings } from "./gateway_readings.ts";
 import { openGate } from "./open_gate.ts";
+import { natsOptions } from "./open_log.ts";
 import { Pipeline } from "./pipeline.ts";
+import { TicketPeers } from "./ticket_peers.ts";
 
 /** What a gateway is started from. */
 export type GatewayOptions = {
@@ -52,6 +54,7 @@ export class Gateway implements AsyncDisposable {
   readonly #stop = new AbortController();
   #log: EventLog | undefined;
   #pipeline: Pipeline | undefined;
+  #peers: TicketPeers | undefined;
   #draining = false;
   /** Resolves when clients can be served; rejects when the log cannot be had. */
   readonly ready: Promise<void>;
@@ -60,7 +63,11 @@ export class Gateway implements AsyncDisposable {
     const { settings, telemetry, assets = [] } = options;
     this.#options = options;
     this.#server = createServer(SERVER_OPTIONS);
-    this.#gate = openGate(settings.auth, { now: () => systemClock.now(), log: telemetry.log });
+    this.#gate = openGate(settings.auth, {
+      now: () => systemClock.now(),
+      log: telemetry.log,
+      askIssuer: async (issuer, ticket) => await this.#peers?.ask(issuer, ticket),
+    });
     const app = gatewayApp(this, telemetry, {
       gate: this.#gate,
       allowedOrigins: settings.allowedOrigins,
@@ -148,6 +155,7 @@ export class Gateway implements AsyncDisposable {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;
+    await this.#peers?.[Symbol.asyncDispose]();
     await this.#log?.[Symbol.asyncDispose]();
   }
 
@@ -155,6 +163,12 @@ export class Gateway implements AsyncDisposable {
     const { settings, telemetry } = this.#options;
     const log = await this.#options.openLog(this.#stop.signal);
     this.#log = log;
+    if (settings.nats !== undefined && settings.auth.kind !== "off") {
+      const { issuer } = this.#gate;
+      const redeem = (ticket: string) => this.#gate.redeem(ticket);
+      const peers = { nats: natsOptions(settings.nats), prefix: settings.subjectPrefix, issuer, redeem };
+      this.#peers = await TicketPeers.open(peers, this.#stop.signal);
+    }
     const pipeline = new Pipeline({
       log,
       settings,

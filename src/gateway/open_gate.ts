@@ -3,17 +3,17 @@ import { Gate } from "../access/gate.ts";
 import { JwksKeys } from "../access/jwks_keys.ts";
 import { JwtTokens, type KeyFor } from "../access/jwt_tokens.ts";
 import { StaticTokens } from "../access/static_tokens.ts";
-import type { AskOthers } from "../access/tickets.ts";
+import type { AskIssuer } from "../access/tickets.ts";
 import type { Auth } from "../settings/settings.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 /** What the gate of a gateway works with. */
-export type GateDeps = { readonly now: () => number; readonly log: Logger; readonly askOthers?: AskOthers };
+export type GateDeps = { readonly now: () => number; readonly log: Logger; readonly askIssuer?: AskIssuer };
 
 /** Who may come in, by the settings. */
 export function openGate(auth: Auth, deps: GateDeps): Gate {
-  const { now, askOthers } = deps;
-  return new Gate(tokensOf(auth, deps), { now, ...(askOthers === undefined ? {} : { askOthers }) });
+  const { now, askIssuer } = deps;
+  return new Gate(tokensOf(auth, deps), { now, ...(askIssuer === undefined ? {} : { askIssuer }) });
 }
 
 function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined {

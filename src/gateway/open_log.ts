@@ -1,6 +1,7 @@
 import type { EventLog } from "../log/event_log.ts";
 import { openJetStreamLog } from "../log/jetstream_log.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
+import type { NatsOptions } from "../nats/connect.ts";
 import { credentialsOf } from "../nats/credentials.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -27,7 +28,7 @@ export async function openLog(
     return await openSqliteLog({ dataDir, survives, maxBytes: dataMaxBytes, ...retention });
   }
   return await openJetStreamLog({
-    nats: { url: nats.servers.join(","), name: "taskwire gateway", ...credentialsOf(nats.login) },
+    nats: natsOptions(nats),
     stream,
     prefix: subjectPrefix,
     replicas: streamReplicas,
@@ -35,6 +36,11 @@ export async function openLog(
     readyWithinMs: READY_MS,
     connecting: { signal, onWaiting: everySoOften((why) => telemetry.log.warn("Waiting for NATS", { why })) },
   });
+}
+
+/** Where NATS is, and who we are there. */
+export function natsOptions({ servers, login }: NonNullable<Settings["nats"]>): NatsOptions {
+  return { url: servers.join(","), name: "taskwire gateway", ...credentialsOf(login) };
 }
 
 /** Tells of the first failure, and then at most once in ten seconds. */
