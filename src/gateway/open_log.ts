@@ -39,8 +39,8 @@ export async function openLog(
 }
 
 /** Where NATS is, and who we are there. */
-export function natsOptions({ servers, login }: NonNullable<Settings["nats"]>): NatsOptions {
-  return { url: servers.join(","), name: "taskwire gateway", ...credentialsOf(login) };
+export function natsOptions({ servers, login, inboxPrefix }: NonNullable<Settings["nats"]>): NatsOptions {
+  return { url: servers.join(","), name: "taskwire gateway", inboxPrefix, ...credentialsOf(login) };
 }
 
 /** Tells of the first failure, and then at most once in ten seconds. */

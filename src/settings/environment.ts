@@ -27,6 +27,13 @@ const entries = {
   NATS_PASSWORD: v.optional(secret("password of NATS_USER")),
   NATS_TOKEN: v.optional(secret("NATS token")),
   NATS_NKEY_SEED: v.optional(path("a file with an NKey seed, read at each connect")),
+  NATS_INBOX_PREFIX: v.optional(
+    text(SUBJECT, {
+      rule: "must be tokens of A-Za-z0-9_- joined by dots, 128 characters at most",
+      meaning: "where answers of NATS come in; one of its own keeps them from whoever may listen to _INBOX.>",
+    }),
+    "_INBOX",
+  ),
 
   STREAM: v.optional(
     text(TOKENS, {

@@ -33,7 +33,7 @@ export type Settings = {
   readonly host: string;
   readonly port: number;
   /** Absent: the embedded log in `dataDir`. */
-  readonly nats?: NatsServers & { readonly login: NatsLogin };
+  readonly nats?: NatsServers & { readonly login: NatsLogin; readonly inboxPrefix: string };
   readonly dataDir: string;
   readonly dataMaxBytes: number;
   /** What an acknowledged event of the embedded log survives: `disk` power loss, `process` the end of the process. */
@@ -167,7 +167,7 @@ function settingsOf(env: Environment): Settings {
   return {
     host: env.HOST,
     port: env.PORT,
-    ...(env.NATS_URL === undefined ? {} : { nats: { ...env.NATS_URL, login: loginOf(env) } }),
+    ...(env.NATS_URL === undefined ? {} : { nats: { ...env.NATS_URL, login: loginOf(env), inboxPrefix: env.NATS_INBOX_PREFIX } }),
     dataDir: env.DATA_DIR,
     dataMaxBytes: env.DATA_MAX_BYTES,
     survives: env.SQLITE_SYNC,

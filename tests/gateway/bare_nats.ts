@@ -37,6 +37,9 @@ export class BareNats implements AsyncDisposable {
   readonly #reading: Promise<void>;
   readonly #inbox = `_INBOX.${crypto.randomUUID()}`;
   readonly #waiting = new Map<string, PromiseWithResolvers<Received>>();
+  readonly #subscribed = new Map<string, PromiseWithResolvers<Received>>();
+  /** The first is that of the inbox. */
+  #subscriptions = 1;
   #pongs: PromiseWithResolvers<void>[] = [];
   #writing: Promise<void> = Promise.resolve();
   #asked = 0;
@@ -48,13 +51,23 @@ export class BareNats implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  /** Connects to `nats://host:port`. Rejects when nobody listens there. */
-  static async connect(url: string): Promise<BareNats> {
+  /** Connects to `nats://host:port`, as a user where one is given. Rejects when nobody listens there. */
+  static async connect(
+    url: string,
+    user: { readonly user?: string; readonly pass?: string } = {},
+  ): Promise<BareNats> {
     const { hostname, port } = new URL(url);
     const connection = await Deno.connect({ hostname, port: Number(port) });
     connection.setNoDelay(true);
     const bare = new BareNats(url, connection);
-    const options = { verbose: false, pedantic: false, headers: true, no_responders: true, lang: "none" };
+    const options = {
+      verbose: false,
+      pedantic: false,
+      headers: true,
+      no_responders: true,
+      lang: "none",
+      ...user,
+    };
     bare.#send(`CONNECT ${JSON.stringify(options)}\r\nSUB ${bare.#inbox}.* 1\r\n`);
     try {
       await bare.flush();
@@ -111,6 +124,24 @@ export class BareNats implements AsyncDisposable {
     const parsed = v.parse(ApiAnswer, JSON.parse(decoder.decode(answer)));
     if (parsed.error !== undefined) throw new Error(`${subject}: ${parsed.error.description}`);
     return parsed;
+  }
+
+  /** `SUB`: resolves with the first message on a subject. */
+  first(subject: string): Promise<Received> {
+    const waiting = Promise.withResolvers<Received>();
+    this.#subscribed.set(`${++this.#subscriptions}`, waiting);
+    this.#send(`SUB ${subject} ${this.#subscriptions}\r\n`);
+    return waiting.promise;
+  }
+
+  /** What the server says against this: `-ERR`. Rejects where it says nothing. */
+  async refusal(act: (nats: BareNats) => void): Promise<string> {
+    const before = this.errors.length;
+    act(this);
+    await this.flush();
+    const refusal = this.errors[before];
+    if (refusal === undefined) throw new Error("The server let it pass");
+    return refusal;
   }
 
   /** `PING`, and waits for `PONG`: what was sent before has been taken. */
@@ -183,11 +214,17 @@ export class BareNats implements AsyncDisposable {
     return from;
   }
 
-  #deliver([subject = "", , ...sizes]: readonly string[], verb: "MSG" | "HMSG", bytes: Uint8Array): void {
+  #deliver(
+    [subject = "", sid = "", ...sizes]: readonly string[],
+    verb: "MSG" | "HMSG",
+    bytes: Uint8Array,
+  ): void {
     const headed = verb === "HMSG" ? Number(sizes.at(-2)) : 0;
     const head = decoder.decode(bytes.subarray(0, headed));
     const status = /^NATS\/1\.0 (\d+)/.exec(head)?.[1] ?? "";
-    this.#waiting.get(subject)?.resolve({ subject, status, body: bytes.subarray(headed) });
+    const received = { subject, status, body: bytes.subarray(headed) };
+    this.#waiting.get(subject)?.resolve(received);
+    this.#subscribed.get(sid)?.resolve(received);
   }
 }
 
