@@ -1,21 +1,29 @@
 import type { Settings } from "../settings/settings.ts";
 
+const ACCESS = {
+  off: "everybody who reaches it may do everything (AUTH=off)",
+  token: "who shows one of AUTH_TOKENS",
+  jwt: "who shows a JSON Web Token",
+} as const;
+
 /** What `deno task start` prints: where it listens, which log it uses, and what to try next. */
 export function announcement(settings: Settings, port: number): string {
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const at = `${host}:${port}`;
-  const { nats, subjectPrefix } = settings;
+  const { nats, subjectPrefix, auth } = settings;
+  const bearer = auth.kind === "off" ? "" : ` -H "Authorization: Bearer $TOKEN"`;
   const lines = [
     `taskwire listens on http://${at}  (WebSocket: ws://${at}/ws)`,
     nats === undefined
       ? `Log: embedded, ${settings.dataDir}/log.sqlite`
       : `Log: NATS stream ${settings.stream} at ${nats.servers.join(", ")}`,
+    `Access: ${ACCESS[auth.kind]}`,
     "Try:",
-    `  curl --json '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
+    `  curl${bearer} --json '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
     ...(nats === undefined
       ? []
       : [`  nats pub ${subjectPrefix}.task.job1.progress '{"total":10,"completed":3}'`]),
-    `  npx -y wscat -c 'ws://${at}/ws?topics=task:progress,task:status'`,
+    `  npx -y wscat${bearer} -c 'ws://${at}/ws?topics=task:progress,task:status'`,
   ];
   return `${lines.join("\n")}\n`;
 }
