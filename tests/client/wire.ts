@@ -1,4 +1,5 @@
 import { assert } from "@std/assert";
+import { EVERYBODY } from "../../src/access/access.ts";
 import type { OpenSocket, SocketListener } from "../../src/client/socket.ts";
 import { FakeSocket } from "../connection/fake_socket.ts";
 import type { Peer, World } from "../connection/world.ts";
@@ -71,7 +72,7 @@ class Link {
       const socket = new EndedSocket((code) => this.#later(() => this.cut(code)));
       socket.onWritten = ({ frame }) => this.#later(() => this.#arrives(JSON.stringify(frame)));
       this.#peer = this.#world.peer(socket, { codec: "json-batch", path: this.#url.pathname });
-      this.#peer.connection.open();
+      this.#peer.connection.open(EVERYBODY);
     });
   }
 

@@ -316,7 +316,7 @@ Deno.test("binary messages, and what is no frame, are told what they should have
   assertEquals(errors.map(({ error }) => error.code), Array.from({ length: 4 }, () => "INVALID_MESSAGE"));
   assertEquals(errors.slice(2).map(({ id }) => id), ["s1", "s2"]);
   assertStringIncludes(errors[2]?.error.message ?? "", "data.topics");
-  assertStringIncludes(errors[3]?.error.message ?? "", "type: must be one of cancel_task");
+  assertStringIncludes(errors[3]?.error.message ?? "", "type: must be one of auth, cancel_task");
   assertEquals(Object.keys(world.counts.messages).sort(), ["subscribe", "unknown"]);
 });
 

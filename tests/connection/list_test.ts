@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { boundsOf } from "../projection/bounds.ts";
+import { untagged } from "../projection/task_names.ts";
 import { type Peer, settled, World } from "./world.ts";
 
 /** What a peer was told, in a word each. */
@@ -143,7 +144,7 @@ Deno.test("who is behind when too many left the list is told so, and gets what e
   peer.socket.congest();
   await say(world, "t1", "paused");
   const many = Array.from({ length: 10_001 }, (_, i) => `gone${i}`);
-  world.router.publish([], world.projection.head, many);
+  world.router.publish([], world.projection.head, untagged(...many));
   await say(world, "t1", "resumed");
   peer.socket.drain();
   await settled();

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { EVERYBODY } from "../../src/access/access.ts";
 import type { Position } from "../../src/connection/flow.ts";
 import {
   type Effect,
@@ -8,11 +9,11 @@ import {
   type Serving,
   type State,
   stateName,
-  step,
 } from "../../src/connection/state.ts";
+import { step } from "../../src/connection/step.ts";
 import { Removals } from "../../src/projection/removals.ts";
 
-const LIMITS: Limits = { maxTopics: 3, rate: { perSecond: 10, burst: 4 } };
+const LIMITS: Limits = { maxTopics: 3, rate: { perSecond: 10, burst: 4 }, authMs: 1_000 };
 const AT: Position = {
   epoch: "e1",
   head: 9,
@@ -34,7 +35,7 @@ function decided(state: State, ...inputs: readonly Input[]): [State, Effect[]] {
 }
 
 function opened(): Serving {
-  const [state] = decided({ kind: "greeting" }, { kind: "opened", atMs: 0 });
+  const [state] = decided({ kind: "greeting" }, { kind: "opened", atMs: 0, access: EVERYBODY });
   assert(state.kind === "open");
   return state;
 }
@@ -65,7 +66,7 @@ function request(cost: number, atMs: number): Input {
 const kinds = (effects: readonly Effect[]): string[] => effects.map(({ kind }) => kind);
 
 const EVERY_INPUT: readonly Input[] = [
-  { kind: "opened", atMs: 0 },
+  { kind: "opened", atMs: 0, access: EVERYBODY },
   request(1, 0),
   invalid(0),
   subscribed(["task:status"]),
@@ -79,9 +80,11 @@ const EVERY_INPUT: readonly Input[] = [
 Deno.test("nothing is said before the welcome, and nothing after the end", () => {
   for (const input of EVERY_INPUT) {
     const [state, effects] = step({ kind: "greeting" }, input, AT, LIMITS);
-    if (input.kind === "opened") assertEquals([stateName(state), kinds(effects)], ["quiet", ["welcome"]]);
-    else if (input.kind === "close") assertEquals([stateName(state), kinds(effects)], ["closed", ["close"]]);
-    else if (input.kind === "socketClosed") assertEquals([stateName(state), effects], ["closed", []]);
+    if (input.kind === "opened") {
+      assertEquals([stateName(state), kinds(effects)], ["quiet", ["welcome", "setAlarm"]]);
+    } else if (input.kind === "close") {
+      assertEquals([stateName(state), kinds(effects)], ["closed", ["close"]]);
+    } else if (input.kind === "socketClosed") assertEquals([stateName(state), effects], ["closed", []]);
     else assertEquals([stateName(state), effects], ["greeting", []]);
     assertEquals(step({ kind: "closed" }, input, AT, LIMITS), [{ kind: "closed" }, []]);
   }

@@ -1,3 +1,6 @@
+import { type Access, EVERYBODY } from "../../src/access/access.ts";
+import type { Authenticator } from "../../src/access/authenticator.ts";
+import { Gate } from "../../src/access/gate.ts";
 import { Connection, type ConnectionCounts, type ConnectionDeps } from "../../src/connection/connection.ts";
 import { LogError } from "../../src/log/event_log.ts";
 import { registerBuiltIn } from "../../src/messages/built_in.ts";
@@ -8,6 +11,7 @@ import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
 import { hasLostNone } from "../../src/projection/removals.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
+import { VisibleTasks } from "../../src/projection/visible_tasks.ts";
 import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
 import { PageBatches } from "../../src/router/page_batches.ts";
 import { Router, type RouterCounts } from "../../src/router/router.ts";
@@ -22,6 +26,8 @@ export type WorldOptions = {
   readonly retention?: Omit<MemoryLogOptions, "now">;
   readonly flushMs?: number;
   readonly limits?: ConnectionDeps["limits"];
+  /** Who knows what tokens stand for. Default: everybody may do everything. */
+  readonly tokens?: Authenticator;
 };
 
 /** A connection with both its ends. */
@@ -34,7 +40,7 @@ export type Peer = {
   readonly vanish: () => void;
 };
 
-const UNLIMITED = { maxTopics: 256, rate: { perSecond: 1e9, burst: 1e9 } };
+const UNLIMITED = { maxTopics: 256, rate: { perSecond: 1e9, burst: 1e9 }, authMs: 10_000 };
 
 /**
  * The whole spine but for the transport: a log in memory, the real projection, router, messages and connections, and
@@ -50,7 +56,7 @@ export class World {
   readonly past: PastQueries;
   readonly messages = new MessageRegistry();
   readonly pageBatches = new PageBatches();
-  readonly counts: ConnectionCounts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
+  readonly counts: ConnectionCounts = { messages: {}, errors: {}, refused: {}, frames: 0, bytes: 0 };
   readonly routed: RouterCounts = {
     flushes: 0,
     frames: 0,
@@ -66,7 +72,9 @@ export class World {
   #connections = 0;
   #restarting = false;
 
-  constructor({ bounds = boundsOf(), retention = {}, flushMs = 20, limits = UNLIMITED }: WorldOptions = {}) {
+  constructor(
+    { bounds = boundsOf(), retention = {}, flushMs = 20, limits = UNLIMITED, tokens }: WorldOptions = {},
+  ) {
     this.#limits = limits;
     this.log = new MemoryLog({ ...retention, now: () => this.clock.now() });
     this.projection = new Projection(this.log, bounds);
@@ -77,7 +85,8 @@ export class World {
     const { retainPerSubject = Infinity } = retention;
     this.past = new PastQueries(this.log, this.projection, { retainPerSubject, now });
     const cancels = new Cancels(this.projection, (entries) => this.log.append(entries));
-    registerBuiltIn(this.messages, { queries: this.queries, past: this.past, cancels });
+    const tasks = new VisibleTasks({ queries: this.queries, past: this.past, cancels });
+    registerBuiltIn(this.messages, { queries: this.queries, tasks, gate: new Gate(tokens, { now }) });
   }
 
   /** A world whose projection was booted from what `prepare` put into the log. */
@@ -191,14 +200,22 @@ export class World {
     this.router.removals.looked(head);
   }
 
-  /** Connects a client that is greeted at once. */
+  /** Connects a client that is greeted at once, unless its `access` is `"unknown"`. Default: it may do everything. */
   connect(
-    options: { readonly codec?: CodecName; readonly path?: string; readonly query?: object } = {},
+    options: {
+      readonly codec?: CodecName;
+      readonly path?: string;
+      readonly query?: object;
+      readonly access?: Access | "unknown";
+    } = {},
   ): Peer {
     const socket = new FakeSocket();
     const peer = this.peer(socket, options);
-    const { query } = options;
-    peer.connection.open(query === undefined ? undefined : { ...query });
+    const { query, access = EVERYBODY } = options;
+    peer.connection.open(
+      access === "unknown" ? undefined : access,
+      query === undefined ? undefined : { ...query },
+    );
     return peer;
   }
 

@@ -84,7 +84,7 @@ Deno.test("a task that the log does not know is TASK_NOT_FOUND", async () => {
         type: "about:blank",
         title: "Not Found",
         status: 404,
-        detail: "the log holds no event of that task",
+        detail: "no task nope",
         code: "TASK_NOT_FOUND",
         details: { task_id: "nope" },
       },

@@ -1,5 +1,9 @@
-import type { Hono } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
+import { type Access, EVERYBODY } from "../../src/access/access.ts";
+import { Gate } from "../../src/access/gate.ts";
+import { noSuchTask } from "../../src/access/may.ts";
 import { type AppDeps, createApp } from "../../src/http/app.ts";
+import type { Asking } from "../../src/http/asking.ts";
 import type { Appended, NewEntry } from "../../src/log/event_log.ts";
 import type { TaskQuery } from "../../src/protocol/client_frames.ts";
 import type { HistoryEvent, Refused, TaskPage, TaskStatusData } from "../../src/protocol/server_frames.ts";
@@ -11,6 +15,8 @@ import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 export class FakeGateway {
   readonly appended: NewEntry[] = [];
   readonly asked: unknown[] = [];
+  /** Who asked about tasks, in order. */
+  readonly askedBy: Access[] = [];
   readonly lines: string[] = [];
   readonly tasks: Map<string, TaskStatusData> = new Map();
   readonly events: HistoryEvent[] = [];
@@ -26,25 +32,34 @@ export class FakeGateway {
     newId: () => "incident_1",
   });
 
-  /** The app in front of it. */
-  app(changes: Partial<AppDeps> = {}): Hono {
+  /** The app in front of it: whom the guards of `changes` let in may do everything. */
+  app({ guards = [], ...changes }: Partial<AppDeps> = {}): Hono<Asking> {
     const { spans, incident, measures, metrics } = this.telemetry;
+    const gate = new Gate(undefined, { now: () => 0 });
     return createApp({
       append: (entries) => this.#append(entries),
       tasks: {
-        task: (id, at) =>
-          this.#answer(at === undefined ? ["task", id] : ["task", id, at], this.tasks.get(id)),
-        list: (query) => this.#list(query),
-        history: (id, afterSeq, limit) =>
-          this.#answer(
+        task: (access, id, at) => {
+          const asked = at === undefined ? ["task", id] : ["task", id, at];
+          return this.#answerTo(access, asked, this.tasks.get(id) ?? { refused: noSuchTask(id) });
+        },
+        list: (access, query) => this.#list(access, query),
+        history: (access, id, { afterSeq, limit }) =>
+          this.#answerTo(
+            access,
             ["history", id, afterSeq, limit],
-            this.tasks.has(id) ? { events: this.events } : undefined,
+            this.tasks.has(id) ? { task_id: id, events: this.events } : { refused: noSuchTask(id) },
           ),
-        cancel: (id, reason) => this.#answer(["cancel", id, reason], this.refusal ?? { task_id: id, seq: 7 }),
+        cancel: (access, id, reason) =>
+          this.#answerTo(access, ["cancel", id, reason], this.refusal ?? { task_id: id, seq: 7 }),
       },
       streams: {
-        open: ({ query, lastEventId, address, headers }) =>
-          this.#answer(["stream", query.toString(), lastEventId, address, headers], this.noStream),
+        open: ({ query, lastEventId, address, headers, access }) =>
+          this.#answerTo(
+            access,
+            ["stream", query.toString(), lastEventId, address, headers],
+            this.noStream,
+          ),
       },
       operations: {
         rejected: () => ({ total: 1, items: [] }),
@@ -52,6 +67,9 @@ export class FakeGateway {
         metrics,
       },
       telemetry: { spans, incident, httpRequest: measures.httpRequest },
+      issueTicket: (access) => gate.issue(access),
+      guards: [...guards, everybody],
+      metricsGuards: [],
       ...changes,
     });
   }
@@ -65,9 +83,14 @@ export class FakeGateway {
     return this.#answer(["append", entries.length], results);
   }
 
-  #list(query: TaskQuery) {
+  #list(access: Access, query: TaskQuery) {
     const page = { tasks: [...this.tasks.values()], total: this.tasks.size };
-    return this.#answer<TaskPage | Refused>(["list", query], this.refusal ?? page);
+    return this.#answerTo<TaskPage | Refused>(access, ["list", query], this.refusal ?? page);
+  }
+
+  #answerTo<T>(access: Access, asked: unknown, value: T): Promise<T> {
+    this.askedBy.push(access);
+    return this.#answer(asked, value);
   }
 
   #answer<T>(asked: unknown, value: T): Promise<T> {
@@ -75,6 +98,14 @@ export class FakeGateway {
     return this.failure === undefined ? Promise.resolve(value) : Promise.reject(this.failure);
   }
 }
+
+/** What routes know of who asks: that it may do everything, and where it is, if the test said so. */
+const everybody: MiddlewareHandler<Asking> = async (c, next) => {
+  const { incoming }: Partial<Asking["Bindings"]> = c.env ?? {};
+  c.set("access", EVERYBODY);
+  c.set("address", incoming?.socket.remoteAddress ?? "");
+  await next();
+};
 
 /** The body of an entry, as text. */
 export function bodyText({ body }: NewEntry): string {

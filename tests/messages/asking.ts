@@ -1,3 +1,5 @@
+import { EVERYBODY } from "../../src/access/access.ts";
+import { Gate } from "../../src/access/gate.ts";
 import type { RequestContext } from "../../src/connection/connection.ts";
 import type { Outcome } from "../../src/connection/state.ts";
 import type { NewEntry } from "../../src/log/event_log.ts";
@@ -9,6 +11,7 @@ import { History } from "../../src/projection/history.ts";
 import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection } from "../../src/projection/projection.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
+import { VisibleTasks } from "../../src/projection/visible_tasks.ts";
 
 const encoder = new TextEncoder();
 
@@ -30,11 +33,12 @@ export class Asking implements AsyncDisposable {
     this.#projection = projection;
     this.#dataDir = dataDir;
     const queries = new TaskQueries(log, projection, new History(log, projection), () => NOW_MS);
-    registerBuiltIn(this.registry, {
+    const tasks = new VisibleTasks({
       queries,
       past: new PastQueries(log, projection, { retainPerSubject, now: () => performance.now() }),
       cancels: new Cancels(projection, (entries) => log.append(entries)),
     });
+    registerBuiltIn(this.registry, { queries, tasks, gate: new Gate(undefined, { now: () => NOW_MS }) });
   }
 
   /** Starts on a log that holds `entries`. */
@@ -68,10 +72,10 @@ export class Asking implements AsyncDisposable {
     return await this.registry.dispatch({ type, id: "r1", data: { ...data } }, this.context(about));
   }
 
-  /** A connection on `/ws` that has been served all there is. */
+  /** A connection on `/ws` that may do everything and has been served all there is. */
   context(about: Partial<RequestContext> = {}): RequestContext {
     const { epoch, head } = this.#projection;
-    return { path: "/ws", nowMs: NOW_MS, epoch, head, served: head, ...about };
+    return { path: "/ws", access: EVERYBODY, nowMs: NOW_MS, epoch, head, served: head, ...about };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -52,6 +52,7 @@ Deno.test("these types are built in, and this is what they cost", async () => {
   await using asking = await Asking.of([]);
   const { registry } = asking;
   assertEquals(Object.fromEntries(registry.types.map((type) => [type, registry.costOf(type)])), {
+    auth: 10,
     cancel_task: 1,
     get_history: 5,
     get_task: 1,
@@ -97,6 +98,7 @@ Deno.test("a task of which the log has nothing is not found, nor is its history"
     assertEquals<unknown>(await asking.ask(type, { task_id: "job9" }), {
       kind: "error",
       error: { code: "TASK_NOT_FOUND", message: "no task job9", details: { task_id: "job9" } },
+      isValid: true,
     });
   }
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as v from "valibot";
+import { EVERYBODY } from "../../src/access/access.ts";
 import type { RequestContext } from "../../src/connection/connection.ts";
 import type { Outcome } from "../../src/connection/state.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
@@ -17,7 +18,14 @@ function echo(cost = 3): MessageType<typeof EchoData> {
   });
 }
 
-const context: RequestContext = { path: "/ws", nowMs: 0, epoch: "e", head: 0, served: 0 };
+const context: RequestContext = {
+  path: "/ws",
+  access: EVERYBODY,
+  nowMs: 0,
+  epoch: "e",
+  head: 0,
+  served: 0,
+};
 
 function dispatch(registry: MessageRegistry, type: string, data: Record<string, unknown>): unknown {
   return registry.dispatch({ type, id: "r1", data }, context);

@@ -52,6 +52,7 @@ Deno.test("a task that was not there yet is not found, and what is gone is refus
   assertEquals<unknown>(await asking.ask("get_task", { task_id: "job2", at: { seq: 2 } }), {
     kind: "error",
     error: { code: "TASK_NOT_FOUND", message: "no task job2 at that time", details: { task_id: "job2" } },
+    isValid: true,
   });
   for (const [type, data] of [["get_task", { task_id: "job1" }], ["get_tasks", {}]] as const) {
     const outcome = await asking.ask(type, { ...data, at: { seq: 1, epoch: "another" } });

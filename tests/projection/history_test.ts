@@ -11,7 +11,7 @@ import { arbitraryLog, eventOf, lineOf, record, toldBy } from "./events.ts";
 const LONG_TAIL = boundsOf();
 const NO_TAIL = boundsOf({ maxEvents: 0 });
 /** Pages so small that every replay is of many. */
-const SMALL_PAGES: PageBounds = { positions: 3, records: 4, bytes: 262_144 };
+const SMALL_PAGES: PageBounds = { positions: 3, records: 4, bytes: 262_144, atOnce: 64 };
 const pages = fc.constantFrom(undefined, SMALL_PAGES);
 
 /** What a page has for its reader. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertExists, assertRejects } from "@std/assert";
 import fc from "fast-check";
+import type { TaskNames } from "../../src/access/scope.ts";
 import { type Entry, LogError } from "../../src/log/event_log.ts";
 import type { Delivery } from "../../src/projection/delivery.ts";
 import { Projection } from "../../src/projection/projection.ts";
@@ -9,6 +10,7 @@ import { isTerminal, statusData, statusOf } from "../../src/task/task.ts";
 import { MemoryLog } from "../connection/memory_log.ts";
 import { boundsOf } from "./bounds.ts";
 import { arbitraryLog, eventOf, lineOf, record, toldBy } from "./events.ts";
+import { untagged } from "./task_names.ts";
 
 const TASKS = ["t0", "t1", "t2", "t3", "t4"];
 
@@ -42,10 +44,10 @@ function counted(log: MemoryLog): { readonly walks: number; readonly reads: numb
 async function followed(
   entries: readonly Entry[],
   { maxTasks = 100, batch = 1 }: { maxTasks?: number; batch?: number } = {},
-): Promise<{ projection: Projection; told: Delivery[]; removed: string[] }> {
+): Promise<{ projection: Projection; told: Delivery[]; removed: TaskNames[] }> {
   const projection = new Projection(logOf(entries), boundsOf({ maxTasks }));
   const told: Delivery[] = [];
-  const removed: string[] = [];
+  const removed: TaskNames[] = [];
   for (let i = 0; i < entries.length; i += batch) {
     const applied = await projection.apply(entries.slice(i, i + batch));
     told.push(...applied.deliveries);
@@ -141,7 +143,7 @@ Deno.test("more tasks under way than four times the room leave, are counted, and
   const ids = Array.from({ length: 12 }, (_, i) => `t${i}`);
   const starts = ids.map((id, i) => record(i + 1, id, "started"));
   const { projection, removed } = await followed(starts, { maxTasks: 2 });
-  assertEquals(removed, ["t0", "t1", "t2", "t3"]);
+  assertEquals(removed, untagged("t0", "t1", "t2", "t3"));
   assertEquals([projection.counts.evicted, projection.counts.evictedUnderWay], [0, 4]);
   const fresh = await booted(starts, 2);
   assertEquals([...fresh.tasks.active()].map(({ id }) => id), ids.slice(4));
@@ -182,7 +184,7 @@ Deno.test("a straggler of an ended task that has left memory finds it ended, and
   const { told, projection, removed } = await followed(log, { maxTasks: 2 });
   assertEquals(told.map(lineOf).slice(4), ["5 old [] progress 9/10 of attempt 1", "6 old [] completed"]);
   // Each time it was brought back it went again: the others have not ended.
-  assertEquals(removed, ["old", "old", "old"]);
+  assertEquals(removed, untagged("old", "old", "old"));
   assertEquals(projection.counts.evicted, 3);
 });
 
@@ -226,7 +228,7 @@ Deno.test("a batch that meets an outage is neither counted nor told, and may be 
   assertEquals([projection.head, projection.rejected.total, projection.counts.late], [2, 0, 0]);
   assertEquals(projection.counts.events, { completed: 1, started: 1 });
   stored.gate = () => Promise.resolve();
-  assertEquals(await projection.apply(log.slice(2)), { deliveries: [], removed: ["old"] });
+  assertEquals(await projection.apply(log.slice(2)), { deliveries: [], removed: untagged("old") });
   assertEquals([projection.head, projection.rejected.total, projection.counts.late], [4, 1, 1]);
 });
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Removals } from "../../src/projection/removals.ts";
+import { untagged } from "./task_names.ts";
 
 function whole(max?: number): Removals {
   const removals = new Removals(max);
@@ -9,35 +10,35 @@ function whole(max?: number): Removals {
 
 Deno.test("what left after a position is told, at that position too, and each task once", () => {
   const removals = whole();
-  removals.note(["a", "b"], 5);
-  removals.note(["c"], 7);
-  removals.note(["a"], 9);
+  removals.note(untagged("a", "b"), 5);
+  removals.note(untagged("c"), 7);
+  removals.note(untagged("a"), 9);
   const after = (at: number, until?: number) => [...removals.after({ at, count: 0 }, until)];
   assertEquals([after(0), after(5), after(6), after(9), after(10)], [
-    ["a", "b", "c"],
-    ["a", "b", "c"],
-    ["c", "a"],
-    ["a"],
+    untagged("a", "b", "c"),
+    untagged("a", "b", "c"),
+    untagged("c", "a"),
+    untagged("a"),
     [],
   ]);
-  assertEquals([after(0, 5), after(0, 7), after(5, 9)], [[], ["a", "b"], ["a", "b", "c"]]);
+  assertEquals([after(0, 5), after(0, 7), after(5, 9)], [[], untagged("a", "b"), untagged("a", "b", "c")]);
 });
 
 Deno.test("who was told of some at a position is told of the others there", () => {
   const removals = whole();
-  removals.note(["a", "b"], 5);
+  removals.note(untagged("a", "b"), 5);
   const told = { at: 5, count: removals.count };
-  removals.note(["c"], 5);
-  assertEquals([...removals.after(told)], ["c"]);
+  removals.note(untagged("c"), 5);
+  assertEquals([...removals.after(told)], untagged("c"));
 });
 
 Deno.test("past the bound the oldest are forgotten, and who was not told of those is not covered", () => {
   const removals = whole(3);
-  for (let i = 1; i <= 100; i++) removals.note([`t${i}`], Math.ceil(i / 2));
-  assertEquals([...removals.after({ at: 0, count: 0 })], ["t98", "t99", "t100"]);
+  for (let i = 1; i <= 100; i++) removals.note(untagged(`t${i}`), Math.ceil(i / 2));
+  assertEquals([...removals.after({ at: 0, count: 0 })], untagged("t98", "t99", "t100"));
   const covers = (at: number, count: number) => removals.covers({ at, count });
   assertEquals([covers(48, 100), covers(49, 96), covers(49, 97), covers(50, 0)], [false, false, true, true]);
-  removals.note(Array.from({ length: 10 }, (_, i) => `u${i}`), 50);
+  removals.note(untagged(...Array.from({ length: 10 }, (_, i) => `u${i}`)), 50);
   assertEquals([covers(50, 0), covers(50, 107), covers(51, 0)], [false, true, true]);
 });
 
@@ -52,13 +53,13 @@ Deno.test("after a boot nobody is covered who was served before it, unless no ta
 Deno.test("who comes from a gateway that looks later is told what it may have missed there", () => {
   const removals = whole();
   for (const [i, at] of [10, 20, 30, 40].entries()) {
-    removals.note([`t${i}`], at);
+    removals.note(untagged(`t${i}`), at);
     removals.looked(at);
   }
   const told = (seq: number) => [...removals.after(removals.toldBy(seq))];
-  assertEquals(told(41), ["t2", "t3"], "gone at 30 here: there perhaps at 40 or 41");
-  assertEquals(told(31), ["t1", "t2", "t3"]);
-  assertEquals(told(30), ["t0", "t1", "t2", "t3"]);
+  assertEquals(told(41), untagged("t2", "t3"), "gone at 30 here: there perhaps at 40 or 41");
+  assertEquals(told(31), untagged("t1", "t2", "t3"));
+  assertEquals(told(30), untagged("t0", "t1", "t2", "t3"));
 });
 
 Deno.test("who comes from another gateway soon after a boot is not covered", () => {

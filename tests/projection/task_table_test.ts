@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import type { TaskNames } from "../../src/access/scope.ts";
 import { type Evicted, statusNow, TaskTable, UNDER_WAY_FACTOR } from "../../src/projection/task_table.ts";
 import { NO_MARKS } from "../../src/projection/past.ts";
 import type { TaskQuery, TaskStatus } from "../../src/protocol/client_frames.ts";
@@ -8,6 +9,7 @@ import type { Tag, TaskId } from "../../src/protocol/names.ts";
 import { changeOf, fold, type TaskState } from "../../src/task/fold.ts";
 import { isTerminal, statusOf } from "../../src/task/task.ts";
 import { arbitraryLog, eventOf, record } from "./events.ts";
+import { untagged } from "./task_names.ts";
 
 const TASKS = ["t0", "t1", "t2", "t3", "t4", "t5"];
 /** More than there is room for under way. */
@@ -51,20 +53,25 @@ class Bench {
 
   /** Evicts, and says who should have gone. */
   evict(maxTasks: number): Evicted {
-    const ended: string[] = [];
+    const ended: TaskNames[] = [];
     while (this.tasks.size > maxTasks) {
       const oldest = this.#ended.shift();
       if (oldest === undefined) break;
-      ended.push(oldest);
-      this.tasks.delete(oldest);
+      ended.push(this.#drop(oldest));
     }
     const active = [...this.tasks].filter(([, state]) => !isTerminal(statusOf(state))).map(([id]) => id);
     const excess = Math.max(0, active.length - UNDER_WAY_FACTOR * maxTasks);
-    const underWay = active.sort((a, b) => this.#toldSeq(a) - this.#toldSeq(b)).slice(0, excess);
-    for (const id of underWay) this.tasks.delete(id);
-    this.gone.push(...ended, ...underWay);
+    const underWay = active.sort((a, b) => this.#toldSeq(a) - this.#toldSeq(b)).slice(0, excess)
+      .map((id) => this.#drop(id));
     assertEquals(this.table.evict(), { ended, underWay });
     return { ended, underWay };
+  }
+
+  #drop(taskId: string): TaskNames {
+    const tags = this.tasks.get(taskId)?.greatest.created?.body.tags ?? [];
+    this.tasks.delete(taskId);
+    this.gone.push(taskId);
+    return { taskId, tags };
   }
 
   #toldSeq(id: string): number {
@@ -160,7 +167,7 @@ Deno.test("nobody leaves before `evict`, and then those that ended first go firs
   bench.say(record(5, "t2", "failed"));
   bench.say(record(6, "t1", "failed"));
   assertEquals(bench.table.size, 4);
-  assertEquals(bench.evict(2), { ended: ["t2", "t1"], underWay: [] });
+  assertEquals(bench.evict(2), { ended: untagged("t2", "t1"), underWay: [] });
   bench.say(record(7, "t4", "started"));
   assertEquals(bench.evict(2), { ended: [], underWay: [] });
 });
@@ -170,14 +177,14 @@ Deno.test("of more tasks under way than four times the room those leave that hav
   ["t0", "t1", "t2", "t3"].forEach((id, i) => bench.say(record(i + 1, id, "started")));
   bench.say(record(5, "t0", "progress"));
   bench.say(record(6, "t4", "started"));
-  assertEquals(bench.evict(1), { ended: [], underWay: ["t1"] });
+  assertEquals(bench.evict(1), { ended: [], underWay: untagged("t1") });
   // Who was looked at as silent says something, or ends, before its turn comes.
   bench.say(record(7, "t2", "progress"));
   bench.say(record(8, "t3", "failed"));
   bench.say(record(9, "t5", "started"));
-  assertEquals(bench.evict(1), { ended: ["t3"], underWay: [] });
+  assertEquals(bench.evict(1), { ended: untagged("t3"), underWay: [] });
   bench.say(record(10, "t6", "started"));
-  assertEquals(bench.evict(1), { ended: [], underWay: ["t0"] });
+  assertEquals(bench.evict(1), { ended: [], underWay: untagged("t0") });
   assert(bench.table.mayBeEvicted("t0") && bench.table.mayBeEvicted("t1"));
 });
 
@@ -185,7 +192,11 @@ Deno.test("ten thousand tasks too many leave in the order of their silence, with
   const table = new TaskTable(2_500);
   const state = fold(undefined, eventOf(record(1, "t0", "started")));
   for (let i = 0; i < 20_000; i++) {
-    table.restore(`t${i}`, { ...NO_MARKS, state, statusSeq: 1 + (i * 7_919) % 20_000 });
+    table.restore(`t${i}`, {
+      ...NO_MARKS,
+      state: { ...state, id: `t${i}` },
+      statusSeq: 1 + (i * 7_919) % 20_000,
+    });
   }
   const startedMs = performance.now();
   const { ended, underWay } = table.evict();
@@ -193,7 +204,7 @@ Deno.test("ten thousand tasks too many leave in the order of their silence, with
   assertEquals(ended, []);
   assertEquals(underWay.length, 10_000);
   assertEquals(
-    new Set(underWay),
+    new Set(underWay.map(({ taskId }) => taskId)),
     new Set(
       Array.from({ length: 20_000 }, (_, i) => i).filter((i) => (i * 7_919) % 20_000 < 10_000).map((i) =>
         `t${i}`

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertExists } from "@std/assert";
 import * as v from "valibot";
 import {
+  AuthData,
   CancelTaskData,
   ClientEnvelope,
   GetHistoryData,
@@ -40,6 +41,7 @@ const CLIENT_DATA: Readonly<Record<string, v.GenericSchema>> = {
   get_tasks: GetTasksData,
   get_history: GetHistoryData,
   cancel_task: CancelTaskData,
+  auth: AuthData,
 };
 
 type Example = { readonly is: string; readonly text: string; readonly value: unknown };
@@ -173,6 +175,10 @@ Deno.test("the table of close codes is the one of the code", () => {
 /** An HTTP example is a request to append, or what one of the routes answers. */
 const Answer = v.union([
   CancelRequestedSchema,
+  v.strictObject({
+    ticket: v.pipe(v.string(), v.regex(/^twt_[A-Za-z0-9_-]{54}$/)),
+    expires_at: v.pipe(v.number(), v.safeInteger()),
+  }),
   v.strictObject({ results: v.array(v.strictObject({ seq: v.number(), duplicate: v.boolean() })) }),
   v.strictObject({
     total: v.number(),

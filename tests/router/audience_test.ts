@@ -1,6 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import type { Delivery } from "../../src/projection/delivery.ts";
 import { Audience, type Member } from "../../src/router/audience.ts";
+import { untagged } from "../projection/task_names.ts";
 import { deliveriesOf, framesOf, idsOf, lines, progress } from "./deliveries.ts";
 
 /** A member that keeps what was written. */
@@ -26,7 +27,7 @@ class FakeMember implements Member {
 const TOPICS = new Set(["task:progress", "task:status"]);
 
 function audience(head = 0): Audience {
-  return new Audience("key", TOPICS, lines(), head);
+  return new Audience({ key: "key", topics: TOPICS, codec: lines() }, head);
 }
 
 function add(to: Audience, delivery: Delivery, list = false): void {
@@ -153,7 +154,7 @@ Deno.test("tasks that left memory are told to all who may have known of them the
   add(all, FIVE[0] as Delivery, true);
   all.join(joined, 1, 1);
   add(all, FIVE[1] as Delivery, true);
-  all.remove(["t8", "t9"], 2);
+  all.remove(untagged("t8", "t9"), 2);
   all.join(after, 2, 2);
   add(all, { ...FIVE[2], taskId: "t9" } as Delivery, true);
   all.flush(3, 100);

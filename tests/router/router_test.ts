@@ -6,6 +6,7 @@ import { topicsOf } from "../../src/protocol/topics.ts";
 import type { Member } from "../../src/router/audience.ts";
 import { Router, type RouterCounts } from "../../src/router/router.ts";
 import { arbitraryLog, toldBy } from "../projection/events.ts";
+import { untagged } from "../projection/task_names.ts";
 import { deliveriesOf, idsOf, lines, progress } from "./deliveries.ts";
 import { ManualClock } from "./manual_clock.ts";
 
@@ -110,7 +111,7 @@ Deno.test("who asked for a pace gets progress no faster, the newest each time, a
   const bench = new Bench();
   const paced = new Watcher(bench.clock);
   const others = bench.watch(["task:progress", "task:status"]);
-  bench.router.join(paced, held("task:progress", "task:status"), bench.codec, 0, 100);
+  bench.router.join(paced, held("task:progress", "task:status"), bench.codec, 0, { paceMs: 100 });
   assertEquals(bench.router.audiences, 2);
   const steps = deliveriesOf(
     ...Array.from({ length: 40 }, (_, i) => progress("t0", i)),
@@ -134,7 +135,7 @@ Deno.test("who asked for a pace gets progress no faster, the newest each time, a
 Deno.test("what waits for a pace is never more than there are tasks, and a status change each", () => {
   const bench = new Bench();
   const paced = new Watcher(bench.clock);
-  bench.router.join(paced, held("task:progress"), bench.codec, 0, 10_000);
+  bench.router.join(paced, held("task:progress"), bench.codec, 0, { paceMs: 10_000 });
   const steps = deliveriesOf(...Array.from({ length: 20_000 }, (_, i) => progress(`t${i % 3}`, i)));
   bench.router.publish(steps.slice(0, 3), 3);
   for (let i = 3; i < steps.length; i++) bench.router.publish(steps.slice(i, i + 1), i + 1);
@@ -281,7 +282,7 @@ Deno.test("leaving leaves nothing behind, whatever was pending", () => {
     bench.watch(held)
   );
   bench.router.publish(STEPS.slice(0, 1), 1);
-  bench.router.publish(STEPS.slice(1, 9), 9, ["gone"]);
+  bench.router.publish(STEPS.slice(1, 9), 9, untagged("gone"));
   for (const watcher of watchers) bench.router.leave(watcher);
   for (const watcher of watchers) bench.router.leave(watcher);
   bench.clock.advance(100);
@@ -304,7 +305,7 @@ Deno.test("the age of a flush's oldest event is noted, once a flush that anybody
 Deno.test("those who hold the list are told of tasks that left memory, when nothing else happens too", () => {
   const bench = new Bench();
   const [list, other] = [bench.watch(["task:list"]), bench.watch(["task:status"])];
-  bench.router.publish([], 5, ["t0", "t1"]);
+  bench.router.publish([], 5, untagged("t0", "t1"));
   assertEquals([list.flushes.length, other.flushes.length], [1, 0]);
   assertEquals(bench.router.head, 5);
 });

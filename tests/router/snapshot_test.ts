@@ -38,8 +38,13 @@ async function prepared(options: ConstructorParameters<typeof World>[0] = {}): P
   return world;
 }
 
+/** A walk over the present state, for who may see every task. */
+function walkOf(world: World, ...topics: string[]): SnapshotWalk {
+  return new SnapshotWalk(world.projection, { topics, at: world.router.head, sees: () => true });
+}
+
 function snapshot(world: World, ...topics: string[]): Promise<string[][]> {
-  return walked(new SnapshotWalk(world.projection, topics, world.router.head));
+  return walked(walkOf(world, ...topics));
 }
 
 Deno.test("a snapshot has of all tasks those not ended, and of one that is named whatever it is", async () => {
@@ -73,7 +78,8 @@ Deno.test("what changed after its position is left out: who walks it meets that 
   world.put("tagged", "progress", { completed: 1 });
   world.put("new", "started");
   await world.follow();
-  const walk = (...topics: string[]) => walked(new SnapshotWalk(world.projection, topics, at));
+  const walk = (...topics: string[]) =>
+    walked(new SnapshotWalk(world.projection, { topics, at, sees: () => true }));
   assertEquals(await walk("task:status", "task:progress"), [["open 3 1"]]);
   assertEquals(await walk("task:id:open"), [["open 3 1"]]);
 });
@@ -84,7 +90,7 @@ Deno.test("many tasks come in chunks, each once, though they end, begin, change 
   for (const id of ids) world.put(id, "created", { tags: ["a"] });
   await world.follow();
   for (const [round, topic] of ["task:status", "task:tag:a"].entries()) {
-    const walk = new SnapshotWalk(world.projection, [topic], world.router.head);
+    const walk = walkOf(world, topic);
     const told: string[] = [];
     let chunks = 0;
     for (let done = false; !done; chunks++) {
@@ -113,11 +119,7 @@ Deno.test("a named task that has left memory is looked up, and what comes of an 
   for (const id of ["t1", "t2"]) world.put(id, "started");
   await world.follow();
   assertEquals(world.projection.tasks.get("old"), undefined);
-  const walk = new SnapshotWalk(
-    world.projection,
-    ["task:id:t1", "task:id:old", "task:id:t2"],
-    world.router.head,
-  );
+  const walk = walkOf(world, "task:id:t1", "task:id:old", "task:id:t2");
   const first = await walk.next(0);
   assertEquals([first.frames.map(lineOf), first.done], [["t1 running 3"], false]);
   world.log.gate = () => Promise.reject(new LogError("unreachable", "away"));
@@ -134,17 +136,13 @@ Deno.test("a task that has left memory is told as it was at the snapshot's posit
   await world.follow();
   world.put("old", "failed", { progress: { completed: 7 } });
   assertEquals(world.projection.tasks.get("old"), undefined);
-  const walk = new SnapshotWalk(world.projection, ["task:id:old"], world.router.head);
+  const walk = walkOf(world, "task:id:old");
   assertEquals((await walked(walk)).flat(), ["old 2 1", "old failed 1"]);
 });
 
 Deno.test("each frame says whom it is for", async () => {
   const world = await prepared();
-  const walk = new SnapshotWalk(
-    world.projection,
-    ["task:status", "task:list", "task:tag:a"],
-    world.router.head,
-  );
+  const walk = walkOf(world, "task:status", "task:list", "task:tag:a");
   const { frames } = await walk.next(0);
   const whose = (...topics: string[]) => frames.filter((one) => isFor(one, new Set(topics))).map(lineOf);
   assertEquals(whose("task:list"), ["list open tagged"]);

@@ -29,11 +29,18 @@ Deno.test("a fresh machine needs no setting", () => {
       retainAgeMs: 7 * 86_400_000,
       retainPerSubject: 1000,
       dedupWindowMs: 120_000,
-      auth: "off",
+      auth: { kind: "off" },
+      authTimeoutMs: 10_000,
       allowedOrigins: "same-host",
       maxConnections: 50_000,
       maxConnectionsPerClient: 16,
       maxConnectionsPerAddress: 1000,
+      maxConnectionsPerSubject: 1000,
+      handshakesPerSecond: 100,
+      handshakesBurst: 1000,
+      requestsPerSecond: 1000,
+      requestsBurst: 2000,
+      maxReplays: 64,
       maxMessageBytes: 65_536,
       maxTopics: 256,
       messagesPerSecond: 50,
@@ -99,29 +106,26 @@ Deno.test("empty and blank settings are unset ones, and space around a value doe
   assertEquals(settingsFrom({ PORT: " 9000\n" }).port, 9000);
 });
 
-Deno.test("a host that is not loopback needs AUTH=off said outright", () => {
+Deno.test("a host that is not loopback needs AUTH said outright", () => {
   for (const HOST of ["0.0.0.0", "::", "192.0.2.1", "gateway", "127.0.0.1.example.org", "127.0.0"]) {
     assertEquals(problemsFrom({ HOST }), [
-      `HOST="${HOST}" is not this machine alone, so AUTH=off has to be said outright: ` +
-      "whoever reaches it may do everything",
+      `HOST="${HOST}" is not this machine alone, so AUTH has to be said: token or jwt, or off, ` +
+      "whoever reaches it then may do everything",
     ]);
     assertEquals(settingsFrom({ HOST, AUTH: "off" }).host, HOST);
   }
   for (const HOST of ["127.0.0.1", "127.8.9.10", "localhost", "::1"]) settingsFrom({ HOST });
 });
 
-Deno.test("a protection that this build does not have refuses to start", () => {
-  for (const AUTH of ["token", "jwt"]) {
-    assertEquals(problemsFrom({ AUTH, AUTH_TOKENS: "me:s3cret:admin", HOST: "0.0.0.0" }), [
-      `AUTH="${AUTH}" is what this build cannot do yet: it checks no tokens; AUTH=off lets everybody in`,
-    ]);
-  }
+Deno.test("tokens and keys without a word on AUTH refuse to start, and with AUTH=off they are told to do nothing", () => {
   for (
-    const env of [{ AUTH_TOKENS: "me:s3cret:admin" }, { JWT_SECRET: "s" }, {
+    const env of [{ AUTH_TOKENS: "me:s3cret-s3cret-s3cret:admin" }, { JWT_SECRET: "s".repeat(32) }, {
       JWKS_URL: "https://example.org",
     }]
   ) {
-    assertStringIncludes(printProblems(problemsFrom(env)), "AUTH (unset) has to be said when AUTH_TOKENS");
+    assertEquals(problemsFrom(env), [
+      "AUTH (unset) has to be said when AUTH_TOKENS, JWT_SECRET or JWKS_URL is set: token or jwt, or off",
+    ]);
     const read = readSettings({ ...env, AUTH: "off" });
     assertEquals(read.warnings, [`${Object.keys(env)[0]} has no effect: AUTH=off lets everybody in`]);
     assert("settings" in read);
@@ -163,6 +167,7 @@ Deno.test("NATS_URL takes several servers of one family, and one login", () => {
     servers: ["nats://a:4222", "tls://b:4222"],
     tls: true,
     login: { kind: "none" },
+    inboxPrefix: "_INBOX",
   });
   assertEquals(
     settingsFrom({ NATS_URL: "ws://[::1]:8080/nats", NATS_USER: "u", NATS_PASSWORD: " p " }).nats,
@@ -171,6 +176,7 @@ Deno.test("NATS_URL takes several servers of one family, and one login", () => {
       servers: ["ws://[::1]:8080/nats"],
       tls: false,
       login: { kind: "user", user: "u", password: " p " },
+      inboxPrefix: "_INBOX",
     },
   );
   const NATS_URL = "wss://nats.example.org";
@@ -297,6 +303,6 @@ Deno.test("the table of settings tells each one's default, rule and meaning", ()
   }
   assertEquals(
     SETTINGS.filter(({ secret }) => secret).map(({ name }) => name),
-    ["NATS_PASSWORD", "NATS_TOKEN", "AUTH_TOKENS", "JWT_SECRET"],
+    ["NATS_PASSWORD", "NATS_TOKEN", "AUTH_TOKENS", "JWT_SECRET", "METRICS_TOKEN"],
   );
 });

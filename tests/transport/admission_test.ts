@@ -4,11 +4,16 @@ import { Admission, type AdmissionLimits } from "../../src/transport/admission.t
 
 /** Counts one in; returns how to count it out, or the name of the limit that it breaks. */
 function admitted(admission: Admission, clientId: string, address: string): (() => void) | string {
-  const outcome = admission.admit(clientId, address);
-  return "release" in outcome ? outcome.release : `${outcome.refusal.limit} ${outcome.refusal.max}`;
+  const outcome = admission.admit({ clientId, address, subject: "" });
+  return "place" in outcome ? outcome.place.release : `${outcome.refusal.limit} ${outcome.refusal.max}`;
 }
 
-const WIDE: AdmissionLimits = { maxConnections: 100, maxPerClient: 100, maxPerAddress: 100 };
+const WIDE: AdmissionLimits = {
+  maxConnections: 100,
+  maxPerClient: 100,
+  maxPerAddress: 100,
+  maxPerSubject: 100,
+};
 
 Deno.test("each limit refuses what is one too many, and there is room again after one has gone", () => {
   const cases: readonly [Partial<AdmissionLimits>, string, readonly [string, string]][] = [
@@ -29,7 +34,7 @@ Deno.test("each limit refuses what is one too many, and there is room again afte
 });
 
 Deno.test("others are admitted while one client or address is at its limit", () => {
-  const admission = new Admission({ maxConnections: 100, maxPerClient: 1, maxPerAddress: 2 });
+  const admission = new Admission({ ...WIDE, maxPerClient: 1, maxPerAddress: 2 });
   admitted(admission, "c1", "a1");
   assertEquals(admitted(admission, "c1", "a2"), "MAX_CONNECTIONS_PER_CLIENT 1");
   assert(typeof admitted(admission, "c2", "a1") === "function");
@@ -49,7 +54,7 @@ Deno.test("who is counted out twice makes room once", () => {
 });
 
 Deno.test("whatever comes and goes, as many are admitted as the limits leave room for", () => {
-  const limits: AdmissionLimits = { maxConnections: 6, maxPerClient: 2, maxPerAddress: 3 };
+  const limits: AdmissionLimits = { ...WIDE, maxConnections: 6, maxPerClient: 2, maxPerAddress: 3 };
   const moves = fc.array(
     fc.oneof(
       fc.record({

@@ -4,11 +4,18 @@ import { json, jsonBatch } from "../../src/protocol/codec.ts";
 import { type Handshake, judge, type UpgradeRequest } from "../../src/transport/handshake.ts";
 import type { AllowedOrigins } from "../../src/transport/origin.ts";
 
+const PLAIN: UpgradeRequest = {
+  url: "/ws",
+  host: "127.0.0.1:8000",
+  origin: undefined,
+  authorization: undefined,
+  protocols: undefined,
+};
+
 type Asked = Partial<UpgradeRequest> & { readonly allow?: AllowedOrigins };
 
 function judged({ allow = "same-host", ...request }: Asked): ReturnType<typeof judge> {
-  const plain = { url: "/ws", host: "127.0.0.1:8000", origin: undefined, protocols: undefined };
-  return judge({ ...plain, ...request }, allow);
+  return judge({ ...PLAIN, ...request }, allow);
 }
 
 /** The handshake that is accepted; fails where it is not. */
@@ -31,6 +38,7 @@ Deno.test("nothing but a path is needed", () => {
       codec: json,
       protocol: undefined,
       subscribe: undefined,
+      token: undefined,
     });
   }
 });
@@ -204,12 +212,13 @@ Deno.test("whatever is sent as a request, it is judged and nothing is thrown", (
     fc.string({ unit: "binary" }),
     fc.constantFrom("/ws?client_id=", "/ws?since=%"),
   );
-  fc.assert(fc.property(text, text, fc.option(text), fc.option(text), (url, host, origin, protocols) => {
-    const outcome = judge(
-      { url: `/ws?${url}`, host, origin: origin ?? undefined, protocols: protocols ?? undefined },
-      "same-host",
-    );
-    assert("accept" in outcome || outcome.status === 403);
-    judge({ url, host, origin: undefined, protocols: undefined }, "*");
-  }));
+  const header = fc.option(text, { nil: undefined });
+  fc.assert(
+    fc.property(text, text, header, header, header, (url, host, origin, protocols, authorization) => {
+      const request = { host, origin, authorization, protocols };
+      const outcome = judge({ ...request, url: `/ws?${url}` }, "same-host");
+      assert("accept" in outcome || outcome.status === 403);
+      judge({ ...PLAIN, url, host }, "*");
+    }),
+  );
 });

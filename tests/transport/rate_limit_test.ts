@@ -35,13 +35,28 @@ Deno.test("questions about many tasks count as five messages", async () => {
   }
 });
 
-Deno.test("who goes on above the rate is refused every time, and never closed", async () => {
-  await using live = await LiveGateway.start({ MESSAGES_PER_SECOND: "1", MESSAGES_BURST: "1" });
+Deno.test("who goes on above the rate is refused every time, and not closed for a while", async () => {
+  await using live = await LiveGateway.start({ MESSAGES_PER_SECOND: "1", MESSAGES_BURST: "20" });
   await using client = await live.connect("/ws?topics=task:status"); // which costs nothing
   await client.next("caught_up");
   for (let i = 0; i < 200; i++) client.send({ type: "ping", id: `p${i}` });
   await client.until((frames) => frames.some(({ id }) => id === "p199"), "the last answer");
-  assertEquals(client.of("pong").length, 1);
-  assertEquals(client.of("error").filter(({ error }) => error.code === "RATE_LIMITED").length, 199);
+  assertEquals(client.of("pong").length, 20);
+  assertEquals(client.of("error").filter(({ error }) => error.code === "RATE_LIMITED").length, 180);
   assertEquals(client.isClosed, false);
+});
+
+Deno.test("who was refused more than ten times as often as may come at once, within ten seconds, is closed with 4429", async () => {
+  await using live = await LiveGateway.start({ MESSAGES_PER_SECOND: "1", MESSAGES_BURST: "2" });
+  await using bystander = await live.connect();
+  await using client = await live.connect();
+  for (let i = 0; i < 200; i++) client.send({ type: "ping", id: `p${i}` });
+  assertEquals(await client.ended(), { code: 4429, reason: "rate or connection limit" });
+  assertEquals(client.of("pong").length, 2);
+  assertEquals(
+    client.of("error").map(({ error }) => error.code),
+    Array.from({ length: 21 }, () => "RATE_LIMITED"),
+  );
+  assertEquals((await bystander.request("ping")).type, "pong");
+  assertEquals(live.incidents, []);
 });

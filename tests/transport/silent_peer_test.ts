@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import { assert, assertEquals } from "@std/assert";
+import { Gate } from "../../src/access/gate.ts";
 import { Admission } from "../../src/transport/admission.ts";
+import { RateLimits } from "../../src/transport/rate_limits.ts";
 import { TaskWebSocketServer } from "../../src/transport/websocket_server.ts";
 import { TestClient } from "../websocket_client.ts";
 import { eventOf, LiveGateway } from "./live_gateway.ts";
@@ -103,7 +105,7 @@ Deno.test("a clock that leaps ends no connection that answers", async () => {
   await using live = await LiveGateway.start();
   const { pipeline } = live.gateway;
   assert(pipeline !== undefined);
-  const counts = { messages: {}, errors: {}, frames: 0, bytes: 0 };
+  const counts = { messages: {}, errors: {}, refused: {}, frames: 0, bytes: 0 };
   const limits = { max_message_bytes: 1, max_topics: 1, messages_per_second: 1, messages_burst: 1 };
   const heartbeat = { interval_ms: HEARTBEAT_MS, timeout_ms: IDLE_MS };
   let leaptMs = 0;
@@ -118,7 +120,11 @@ Deno.test("a clock that leaps ends no connection that answers", async () => {
     counts,
     allowedOrigins: "*",
     maxMessageBytes: 65_536,
-    admission: new Admission({ maxConnections: 9, maxPerClient: 9, maxPerAddress: 9 }),
+    admission: new Admission({ maxConnections: 9, maxPerClient: 9, maxPerAddress: 9, maxPerSubject: 9 }),
+    gate: new Gate(undefined, { now: () => Date.now() }),
+    handshakes: new RateLimits({ perSecond: 9, burst: 9 }, () => Date.now()),
+    trustedProxies: undefined,
+    refused: () => {},
     heartbeatMs: HEARTBEAT_MS,
     idleMs: IDLE_MS,
     unready: () => undefined,
