@@ -1,9 +1,11 @@
 /**
- * `deno task test`: format, lint, types, every test, and what the tests cover, up to the first that fails. With
- * arguments it is a quick run of `deno test` with them: paths, `--filter`. The last line counts the tests.
+ * `deno task test`: format, lint, types, advisories about packages where the registry is in reach, every test, and what
+ * the tests cover, up to the first that fails. With arguments it is a quick run of `deno test` with them: paths,
+ * `--filter`. The last line counts the tests.
  */
 import { browserBinary } from "./browsers/browser_binary.ts";
 import { natsServerBinary } from "./nats_server_binary.ts";
+import { AUDIT, audited } from "./supply_chain/advisories.ts";
 
 type Step = { readonly title: string; readonly args: readonly string[] };
 
@@ -34,6 +36,15 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   const { success } = await running.status;
   running = undefined;
   return success && !interrupted;
+}
+
+/** Whether no package has an advisory, or nobody could be asked. */
+async function auditPasses(): Promise<boolean> {
+  if (interrupted) return false;
+  const { kind, says } = await audited({ cwd: ROOT, started: (child) => void (running = child) });
+  running = undefined;
+  print(says);
+  return kind !== "found" && !interrupted;
 }
 
 /** A child that is told to stop ends by itself, and then so do we, having cleaned up. */
@@ -130,6 +141,8 @@ async function checkAll(scratch: Scratch): Promise<Counts> {
     print(`\n== ${title}: deno ${args.join(" ")}`);
     if (!(await run(args))) return failure(title, { passed: 0, failed: 0 });
   }
+  print(`\n== Advisories: deno ${AUDIT.join(" ")}`);
+  if (!(await auditPasses())) return failure("Advisories", { passed: 0, failed: 0 });
   print("\n== Tests");
   const counts = await test(["--no-check", "tests/"], scratch, true);
   if (counts.failed > 0) return failure("Tests", counts, 0);
