@@ -60,6 +60,13 @@ export class Scope {
     return this.key === "" ? [] : this.key.split(" ");
   }
 
+  /** The tags whose tasks it has, where they are all that it has; undefined where it has more, or its tags are many. */
+  get onlyTags(): readonly string[] | undefined {
+    const tags = this.#byKind.get("tag");
+    const hasOthers = this.hasEveryTask || this.#byKind.has("id");
+    return hasOthers || tags === undefined || tags.beginnings.length > 0 ? undefined : [...tags.whole];
+  }
+
   /** Whether it has every task there is. */
   get hasEveryTask(): boolean {
     return this.#everything || this.#byKind.has("task");

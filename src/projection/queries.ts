@@ -1,14 +1,21 @@
 import type { EventLog, Extent } from "../log/event_log.ts";
 import type { TaskQuery } from "../protocol/client_frames.ts";
-import type { ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
+import type { ErrorBody, Refused, ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 import { statusData } from "../task/task.ts";
 import { FillingPage } from "./filling_page.ts";
 import type { History } from "./history.ts";
 import type { Projection } from "./projection.ts";
+import { type Listed, TaskLists } from "./task_lists.ts";
 import type { TaskFilter } from "./task_table.ts";
 
 /** How old an answer about the log's extent may be: many returning clients ask at once, and one look serves them all. */
 const EXTENT_MS = 250;
+
+const BUSY: ErrorBody = {
+  code: "RATE_LIMITED",
+  message: "too many long lists are asked for at once",
+  details: { retry_after_ms: 1_000 },
+};
 
 /** What can be asked about tasks: from memory, and from the log for what has left it. Rejects with a LogError. */
 export class TaskQueries {
@@ -16,6 +23,7 @@ export class TaskQueries {
   readonly #projection: Projection;
   readonly #history: History;
   readonly #now: () => number;
+  readonly #lists: TaskLists;
   #extent: { readonly askedMs: number; readonly epoch: string; readonly answer: Promise<Extent> } | undefined;
 
   constructor(log: EventLog, projection: Projection, history: History, now: () => number) {
@@ -23,6 +31,7 @@ export class TaskQueries {
     this.#projection = projection;
     this.#history = history;
     this.#now = now;
+    this.#lists = new TaskLists(() => projection.tasks);
   }
 
   /** The whole of one task and the position it was last changed at; undefined when no event of it is in the log. */
@@ -39,11 +48,10 @@ export class TaskQueries {
   }
 
   /** A page of the tasks in memory that fit: all that have not ended, and those that ended last. */
-  list(query: TaskQuery & TaskFilter): TaskPage {
-    const { records, total } = this.#projection.tasks.list(query);
-    const page = new FillingPage(query);
-    for (const record of records) if (!page.add(statusData(record.state, record.pace))) break;
-    return page.done(total);
+  list(query: TaskQuery & TaskFilter): TaskPage | Refused | Promise<TaskPage> {
+    const listed = this.#lists.of(query);
+    if (listed === undefined) return { refused: BUSY };
+    return listed instanceof Promise ? listed.then((late) => pageOf(late, query)) : pageOf(listed, query);
   }
 
   /** A page of one task's events as they were written; undefined when no event of it is in the log. */
@@ -79,4 +87,10 @@ export class TaskQueries {
     });
     return asked.answer;
   }
+}
+
+function pageOf({ records, total }: Listed, query: TaskQuery): TaskPage {
+  const page = new FillingPage(query);
+  for (const record of records) if (!page.add(statusData(record.state, record.pace))) break;
+  return page.done(total);
 }

@@ -4,6 +4,7 @@ import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
 import { isTerminal, paced, statusOf } from "../task/task.ts";
 import type { TaskEvent } from "../task/worker_event.ts";
+import { Arrivals } from "./arrivals.ts";
 import { namesOf, type Prepared, progressFrame, statusFrame, tagsOf } from "./delivery.ts";
 import { KnownIds } from "./known_ids.ts";
 import { mark, type Marks, NO_MARKS, type Past } from "./past.ts";
@@ -14,7 +15,7 @@ export const UNDER_WAY_FACTOR = 4;
 /** A task in memory. */
 export type TaskRecord = Marks & {
   readonly id: string;
-  /** Order of arrival in this process; grows. A reopened task arrives anew. */
+  /** Order of arrival in this process; grows, and is 0 once the task has left. A reopened task arrives anew. */
   order: number;
   state: TaskState;
   pace: Pace | undefined;
@@ -27,6 +28,17 @@ export type TaskRecord = Marks & {
 export type TaskFilter = Pick<TaskQuery, "status" | "tag" | "parent_id" | "type"> & {
   readonly scope?: Scope | undefined;
 };
+
+/** Tasks among which all are that fit; `isExact`: and no others. */
+export type Candidates = {
+  readonly records: Iterable<TaskRecord>;
+  readonly size: number;
+  readonly isExact: boolean;
+};
+
+const NONE: ReadonlySet<TaskRecord> = new Set();
+/** So many tasks of several tags are put together for one question. */
+const MAX_UNITED = 4_096;
 
 /** Tasks that left memory for others. */
 export type Evicted = { readonly ended: readonly TaskNames[]; readonly underWay: readonly TaskNames[] };
@@ -48,6 +60,7 @@ export class TaskTable {
   readonly #evicted = new KnownIds();
   #hasEvicted = false;
   #arrivals = 0;
+  readonly #arrived = new Arrivals<TaskRecord>();
   /** Tasks under way by how long they have been silent, the longest last, as it was when they were looked through. */
   #silent: Silent[] = [];
 
@@ -126,6 +139,7 @@ export class TaskTable {
       progressNow: undefined,
     };
     this.#tasks.set(id, record);
+    this.#arrived.add(record, this.#tasks.size);
     this.#indexAbout(record, undefined);
     this.#indexStatus(record);
     return record;
@@ -192,27 +206,43 @@ export class TaskTable {
     this.#tasks.delete(record.id);
     this.#ended.delete(record.id);
     this.#active.delete(record.id);
+    record.order = 0;
     this.#evicted.add(record.id);
     this.#hasEvicted = true;
   }
 
-  /** One page of the tasks that fit `query`, newest arrivals first, and how many fit in all. */
-  list(query: TaskQuery & TaskFilter): { readonly records: readonly TaskRecord[]; readonly total: number } {
-    const fitting: TaskRecord[] = [];
-    for (const record of this.#candidates(query)) if (fits(record.state, query)) fitting.push(record);
-    fitting.sort((one, other) => one.order - other.order);
-    const end = fitting.length - (query.page - 1) * query.limit;
-    const page = end <= 0 ? [] : fitting.slice(Math.max(0, end - query.limit), end).reverse();
-    return { records: page, total: fitting.length };
+  /** Every task in memory, the newest first; those that arrive meanwhile are not met. */
+  newestFirst(): Generator<TaskRecord, undefined, undefined> {
+    return this.#arrived.newestFirst();
   }
 
-  /** The smallest set that holds all that fit. */
-  #candidates(query: TaskQuery): Iterable<TaskRecord> {
-    const sets: (ReadonlySet<TaskRecord> | undefined)[] = [];
-    if (query.tag !== undefined) sets.push(this.#byTag.get(query.tag));
-    if (query.parent_id !== undefined) sets.push(this.#byParent.get(query.parent_id));
-    if (sets.length === 0) return this.#tasks.values();
-    return sets.reduce((least, set) => (set?.size ?? 0) < (least?.size ?? 0) ? set : least) ?? [];
+  /** The smallest set at hand that holds all that fit. */
+  candidates({ status, tag, parent_id: parentId, type, scope }: TaskFilter): Candidates {
+    const scoped = scope === undefined ? undefined : this.#taggedAny(scope);
+    const sets = [
+      ...(status === undefined ? [] : [this.#byStatus.get(status) ?? NONE]),
+      ...(tag === undefined ? [] : [this.#byTag.get(tag) ?? NONE]),
+      ...(parentId === undefined ? [] : [this.#byParent.get(parentId) ?? NONE]),
+      ...(scoped === undefined ? [] : [scoped]),
+    ];
+    const unindexed = type !== undefined || (scope !== undefined && scoped === undefined);
+    const [first, ...others] = sets;
+    if (first === undefined) {
+      return { records: this.#tasks.values(), size: this.#tasks.size, isExact: !unindexed };
+    }
+    const records = others.reduce((least, set) => set.size < least.size ? set : least, first);
+    return { records, size: records.size, isExact: sets.length === 1 && !unindexed };
+  }
+
+  /** The tasks of a scope that names nothing but a few tags; undefined where it names more, or the tags have many tasks. */
+  #taggedAny(scope: Scope): ReadonlySet<TaskRecord> | undefined {
+    const [tag, ...others] = scope.onlyTags ?? [];
+    if (tag === undefined) return undefined;
+    const first = this.#byTag.get(tag) ?? NONE;
+    if (others.length === 0) return first;
+    const sets = [first, ...others.map((name) => this.#byTag.get(name) ?? NONE)];
+    if (sets.reduce((size, set) => size + set.size, 0) > MAX_UNITED) return undefined;
+    return new Set(sets.flatMap((set) => [...set]));
   }
 
   /** Touches only the indices that the change concerns: most events concern none. */
@@ -232,7 +262,10 @@ export class TaskTable {
       this.#active.delete(record.id);
       this.#ended.set(record.id, record);
     } else if (!this.#active.has(record.id)) {
-      if (this.#ended.delete(record.id)) record.order = ++this.#arrivals;
+      if (this.#ended.delete(record.id)) {
+        record.order = ++this.#arrivals;
+        this.#arrived.add(record, this.#tasks.size);
+      }
       this.#active.set(record.id, record);
     }
   }

@@ -15,6 +15,9 @@ export type Asked = {
   readonly cancels: Cancels;
 };
 
+/** A page of the tasks, as they are or as they were. */
+export type Listing = (TaskPage & { readonly at?: AsOf }) | Refused;
+
 /** A page of a task's events, as they were written. */
 export type HistoryPage = ServerData["task_history"];
 
@@ -37,7 +40,7 @@ export class VisibleTasks {
   }
 
   /** A page of the tasks, as they are or as they were. */
-  list(access: Access, query: TaskQuery): TaskPage | Refused | Promise<(TaskPage & { at: AsOf }) | Refused> {
+  list(access: Access, query: TaskQuery): Listing | Promise<Listing> {
     const forbidden = refusalOf(access, { right: "subscribe" });
     if (forbidden !== undefined) return { refused: forbidden };
     const { queries, past } = this.#asked;
