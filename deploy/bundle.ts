@@ -3,6 +3,7 @@
  * start needs no build and no right to run one; a test holds it to the sources.
  */
 import { rolledUp } from "./declarations.ts";
+import { keyOf, licenceText, packagesOf } from "./packages.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -28,11 +29,26 @@ export type BundleOptions = {
   readonly minify?: boolean;
 };
 
-/** Makes one ES module of `entry` and all that it imports, and writes it to `file`. Rejects with what Deno says. */
+/**
+ * Makes one ES module of `entry` and all that it imports, and writes it to `file`. It begins with the licences of the packages
+ * that are in it: they ask to go along with every copy, and Deno leaves their comments out. Rejects with what Deno says.
+ */
 export async function bundle(entry: URL, file: URL, options: BundleOptions = {}): Promise<void> {
   const { platform = "browser", minify = true } = options;
   const how = [`--platform=${platform}`, ...(minify ? ["--minify"] : [])];
   await deno("bundle", ...how, `--output=${file.pathname}`, entry.pathname);
+  const code = await Deno.readTextFile(file);
+  await Deno.writeTextFile(file, `${await noticesOf(entry)}${code}`);
+}
+
+/** A comment with the licence of each package that is bundled with `entry`; nothing where there is none. */
+async function noticesOf(entry: URL): Promise<string> {
+  const notices = await Promise.all((await packagesOf(entry)).map(async (bundled) => {
+    const licence = await licenceText(bundled);
+    if (licence.includes("*/")) throw new Error(`The licence of ${keyOf(bundled)} would end a comment`);
+    return `/*! ${keyOf(bundled)}\n\n${licence.trim()}\n*/\n`;
+  }));
+  return notices.join("");
 }
 
 /** Makes everything of {@link BUNDLES} in `folder`. */

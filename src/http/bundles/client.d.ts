@@ -253,6 +253,11 @@ type ServerData = {
       readonly messages_burst: number;
     };
     readonly topics: readonly string[];
+    /** When the token expires, ms since the epoch; absent where it does not. */
+    readonly expires_at?: number;
+  };
+  authenticated: {
+    readonly expires_at?: number;
   };
   subscribed: {
     readonly topics: readonly string[];
