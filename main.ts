@@ -4,6 +4,7 @@ import { Gateway } from "./src/gateway/gateway.ts";
 import { openLog } from "./src/gateway/open_log.ts";
 import { readClient } from "./src/http/assets.ts";
 import { readDashboard } from "./src/http/dashboard_assets.ts";
+import { notPermitted } from "./src/settings/permissions.ts";
 import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
 import { createLogger } from "./src/telemetry/logger.ts";
 import { createTelemetry, exportedByDeno } from "./src/telemetry/telemetry.ts";
@@ -79,6 +80,14 @@ if (import.meta.main) {
   if ("problems" in read) {
     complain(printProblems(read.problems));
     Deno.exit(EXIT.badSettings);
+  }
+  const refusal = notPermitted(
+    read.settings,
+    (name, path) => Deno.permissions.querySync({ name, path }).state === "granted",
+  );
+  if (refusal !== undefined) {
+    complain(refusal);
+    Deno.exit(EXIT.failed);
   }
   Deno.exit(await serve(read.settings));
 }

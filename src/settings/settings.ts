@@ -123,7 +123,8 @@ function shown(setting: Setting, given: Readonly<Record<string, string>>): strin
   return `${setting.name}=${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}`;
 }
 
-function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
+/** One sentence on each name that is nearly a setting, where that setting is not given itself. Pure. */
+export function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
   const names = SETTINGS.map(({ name }) => name);
   return Object.keys(env).flatMap((name) => {
     const meant = meantBy(name, names);
@@ -167,7 +168,9 @@ function settingsOf(env: Environment): Settings {
   return {
     host: env.HOST,
     port: env.PORT,
-    ...(env.NATS_URL === undefined ? {} : { nats: { ...env.NATS_URL, login: loginOf(env), inboxPrefix: env.NATS_INBOX_PREFIX } }),
+    ...(env.NATS_URL === undefined
+      ? {}
+      : { nats: { ...env.NATS_URL, login: loginOf(env), inboxPrefix: env.NATS_INBOX_PREFIX } }),
     dataDir: env.DATA_DIR,
     dataMaxBytes: env.DATA_MAX_BYTES,
     survives: env.SQLITE_SYNC,

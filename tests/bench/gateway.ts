@@ -49,6 +49,7 @@ export class Gateway implements AsyncDisposable {
       args: [
         "run",
         "-P",
+        `--allow-read=${ROOT}src,${dataDir}`,
         `--allow-write=${dataDir}`,
         `--config=${ROOT}deno.json`,
         ...(inspect ? [INSPECT] : []),

@@ -180,7 +180,7 @@ class Run {
 
   constructor(settings: Readonly<Record<string, string>>, dataDir: string) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-P", `--allow-write=${dataDir}`, "main.ts"],
+      args: ["run", "-P", `--allow-read=src,${dataDir}`, `--allow-write=${dataDir}`, "main.ts"],
       cwd: ROOT,
       clearEnv: true,
       env: { ...environment(), ...settings },
