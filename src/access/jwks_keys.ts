@@ -34,6 +34,8 @@ export class JwksKeys {
   readonly #options: Required<Omit<JwksOptions, "failed">> & Pick<JwksOptions, "failed">;
   #keys: { readonly find: Keys; readonly asOfMs: number } | undefined;
   #askedMs = -Infinity;
+  /** Whether the last question was answered with no keys. */
+  #isAway = false;
   #asking: Promise<void> | undefined;
 
   constructor(options: JwksOptions) {
@@ -46,21 +48,28 @@ export class JwksKeys {
     const ageMs = now() - (this.#keys?.asOfMs ?? -Infinity);
     if (ageMs > staleMs) await this.#ask();
     else if (ageMs > freshMs) void this.#ask();
-    try {
-      return await this.#find(header);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      await this.#ask();
-      return await this.#find(header);
-    }
+    return await this.#find(header) ?? await this.#findAnew(header);
   }
 
-  async #find(header: JWTHeaderParameters): ReturnType<Keys> {
+  async #findAnew(header: JWTHeaderParameters): ReturnType<Keys> {
+    await this.#ask();
+    const found = await this.#find(header);
+    if (found !== undefined) return found;
+    // While nobody answers it may be one that has come meanwhile: whoever shows it must not be turned away for good.
+    throw this.#isAway ? unavailable() : new AccessError("invalid", "the token is not valid");
+  }
+
+  /** The key; undefined where there is none of that name. */
+  async #find(header: JWTHeaderParameters): Promise<Awaited<ReturnType<Keys>> | undefined> {
     const { staleMs, now } = this.#options;
-    if (this.#keys === undefined || now() - this.#keys.asOfMs > staleMs) {
-      throw new AccessError("unavailable", "tokens cannot be judged at present");
+    if (this.#keys === undefined || now() - this.#keys.asOfMs > staleMs) throw unavailable();
+    try {
+      return await this.#keys.find(header);
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) return undefined;
+      // What is no key is no fault of whoever shows a token that names it.
+      throw error instanceof errors.JOSEError ? error : unavailable(error);
     }
-    return await this.#keys.find(header);
   }
 
   /** Asks once for all who want to know. What comes of it, the keys show; it never rejects. */
@@ -73,7 +82,12 @@ export class JwksKeys {
     this.#asking = this.#fetched()
       .then((keys) => {
         this.#keys = { find: createLocalJWKSet(keys), asOfMs: now() };
-      }, (error: unknown) => failed?.(error))
+        this.#isAway = false;
+      })
+      .catch((error: unknown) => {
+        this.#isAway = true;
+        failed?.(error);
+      })
       .finally(() => {
         this.#asking = undefined;
       });
@@ -92,6 +106,10 @@ export class JwksKeys {
     if (!parsed.success) throw new Error(`Cannot get keys from ${url}: it is no JSON Web Key Set`);
     return parsed.output;
   }
+}
+
+function unavailable(cause?: unknown): AccessError {
+  return new AccessError("unavailable", "tokens cannot be judged at present", { cause });
 }
 
 /** The body as text. Rejects where it is too large. */

@@ -32,13 +32,22 @@ export type JwtOptions = {
   readonly now: () => number;
 };
 
+/** The latest time that there is (ECMA-262, time values), in s since the epoch. */
+const LATEST_S = 8_640_000_000_000;
+
+/** RFC 7515, 7.1: parts in base64url, without white space and padding, so that each token has one spelling. */
+const SHAPE = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
 /** The claims that we read. What is not claimed is not given. */
 const Claims = v.object({
   sub: v.pipe(
     v.string("must be a string"),
     v.regex(/^[^\p{C}]{1,256}$/u, "must be 1–256 printable characters"),
   ),
-  exp: v.number("must be a time in s since the epoch"),
+  exp: v.pipe(
+    v.number("must be a time in s since the epoch"),
+    v.maxValue(LATEST_S, "must be a time in s since the epoch"),
+  ),
   rights: v.optional(
     v.array(v.picklist(RIGHTS, `must be some of ${RIGHTS.join(", ")}`), "must be a list"),
     [],
@@ -62,6 +71,7 @@ export class JwtTokens implements Authenticator {
 
   /** See {@link Authenticator}. */
   async authenticate(token: string): Promise<Access> {
+    if (!SHAPE.test(token)) throw new AccessError("invalid", "the token is not valid");
     const { keyFor, algorithms, issuer, audience, skewMs, now } = this.#options;
     const rules: JWTVerifyOptions = {
       algorithms: [...algorithms],
@@ -85,7 +95,8 @@ function accessOf(payload: JWTPayload, skewMs: number): Access {
     throw new AccessError("invalid", `the token's claim ${v.getDotPath(issue) ?? ""} ${issue.message}`);
   }
   const { sub, exp, rights, topics } = claims.output;
-  return { subject: sub, rights: new Set(rights), scope: Scope.of(topics), expiresAtMs: exp * 1000 + skewMs };
+  const expiresAtMs = Math.floor(exp * 1000) + skewMs;
+  return { subject: sub, rights: new Set(rights), scope: Scope.of(topics), expiresAtMs };
 }
 
 function judgementOf(error: unknown): unknown {
