@@ -34,6 +34,7 @@ export function offeredToken({ authorization, protocols, query }: TokenPlaces): 
 }
 
 function decoded(text: string): string | undefined {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined; // white space and padding would be passed over otherwise
   try {
     const bytes = Uint8Array.fromBase64(text, { alphabet: "base64url" });
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

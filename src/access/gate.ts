@@ -25,9 +25,9 @@ export class Gate implements Authenticator {
     return await (Tickets.isTicket(token) ? this.#tickets : this.#tokens).authenticate(token);
   }
 
-  /** Makes a ticket; undefined where too many are out. */
+  /** Makes a ticket; undefined where too many are out. Where none are asked for, there is no such bound. */
   issue(access: Access): Ticket | undefined {
-    return this.#tickets.issue(access);
+    return this.#tokens === undefined ? this.#tickets.blank() : this.#tickets.issue(access);
   }
 
   /** The name by which other gateways ask for tickets that we made. */

@@ -22,6 +22,8 @@ export type TicketOptions = {
 export const TICKET_MS = 30_000;
 /** So many are out at once; then none is given until one was used or has ended. */
 const MAX_TICKETS = 10_000;
+/** And so many of one subject, so that nobody uses up those of others. */
+const MAX_OF_SUBJECT = 100;
 /** What every ticket begins with, so that it is told from a token; then come who issued it, and what nobody guesses. */
 const PREFIX = "twt_";
 const SHAPE = /^twt_([A-Za-z0-9_-]{11})[A-Za-z0-9_-]{43}$/;
@@ -38,8 +40,9 @@ export class Tickets implements Authenticator {
   readonly #options: TicketOptions;
   /** The name by which other gateways ask us: 11 characters of base64url. */
   readonly issuer: string = randomText(ISSUER_BYTES);
-  /** Those not used yet, the oldest first. */
+  /** Those not used yet, the oldest first; and how many they are of each subject. */
   readonly #out = new Map<string, Out>();
+  readonly #bySubject = new Map<string, number>();
 
   constructor(options: TicketOptions) {
     this.#options = options;
@@ -55,20 +58,37 @@ export class Tickets implements Authenticator {
     const nowMs = this.#options.now();
     for (const [ticket, { expiresAtMs }] of this.#out) {
       if (expiresAtMs > nowMs) break;
-      this.#out.delete(ticket);
+      this.#take(ticket);
     }
-    if (this.#out.size >= MAX_TICKETS) return undefined;
+    const outOfSubject = this.#bySubject.get(access.subject) ?? 0;
+    if (this.#out.size >= MAX_TICKETS || outOfSubject >= MAX_OF_SUBJECT) return undefined;
+    const made = this.blank(access);
+    this.#out.set(made.ticket, { access, expiresAtMs: made.expiresAtMs });
+    this.#bySubject.set(access.subject, outOfSubject + 1);
+    return made;
+  }
+
+  /** A ticket that nobody remembers, for where none is asked for. */
+  blank({ expiresAtMs = Infinity }: Pick<Access, "expiresAtMs"> = {}): Ticket {
     const ticket = PREFIX + this.issuer + randomText(RANDOM_BYTES);
-    const expiresAtMs = Math.min(nowMs + TICKET_MS, access.expiresAtMs ?? Infinity);
-    this.#out.set(ticket, { access, expiresAtMs });
-    return { ticket, expiresAtMs };
+    return { ticket, expiresAtMs: Math.min(this.#options.now() + TICKET_MS, expiresAtMs) };
   }
 
   /** What a ticket of ours stands for; it is used up by that. Undefined where it is none of ours, or has ended. */
   redeem(ticket: string): Access | undefined {
-    const out = this.#out.get(ticket);
-    this.#out.delete(ticket);
+    const out = this.#take(ticket);
     return out !== undefined && out.expiresAtMs > this.#options.now() ? out.access : undefined;
+  }
+
+  #take(ticket: string): Out | undefined {
+    const out = this.#out.get(ticket);
+    if (out === undefined) return undefined;
+    this.#out.delete(ticket);
+    const { subject } = out.access;
+    const left = (this.#bySubject.get(subject) ?? 0) - 1;
+    if (left > 0) this.#bySubject.set(subject, left);
+    else this.#bySubject.delete(subject);
+    return out;
   }
 
   /** See {@link Authenticator}. */
