@@ -42,7 +42,7 @@ export function accessGuard(
     if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
     const judged = await judge(c, gate);
     if ("problem" in judged) {
-      requests.take(address, REFUSED_COST);
+      requests.charge(address, REFUSED_COST);
       return problemResponse(judged.problem);
     }
     const { access } = judged;

@@ -28,14 +28,17 @@ export function parseNetworks(text: string): Networks | undefined {
   const list = new BlockList();
   for (const entry of text.split(",").map((part) => part.trim())) if (!add(list, entry)) return undefined;
   return {
-    has: (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
+    has: (text) => {
+      const address = text.replace(/%.*$/, ""); // by which of our interfaces it came is no part of a network
+      return isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+    },
   };
 }
 
 function add(list: BlockList, entry: string): boolean {
   const [address = "", bits, ...rest] = entry.split("/");
   const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
+  if (version === 0 || address.includes("%") || rest.length > 0) return false;
   const family = version === 6 ? "ipv6" : "ipv4";
   if (bits === undefined) {
     list.addAddress(address, family);

@@ -99,8 +99,9 @@ export class Admission {
   }
 }
 
+/** The last space ends the subject: a client_id has none. */
 function clientKey(clientId: string, subject: string | undefined): string {
-  return subject === undefined ? `? ${clientId}` : `${subject} ${clientId}`;
+  return subject === undefined ? clientId : `${subject} ${clientId}`;
 }
 
 function add(counts: Map<string, number>, key: string, by: number): void {

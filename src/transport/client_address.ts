@@ -11,7 +11,6 @@ export type Sender = {
   readonly forwardedFor: string | undefined;
 };
 
-const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 /** IPv6 addresses are had by networks of so many groups: who has one has 2^64 of them. */
 const NETWORK_GROUPS = 4;
 
@@ -23,23 +22,36 @@ export function countedAddress(
   { remoteAddress = "", forwardedFor }: Sender,
   trusted: Trusted | undefined,
 ): string {
-  let address = remoteAddress.replace(MAPPED, "");
-  const hops = forwardedFor?.split(",").map((hop) => hop.trim().replace(MAPPED, "")) ?? [];
+  let address = remoteAddress;
+  const hops = forwardedFor?.split(",").map((hop) => hop.trim()) ?? [];
   while (trusted?.has(address) === true) {
     const hop = hops.pop();
     if (hop === undefined || isIP(hop) === 0) break;
     address = hop;
   }
-  return isIP(address) === 6 ? `${networkOf(address)}::/64` : address;
+  return isIP(address) === 6 ? nameOf(groupsOf(address)) : address;
 }
 
-/** The first 64 bits of an IPv6 address, each group without leading zeros. */
-function networkOf(address: string): string {
-  const [head = "", tail] = address.replace(/%.*$/, "").toLowerCase().split("::");
-  const first = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  const groups = tail === undefined
-    ? first
-    : [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => "0"), ...last];
-  return groups.slice(0, NETWORK_GROUPS).map((group) => group.replace(/^0+(?=.)/, "")).join(":");
+/** The network of an IPv6 address; where that stands for an IPv4 address (RFC 4291, 2.5.5.2), that. */
+function nameOf(groups: readonly number[]): string {
+  const [high = 0, low = 0] = groups.slice(6);
+  const isMapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+  if (isMapped) return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
+  return `${groups.slice(0, NETWORK_GROUPS).map((group) => group.toString(16)).join(":")}::/64`;
+}
+
+/** The eight groups of an IPv6 address, however it is spelled. */
+function groupsOf(address: string): number[] {
+  const [first = [], last = []] = address.replace(/%.*$/, "").split("::").map(groupsIn);
+  const zeros = Array.from({ length: 8 - first.length - last.length }, () => 0);
+  return [...first, ...zeros, ...last];
+}
+
+function groupsIn(text: string): number[] {
+  if (text === "") return [];
+  return text.split(":").flatMap((group) => {
+    if (!group.includes(".")) return [parseInt(group, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+    return [a << 8 | b, c << 8 | d];
+  });
 }

@@ -26,15 +26,27 @@ export class RateLimits {
 
   /** Counts one more of a sender's, or says in how many ms there may be one. */
   take(sender: string, cost = 1): { readonly retryAfterMs: number } | undefined {
-    const nowMs = this.#now();
-    const known = this.#buckets.get(sender) ?? { tokens: this.#rate.burst, atMs: nowMs };
-    const { bucket, retryAfterMs } = take(known, this.#rate, cost, nowMs);
+    const { bucket, retryAfterMs } = take(this.#bucketOf(sender), this.#rate, cost, this.#now());
+    this.#keep(sender, bucket);
+    return retryAfterMs === undefined ? undefined : { retryAfterMs };
+  }
+
+  /** Counts what a sender has cost already, whether it had that much or not: it waits until that is made up for. */
+  charge(sender: string, cost: number): void {
+    const { bucket } = take(this.#bucketOf(sender), this.#rate, 0, this.#now());
+    this.#keep(sender, { ...bucket, tokens: Math.max(-this.#rate.burst, bucket.tokens - cost) });
+  }
+
+  #bucketOf(sender: string): Bucket {
+    return this.#buckets.get(sender) ?? { tokens: this.#rate.burst, atMs: this.#now() };
+  }
+
+  #keep(sender: string, bucket: Bucket): void {
     this.#buckets.delete(sender);
     this.#buckets.set(sender, bucket);
     for (const oldest of this.#buckets.keys()) {
       if (this.#buckets.size <= this.#max) break;
       this.#buckets.delete(oldest);
     }
-    return retryAfterMs === undefined ? undefined : { retryAfterMs };
   }
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Admission, type AdmissionLimits } from "../../src/transport/admission.ts";
+import { Admission, type AdmissionLimits, type Place } from "../../src/transport/admission.ts";
 
 /** Counts one in; returns how to count it out, or the name of the limit that it breaks. */
 function admitted(admission: Admission, clientId: string, address: string): (() => void) | string {
@@ -53,34 +53,112 @@ Deno.test("who is counted out twice makes room once", () => {
   assertEquals(admitted(admission, "c4", "a4"), "MAX_CONNECTIONS 2");
 });
 
-Deno.test("whatever comes and goes, as many are admitted as the limits leave room for", () => {
-  const limits: AdmissionLimits = { ...WIDE, maxConnections: 6, maxPerClient: 2, maxPerAddress: 3 };
+Deno.test("a subject has so many connections, wherever they come from and whatever they call themselves", () => {
+  const admission = new Admission({ ...WIDE, maxPerSubject: 2 });
+  const first = admission.admit({ clientId: "c1", address: "a1", subject: "alice" });
+  assert("place" in first);
+  assert("place" in admission.admit({ clientId: "c2", address: "a2", subject: "alice" }));
+  const third = { clientId: "c3", address: "a3", subject: "alice" };
+  const refusal = { limit: "MAX_CONNECTIONS_PER_SUBJECT", max: 2 } as const;
+  assertEquals(admission.admit(third), { refusal });
+  assert("place" in admission.admit({ ...third, subject: "bob" }));
+  first.place.release();
+  assert("place" in admission.admit(third));
+});
+
+Deno.test("where nobody is asked for a token there is no limit on subjects", () => {
+  const admission = new Admission({ ...WIDE, maxPerSubject: 1 });
+  for (let i = 0; i < 50; i++) assert(typeof admitted(admission, `c${i}`, `a${i}`) === "function");
+});
+
+Deno.test("nobody uses up the places of another by its client_id, nor by a name that resembles another's", () => {
+  const admission = new Admission({ ...WIDE, maxPerClient: 1 });
+  // A client_id has no space in it; a subject may.
+  for (const subject of [undefined, "", "?", "alice", "alice c1", " ", "? c1", "bob"]) {
+    assert("place" in admission.admit({ clientId: "c1", address: "a1", subject }), subject);
+    assertEquals(admission.admit({ clientId: "c1", address: "a2", subject }), {
+      refusal: { limit: "MAX_CONNECTIONS_PER_CLIENT", max: 1 },
+    });
+  }
+});
+
+Deno.test("a connection that shows its token late is counted by it from then on", () => {
+  const admission = new Admission({ ...WIDE, maxPerClient: 1, maxPerSubject: 2 });
+  const admit = (clientId: string, subject?: string) => {
+    const outcome = admission.admit({ clientId, address: "a1", subject });
+    assert("place" in outcome, `${clientId} ${subject}`);
+    return outcome.place;
+  };
+  const unknown = admit("c1");
+  assertEquals(unknown.known("alice"), undefined);
+  const another = admit("c1");
+  assertEquals(another.known("alice"), { limit: "MAX_CONNECTIONS_PER_CLIENT", max: 1 });
+  assertEquals(another.known("bob"), undefined, "the refusal left all as it was");
+  const second = admit("c2", "alice");
+  assertEquals(admit("c3").known("alice"), { limit: "MAX_CONNECTIONS_PER_SUBJECT", max: 2 });
+  assertEquals(unknown.known("alice"), undefined, "it has its place already");
+  second.release();
+  assertEquals(second.known("bob"), undefined);
+  admit("c4", "alice");
+  assertEquals(admit("c5").known("alice"), { limit: "MAX_CONNECTIONS_PER_SUBJECT", max: 2 });
+});
+
+type Here = {
+  readonly clientId: string;
+  readonly address: string;
+  subject: string | undefined;
+  readonly place: Place;
+};
+
+Deno.test("whatever comes, shows its token and goes, as many are admitted as the limits leave room for", () => {
+  const limits: AdmissionLimits = { maxConnections: 6, maxPerClient: 2, maxPerAddress: 3, maxPerSubject: 3 };
+  const subject = fc.constantFrom(undefined, "", "alice", "bob", "?", "__proto__");
   const moves = fc.array(
     fc.oneof(
       fc.record({
+        kind: fc.constant("admit" as const),
         clientId: fc.constantFrom("c1", "c2", "__proto__"),
         address: fc.constantFrom("", "a1", "a2"),
+        subject,
       }),
-      fc.nat(8),
+      fc.record({ kind: fc.constant("release" as const), index: fc.nat(8) }),
+      fc.record({
+        kind: fc.constant("known" as const),
+        index: fc.nat(8),
+        subject: fc.constantFrom("alice", "bob", "?"),
+      }),
     ),
     { maxLength: 60 },
   );
-  fc.assert(fc.property(moves, (all) => {
-    const admission = new Admission(limits);
-    const present: { readonly clientId: string; readonly address: string; readonly release: () => void }[] =
-      [];
-    for (const move of all) {
-      if (typeof move === "number") {
-        present.splice(move, 1)[0]?.release();
-        continue;
+  fc.assert(
+    fc.property(moves, (all) => {
+      const admission = new Admission(limits);
+      const present: Here[] = [];
+      const hasRoom = (others: readonly Here[], clientId: string, subject: string | undefined): boolean =>
+        others.filter((one) => one.clientId === clientId && one.subject === subject).length <
+          limits.maxPerClient &&
+        (subject === undefined || subject === "" ||
+          others.filter((one) => one.subject === subject).length < limits.maxPerSubject);
+      for (const move of all) {
+        if (move.kind === "release") {
+          present.splice(move.index, 1)[0]?.place.release();
+        } else if (move.kind === "known") {
+          const one = present[move.index];
+          if (one === undefined) continue;
+          const room = hasRoom(present.filter((other) => other !== one), one.clientId, move.subject);
+          assertEquals(one.place.known(move.subject) === undefined, room || one.subject === move.subject);
+          if (room) one.subject = move.subject;
+        } else {
+          const { clientId, address, subject } = move;
+          const room = present.length < limits.maxConnections &&
+            present.filter((one) => one.address === address).length < limits.maxPerAddress &&
+            hasRoom(present, clientId, subject);
+          const outcome = admission.admit({ clientId, address, subject });
+          assertEquals("place" in outcome, room);
+          if ("place" in outcome) present.push({ clientId, address, subject, place: outcome.place });
+        }
       }
-      const { clientId, address } = move;
-      const room = present.length < limits.maxConnections &&
-        present.filter((one) => one.clientId === clientId).length < limits.maxPerClient &&
-        present.filter((one) => one.address === address).length < limits.maxPerAddress;
-      const release = admitted(admission, clientId, address);
-      assertEquals(typeof release === "function", room);
-      if (typeof release === "function") present.push({ clientId, address, release });
-    }
-  }));
+    }),
+    { numRuns: 500 },
+  );
 });
