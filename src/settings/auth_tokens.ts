@@ -4,14 +4,17 @@ import { MAX_PATTERNS, Scope } from "../access/scope.ts";
 import type { NamedToken } from "../access/static_tokens.ts";
 import type { Reads, Rule } from "./rules.ts";
 
-/** A token that can be guessed is none. */
-const TOKEN = /^[A-Za-z0-9._~-]{16,512}$/;
+/** A token that can be guessed is none, and what begins like a ticket is taken for one. */
+export const TOKEN = /^(?!twt_)[A-Za-z0-9._~-]{16,512}$/;
+/** The same in words. */
+export const TOKEN_RULE = "16 or more of A-Za-z0-9._~-, not beginning with twt_";
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 const ABOUT: Rule = {
   rule:
     "must be name:token:right+right, or name:token:right+right:pattern+pattern, comma-separated: names and tokens once each, " +
-    `tokens of 16 or more of A-Za-z0-9._~- (deno task cli token makes one), rights of ${RIGHTS.join(", ")}`,
+    `tokens ${TOKEN_RULE} (deno task cli token makes one), rights of ${RIGHTS.join(", ")}, ` +
+    "* alone or not at all, no + within a pattern",
   meaning: "the tokens of AUTH=token; without patterns such as task:tag:user-42* a token is for every topic",
   secret: true,
 };
@@ -53,7 +56,9 @@ function rightsOf(list: string): ReadonlySet<Right> | undefined {
 
 function scopeOf(patterns: readonly string[]): Scope | undefined {
   try {
-    return patterns.length > MAX_PATTERNS ? undefined : Scope.of(patterns);
+    // Beside others a * says nothing, unless a + that was meant for a name made two patterns of one.
+    const isDoubtful = patterns.length > 1 && patterns.includes("*");
+    return isDoubtful || patterns.length > MAX_PATTERNS ? undefined : Scope.of(patterns);
   } catch {
     return undefined;
   }

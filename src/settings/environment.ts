@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { authTokens } from "./auth_tokens.ts";
+import { authTokens, TOKEN, TOKEN_RULE } from "./auth_tokens.ts";
 import { jwksUrl, jwtAlgorithms } from "./jwt_keys.ts";
 import { isLoopback } from "./loopback.ts";
 import { natsServers } from "./nats_servers.ts";
@@ -104,8 +104,8 @@ const entries = {
     "10s",
   ),
   METRICS_TOKEN: v.optional(
-    text(/^[A-Za-z0-9._~-]{16,512}$/, {
-      rule: "must be 16 or more of A-Za-z0-9._~-",
+    text(TOKEN, {
+      rule: `must be ${TOKEN_RULE}`,
       meaning: "a token for /metrics alone; unset: one with the right admin",
       secret: true,
     }),
