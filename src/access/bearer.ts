@@ -7,15 +7,15 @@ export type TokenPlaces = {
   readonly authorization: string | undefined;
   /** `Sec-WebSocket-Protocol`, of a handshake. */
   readonly protocols?: string | undefined;
-  /** `token` of the query, where it may be there. */
-  readonly query?: string | null | undefined;
+  /** Every `token` of the query, where it may be there. */
+  readonly query?: readonly string[] | undefined;
 };
 
 /** The token of a request, if it carries one; or the rule that it breaks. */
 export type Offered = { readonly token: string | undefined } | { readonly invalid: string };
 
 /** Finds the token of a request. One that carries several is refused: who looks at another of them would be deceived. Pure. */
-export function offeredToken({ authorization, protocols, query }: TokenPlaces): Offered {
+export function offeredToken({ authorization, protocols, query = [] }: TokenPlaces): Offered {
   const found: string[] = [];
   if (authorization !== undefined) {
     const [, token] = /^Bearer +([A-Za-z0-9._~+/=:-]+) *$/i.exec(authorization) ?? [];
@@ -28,7 +28,7 @@ export function offeredToken({ authorization, protocols, query }: TokenPlaces): 
     if (token === undefined) return { invalid: `${BEARER_PROTOCOL}…: must end in a token as base64url` };
     found.push(token);
   }
-  if (query !== null && query !== undefined && query !== "") found.push(query);
+  found.push(...query.filter((token) => token !== ""));
   if (found.length > 1) return { invalid: "token: must be given once" };
   return { token: found[0] };
 }

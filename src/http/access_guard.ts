@@ -64,7 +64,7 @@ async function judge(
   const shown = offeredToken({
     authorization: c.req.header("authorization"),
     // Browsers' EventSource can send no header.
-    query: c.req.path === STREAM_PATH ? c.req.query("token") : undefined,
+    query: c.req.path === STREAM_PATH ? c.req.queries("token") : undefined,
   });
   if ("invalid" in shown) return { problem: invalid(shown.invalid) };
   if (shown.token !== undefined && Tickets.isTicket(shown.token) && c.req.path !== STREAM_PATH) {

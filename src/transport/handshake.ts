@@ -55,7 +55,7 @@ export function judge(
   const shown = offeredToken({
     authorization: request.authorization,
     protocols: request.protocols,
-    query: query.get("token"),
+    query: query.getAll("token"),
   });
   const invalid = brokenRule(clientId, shown);
   return {

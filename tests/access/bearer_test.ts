@@ -13,8 +13,9 @@ function offered(places: Partial<TokenPlaces>): ReturnType<typeof offeredToken> 
 Deno.test("who carries no token is not blamed for it", () => {
   const none: readonly Partial<TokenPlaces>[] = [
     {},
-    { protocols: "", query: "" },
-    { protocols: "taskwire.v1.json, graphql-ws", query: null },
+    { protocols: "", query: [""] },
+    { protocols: "taskwire.v1.json, graphql-ws", query: [] },
+    { query: ["", ""] },
     { protocols: "taskwire.bearerx.YQ", query: undefined },
   ];
   for (const places of none) assertEquals(offered(places), { token: undefined });
@@ -29,7 +30,7 @@ Deno.test("a token is found in the header, among the sub-protocols, or in the qu
   for (const protocols of [protocol, `taskwire.v1.json, ${protocol}`, `${protocol} ,other`]) {
     assertEquals(offered({ protocols }), { token: "a token: ä" });
   }
-  assertEquals(offered({ query: "abc" }), { token: "abc" });
+  assertEquals(offered({ query: ["abc"] }), { token: "abc" });
 });
 
 Deno.test("a header that is no bearer's is refused, and nothing of it is quoted", () => {
@@ -65,11 +66,13 @@ Deno.test("a sub-protocol that ends in no base64url is refused", () => {
 Deno.test("who carries several tokens is refused, whether they are the same or not", () => {
   const protocol = BEARER_PROTOCOL + base64url("abc");
   const several: readonly Partial<TokenPlaces>[] = [
-    { authorization: "Bearer abc", query: "abc" },
+    { authorization: "Bearer abc", query: ["abc"] },
     { authorization: "Bearer abc", protocols: protocol },
-    { protocols: protocol, query: "other" },
+    { protocols: protocol, query: ["other"] },
     { protocols: `${protocol}, ${protocol}` },
-    { authorization: "Bearer abc", protocols: protocol, query: "abc" },
+    { query: ["abc", "abc"] },
+    { query: ["abc", "", "other"] },
+    { authorization: "Bearer abc", protocols: protocol, query: ["abc"] },
   ];
   for (const places of several) assertEquals(offered(places), TWICE);
 });
@@ -81,12 +84,16 @@ Deno.test("whatever a request carries, it is a token, none, or a rule that it br
     fc.string().map((rest) => `Bearer ${rest}`),
     fc.string().map((rest) => BEARER_PROTOCOL + rest),
   );
-  fc.assert(fc.property(place, place, place, (authorization, protocols, query) => {
-    const found = offeredToken({ authorization, protocols, query });
-    assert(
-      "invalid" in found ? found.invalid.length < 100 : ["string", "undefined"].includes(typeof found.token),
-    );
-  }));
+  fc.assert(
+    fc.property(place, place, fc.array(fc.string(), { maxLength: 3 }), (authorization, protocols, query) => {
+      const found = offeredToken({ authorization, protocols, query });
+      assert(
+        "invalid" in found
+          ? found.invalid.length < 100
+          : ["string", "undefined"].includes(typeof found.token),
+      );
+    }),
+  );
   fc.assert(fc.property(fc.string({ minLength: 1 }).filter((token) => token.isWellFormed()), (token) => {
     assertEquals(offered({ protocols: BEARER_PROTOCOL + base64url(token) }), { token });
   }));

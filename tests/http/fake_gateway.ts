@@ -99,11 +99,14 @@ export class FakeGateway {
   }
 }
 
-/** What routes know of who asks: that it may do everything, and where it is, if the test said so. */
+/** What routes know of who asks, unless a guard said more: that it may do everything, and where it is, if the test told. */
 const everybody: MiddlewareHandler<Asking> = async (c, next) => {
   const { incoming }: Partial<Asking["Bindings"]> = c.env ?? {};
-  c.set("access", EVERYBODY);
-  c.set("address", incoming?.socket.remoteAddress ?? "");
+  const known: Access | undefined = c.get("access");
+  if (known === undefined) {
+    c.set("access", EVERYBODY);
+    c.set("address", incoming?.socket.remoteAddress ?? "");
+  }
   await next();
 };
 

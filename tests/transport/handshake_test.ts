@@ -159,6 +159,37 @@ Deno.test("of the sub-protocols offered ours is echoed, or none", () => {
   }
 });
 
+Deno.test("a token is taken from the header, from the sub-protocols, or from the query; never echoed, and never from two", () => {
+  const bearer = "taskwire.bearer.YWJj"; // abc
+  const once: readonly (readonly [url: string, more: Asked])[] = [
+    ["/ws?token=abc", {}],
+    ["/ws", { authorization: "Bearer abc" }],
+    ["/ws", { protocols: bearer }],
+    ["/ws?token=", { protocols: `taskwire.v1.json, ${bearer}` }],
+  ];
+  for (const [url, more] of once) {
+    const { token, invalid, protocol } = accepted(url, more);
+    assertEquals([token, invalid], ["abc", undefined]);
+    assert(protocol === undefined || protocol === "taskwire.v1.json");
+  }
+  const twice: readonly (readonly [url: string, more: Asked])[] = [
+    ["/ws?token=abc&token=abc", {}],
+    ["/ws?token=abc", { authorization: "Bearer abc" }],
+    ["/ws?token=abc", { protocols: bearer }],
+    ["/ws", { authorization: "Bearer abc", protocols: bearer }],
+  ];
+  for (const [url, more] of twice) {
+    const { token, invalid } = accepted(url, more);
+    assertEquals([token, invalid], [undefined, "token: must be given once"]);
+  }
+  const { invalid } = accepted("/ws?client_id=a%20b", { authorization: "Basic abc" });
+  assertEquals(invalid, "client_id: must be 1–128 characters of A-Za-z0-9._:-");
+  assertEquals(
+    accepted("/ws", { authorization: "Basic abc" }).invalid,
+    "Authorization: must be Bearer and a token",
+  );
+});
+
 Deno.test("batch=1 asks for batches, and nothing else does", () => {
   const batches = ["batch=1", "client_id=a&batch=1"];
   const none = [
