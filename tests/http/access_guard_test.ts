@@ -297,7 +297,7 @@ Deno.test("who may publish is not held back in that, but is in all else; who may
   assertEquals(await guarded.statuses(1, "/api/tasks/a/events", publish), [202]);
   assertEquals(await guarded.statuses(3, "/api/tasks/a/events", { ...EVENT, token: "reader" }), [
     403,
-    403,
+    429,
     429,
   ]);
 });
