@@ -13,7 +13,7 @@ import { sseCodec } from "../protocol/sse.ts";
 import { Admission } from "../transport/admission.ts";
 import { RateLimits } from "../transport/rate_limits.ts";
 import { TaskStreamServer } from "../transport/stream_server.ts";
-import { type ConnectingOptions, TaskWebSocketServer } from "../transport/websocket_server.ts";
+import { addressOf, type ConnectingOptions, TaskWebSocketServer } from "../transport/websocket_server.ts";
 import { systemClock } from "./clock.ts";
 import { drainAll } from "./drain.ts";
 import { gatewayApp } from "./http_app.ts";
@@ -68,16 +68,22 @@ export class Gateway implements AsyncDisposable {
       log: telemetry.log,
       askIssuer: async (issuer, ticket) => await this.#peers?.ask(issuer, ticket),
     });
+    const requests = rateLimits(settings.requestsPerSecond, settings.requestsBurst);
     const app = gatewayApp(this, telemetry, {
       gate: this.#gate,
       allowedOrigins: settings.allowedOrigins,
       metricsToken: settings.metricsToken,
       trustedProxies: settings.trustedProxies,
-      requests: rateLimits(settings.requestsPerSecond, settings.requestsBurst),
+      requests,
       refused: () => this.#refused("REQUESTS_PER_SECOND"),
       assets,
     });
-    serveApp(this.#server, app, telemetry.incident);
+    serveApp(this.#server, app, telemetry.incident, (request) => {
+      if (request.url?.startsWith("/api/") !== true) return undefined;
+      const wait = requests.waitOf(addressOf(request, settings.trustedProxies));
+      if (wait !== undefined) this.#refused("REQUESTS_PER_SECOND");
+      return wait?.retryAfterMs;
+    });
     const shared = this.#connecting();
     this.#sockets = new TaskWebSocketServer(this.#server, {
       ...shared,

@@ -38,8 +38,6 @@ export function accessGuard(
 ): MiddlewareHandler<Asking> {
   return async (c, next) => {
     const address = addressOf(c.env.incoming);
-    const wait = requests.waitOf(address);
-    if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
     const judged = await judge(c, gate);
     if ("problem" in judged) {
       requests.charge(address, REFUSED_COST);

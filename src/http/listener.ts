@@ -30,15 +30,30 @@ export const SERVER_OPTIONS = {
 /** What can answer a request: a hono app. It may also have what Node has of the request. */
 type App = { readonly fetch: (request: Request, node: object) => Response | Promise<Response> };
 
+/**
+ * In how many ms whoever sent a request may send the next, where it sends too many; undefined where it does not. It is asked
+ * before anything is made of the request, so that saying no costs less than asking.
+ */
+export type TooOften = (request: IncomingMessage) => number | undefined;
+
 /** Answers the HTTP requests of `server` with `app`. Upgrades are left to whoever listens for them. */
-export function serveApp(server: Server, app: App, incident: Incidents): void {
+export function serveApp(
+  server: Server,
+  app: App,
+  incident: Incidents,
+  tooOften: TooOften = () => undefined,
+): void {
   const listener = getRequestListener((request, node) => app.fetch(request, node), {
     // Otherwise it would replace Request and Response for the whole process.
     overrideGlobalObjects: false,
     errorHandler: (error) => problemResponse(unserved(error, incident)),
   });
   // It rejects for nothing: what goes wrong is answered by the error handler.
-  const answer = (request: IncomingMessage, response: ServerResponse) => void listener(request, response);
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const retryAfterMs = tooOften(request);
+    if (retryAfterMs !== undefined) return refuseTooOften(response, retryAfterMs);
+    void listener(request, response);
+  };
   server.on("request", answer);
   // Who asks before sending a body that is too large gets its 413 instead of being told to go on.
   server.on("checkContinue", (request, response) => {
@@ -56,4 +71,21 @@ function unserved(error: unknown, incident: Incidents): Problem {
     detail: "something went wrong here; the incident is in the server's log",
     details: { incident: incident("http", error) },
   };
+}
+
+const TOO_OFTEN = JSON.stringify({
+  type: "about:blank",
+  title: "Too Many Requests",
+  status: 429,
+  detail: "too many requests",
+  code: "RATE_LIMITED",
+});
+
+function refuseTooOften(response: ServerResponse, retryAfterMs: number): void {
+  response.writeHead(429, {
+    "content-type": "application/problem+json",
+    "content-length": TOO_OFTEN.length,
+    "retry-after": String(Math.ceil(retryAfterMs / 1_000)),
+  });
+  response.end(TOO_OFTEN);
 }
