@@ -10,10 +10,12 @@ import { type Request, Requests } from "./requests.ts";
 import type { OpenSocket, Socket } from "./socket.ts";
 import type { SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
-import { type PushedFrame, Subscriptions, type TopicRequest, type Watch } from "./subscriptions.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
+import type { TopicRequest } from "./topic_request.ts";
 import { socketsOf } from "./transport.ts";
+import type { PushedFrame, Watch } from "./watch.ts";
 
 const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
 const REQUESTS = { timeoutMs: 10_000, maxWaiting: 256 };
@@ -74,7 +76,7 @@ export class LiveClient implements Client {
       replay,
       onFrame: guarded(onFrame),
       onLive: guarded(onLive),
-      onRefused: guarded(onError),
+      onError: guarded(onError),
     };
     this.#subscriptions.add(watch);
     this.#syncSoon();
@@ -266,7 +268,7 @@ export class LiveClient implements Client {
   #topicsTaken(id: string, data: ServerData["subscribed"]): void {
     const request = this.#topicRequests.get(id);
     this.#topicRequests.delete(id);
-    if (request !== undefined) this.#subscriptions.subscribed(request, data);
+    if (request !== undefined) this.#subscriptions.taken(request, data);
     this.#sync();
   }
 

@@ -1,7 +1,7 @@
 import type { AsOf, TaskStatusData } from "../protocol/server_frames.ts";
 import type { ClientError } from "./client_error.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import type { PushedFrame, Replay } from "./subscriptions.ts";
+import type { PushedFrame, Replay } from "./watch.ts";
 
 /** What a subscription is to begin with. */
 export type SubscribeOptions = {

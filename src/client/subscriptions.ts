@@ -1,42 +1,19 @@
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import type { ClientError } from "./client_error.ts";
 import { LatestFrames } from "./latest_frames.ts";
-import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
+import { saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
+import { Told } from "./told.ts";
+import type { Cursor, TopicRequest } from "./topic_request.ts";
+import type { PushedFrame, Replay, Watch } from "./watch.ts";
 
-/** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
-export type Replay = "latest" | "none" | "all";
-
-/** A position, and the life of the stream it is a position in. */
-export type Cursor = { readonly epoch: string; readonly seq: number };
-
-/** What is pushed to those who subscribed. */
-export type PushedFrame = Extract<
-  ServerFrame,
-  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
->;
-
-/** What somebody here wants to see. */
-export type Watch = {
-  readonly topics: readonly string[];
-  readonly replay: Replay;
-  readonly onFrame: (frame: PushedFrame) => void;
-  /** Told each time what was missed is there and what follows is live, and when that is so no more. */
-  readonly onLive: (isLive: boolean) => void;
-  /** Told when one of its topics may not be held. It is watched no more then. */
-  readonly onRefused: (error: ClientError) => void;
-};
-
-/** A request about topics. */
-export type TopicRequest =
-  | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly since: Cursor }
-  | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly replay: Replay }
-  | { readonly type: "unsubscribe"; readonly topics: readonly string[] };
-
+/** A topic as it is watched here. One that is to begin anew is another of the same name. */
 type Topic = {
   readonly watches: Set<Watch>;
   replay: Replay;
-  /** Whether everything up to the cursor was brought, so that a new connection goes on from there. */
+  /** Whether everything up to the cursor was brought. */
   served: boolean;
+  /** From where it goes on when it is asked for again: up to there it was brought when it was last held. */
+  since: Cursor | undefined;
   /**
    * What is under way: what followed the cursor, in the order of the stream; or what no position stands for, the present
    * state or the whole past.
@@ -45,73 +22,51 @@ type Topic = {
   readonly latest: LatestFrames;
 };
 
-/** Up to which position a watch was told of each task. */
-type Told = Map<string, { task_progress: number; task_status: number }>;
+/** What the gateway has of a topic: it was asked to hold it, holds it, or was asked to let it go. All of it for `topic`. */
+type Place = {
+  readonly kind: "asked" | "held" | "leaving";
+  readonly request: TopicRequest;
+  readonly topic: Topic;
+};
 
 const LIST = "task:list";
 const PENDING = { latest: "snapshot", none: undefined, all: "history" } as const;
-/** Of so many tasks it is remembered up to where a watch was told of them: more than a gateway may ever tell of twice. */
-const MAX_TOLD = 50_000;
 
 /**
- * Who here watches what, what the gateway holds for us, and how far it has brought us. The cursor is one for all topics:
- * each that is served was brought everything up to it.
+ * Who here watches what, what the gateway holds for us, and how far it has brought us. The cursor is one for all topics
+ * that are held: each that is served was brought everything up to it.
  */
 export class Subscriptions {
   readonly #topics = new Map<string, Topic>();
   readonly #told = new Map<Watch, Told>();
-  /** What the gateway holds for this connection, or was asked to. */
-  readonly #asked = new Map<string, TopicRequest>();
-  /** What of that it said it holds: frames before were for others. */
-  readonly #held = new Set<string>();
-  /** What of that is to be given back first, and asked for anew. */
-  readonly #anew = new Set<string>();
+  readonly #places = new Map<string, Place>();
   readonly #live = new Set<Watch>();
   readonly #tags = new Map<string, readonly string[]>();
   readonly #list = new Map<string, TaskStatusData>();
   #epoch: string | undefined;
   #seq = 0;
 
-  /** Every topic that somebody here watches, sorted. */
-  get topics(): readonly string[] {
-    return [...this.#topics.keys()].sort();
-  }
-
-  /** From where on a new connection goes on; undefined before anything was served. */
-  get cursor(): Cursor | undefined {
-    return this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq };
-  }
-
-  /** Whether everything that this watch wants is live. */
-  isLive({ topics }: Pick<Watch, "topics">): boolean {
-    return topics.every((name) => {
-      const topic = this.#topics.get(name);
-      return topic !== undefined && topic.served && topic.pending === undefined && this.#asked.has(name);
-    });
-  }
-
   /** Adds a watch. Of what is held already it is told at once what was told last. */
   add(watch: Watch): void {
-    this.#told.set(watch, new Map());
+    const { replay } = watch;
+    this.#told.set(watch, new Told());
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
-      if (topic === undefined) {
-        const { replay } = watch;
-        const latest = new LatestFrames();
-        if (this.#asked.has(name)) this.#anew.add(name); // it is to be given back, and was not yet
-        this.#topics.set(name, {
-          watches: new Set([watch]),
-          replay,
-          served: false,
-          pending: undefined,
-          latest,
-        });
-      } else {
+      const isUnknown = replay === "latest" && topic?.replay === "none";
+      if (topic !== undefined && replay !== "all" && !isUnknown) {
         topic.watches.add(watch);
-        const isUnknown = watch.replay === "latest" && topic.replay === "none";
-        if (watch.replay === "all" || isUnknown) this.#askAnew(name, topic, watch.replay);
-        else if (watch.replay === "latest") this.#retell(name, topic, watch);
+        if (replay === "latest") this.#retell(name, topic, watch);
+        continue;
       }
+      // Neither past nor present can be had of a topic that is held: it is given back first. Nobody is told twice.
+      this.#topics.set(name, {
+        watches: new Set([...topic?.watches ?? [], watch]),
+        replay,
+        served: false,
+        since: undefined,
+        pending: undefined,
+        latest: topic?.latest ?? new LatestFrames(),
+      });
     }
     this.#tellLive();
   }
@@ -130,79 +85,88 @@ export class Subscriptions {
 
   /** The connection is gone, and with it what the gateway held for us. */
   down(): void {
-    this.#asked.clear();
-    this.#held.clear();
-    this.#anew.clear();
-    for (const topic of this.#topics.values()) topic.pending = undefined;
+    for (const { kind, topic } of this.#places.values()) {
+      if (kind === "held" && this.#epoch !== undefined) topic.since = { epoch: this.#epoch, seq: this.#seq };
+      topic.pending = undefined;
+    }
+    this.#places.clear();
     this.#tellLive();
   }
 
   /**
    * What is to be asked of the gateway, so that it holds what is watched here: few requests for all that changed. It may
-   * answer them in any order, so no topic is in two of them: what is to be asked anew is given back first, and asked for
+   * answer them in any order, so no topic is in two of them: what is to begin anew is given back first, and asked for
    * when this is called again.
    */
   sync(): readonly TopicRequest[] {
     const requests: TopicRequest[] = [];
-    const gone = [...this.#asked.keys()].filter((name) => !this.#topics.has(name) || this.#anew.has(name))
-      .sort();
-    for (const name of gone) {
-      this.#asked.delete(name);
-      this.#held.delete(name);
-    }
-    this.#anew.clear();
-    if (gone.length > 0) requests.push({ type: "unsubscribe", topics: gone });
-    const { cursor } = this;
-    const served: string[] = [];
+    const ask = (request: TopicRequest): void => {
+      if (request.topics.length === 0) return;
+      requests.push(request);
+      const kind = request.type === "subscribe" ? "asked" : "leaving";
+      for (const name of request.topics) {
+        const topic = kind === "asked" ? this.#topics.get(name) : this.#places.get(name)?.topic;
+        if (topic !== undefined) this.#places.set(name, { kind, request, topic });
+      }
+    };
+    const gone = [...this.#places].filter(([name, { kind, topic }]) =>
+      kind === "held" && topic !== this.#topics.get(name)
+    );
+    ask({ type: "unsubscribe", topics: gone.map(([name]) => name) });
+    const resumed: string[] = [];
     const fresh: Record<Replay, string[]> = { latest: [], none: [], all: [] };
-    for (const name of this.topics) {
-      const topic = this.#topics.get(name);
-      if (topic === undefined || this.#asked.has(name) || gone.includes(name)) continue;
-      const resumes = topic.served && cursor !== undefined;
-      topic.pending = resumes ? "resume" : PENDING[topic.replay];
-      (resumes ? served : fresh[topic.replay]).push(name);
+    let since: Cursor | undefined;
+    for (const [name, topic] of this.#topics) {
+      if (this.#places.has(name)) continue;
+      const from = topic.served ? topic.since : undefined;
+      // Cursors of one life of the stream at a time; the others are asked about when this is called again.
+      if (from !== undefined && since !== undefined && from.epoch !== since.epoch) continue;
+      topic.pending = from === undefined ? PENDING[topic.replay] : "resume";
+      (from === undefined ? fresh[topic.replay] : resumed).push(name);
+      if (from !== undefined && (since === undefined || from.seq < since.seq)) since = from;
     }
-    if (served.length > 0 && cursor !== undefined) {
-      requests.push({ type: "subscribe", topics: served, since: cursor });
-    }
+    if (since !== undefined) ask({ type: "subscribe", topics: resumed, since });
     for (const replay of ["latest", "none", "all"] as const) {
-      if (fresh[replay].length > 0) requests.push({ type: "subscribe", topics: fresh[replay], replay });
-    }
-    for (const request of requests) {
-      if (request.type === "subscribe") { for (const name of request.topics) this.#asked.set(name, request); }
+      ask({ type: "subscribe", topics: fresh[replay], replay });
     }
     return requests;
   }
 
   /** The gateway took a request. */
-  subscribed(request: TopicRequest, { epoch, seq }: ServerData["subscribed"]): void {
-    if (request.type === "unsubscribe") return;
-    if (this.#epoch === undefined) {
-      this.#epoch = epoch;
-      this.#seq = seq;
-    }
+  taken(request: TopicRequest, { epoch, seq, recovered }: ServerData["subscribed"]): void {
+    // Where a gap is about to be told of, that is what says where positions begin anew.
+    if (request.type === "subscribe" && recovered !== false) this.#enter(epoch, seq);
+    // From here on all that is held is brought in the order of the stream, beginning there.
+    if (recovered === true && "since" in request) this.#seq = Math.min(this.#seq, request.since.seq);
     for (const name of request.topics) {
-      if (this.#asked.get(name) !== request) continue; // given back meanwhile
-      this.#held.add(name);
-      const topic = this.#topics.get(name);
-      const isDone = "replay" in request && request.replay === "none" && !this.#anew.has(name);
-      if (topic !== undefined && isDone) topic.served = true;
+      const place = this.#places.get(name);
+      if (place?.request !== request) continue;
+      if (request.type === "unsubscribe") {
+        this.#places.delete(name);
+        continue;
+      }
+      this.#places.set(name, { ...place, kind: "held" });
+      if ("replay" in request && request.replay === "none") place.topic.served = true;
     }
     this.#tellLive();
   }
 
-  /** The gateway refused a request: those topics are not held, and `offending` of them never will be. */
+  /** The gateway refused a request: it holds what it held before, and `offending` of those topics it never will. */
   refused(request: TopicRequest, offending: readonly string[], error: ClientError): void {
     for (const name of request.topics) {
-      if (this.#asked.get(name) !== request) continue;
-      this.#asked.delete(name);
-      const topic = this.#topics.get(name);
-      if (topic !== undefined) topic.pending = undefined;
+      const place = this.#places.get(name);
+      if (place?.request !== request) continue;
+      if (request.type === "unsubscribe") {
+        this.#places.set(name, { ...place, kind: "held" });
+        continue;
+      }
+      this.#places.delete(name);
+      place.topic.pending = undefined;
     }
     const lost = new Set(offending.flatMap((name) => [...this.#topics.get(name)?.watches ?? []]));
     for (const watch of lost) {
       this.remove(watch);
-      watch.onRefused(error);
+      watch.onError(error);
     }
     this.#tellLive();
   }
@@ -233,15 +197,30 @@ export class Subscriptions {
     this.#seq = Math.max(this.#seq, seq);
   }
 
+  /** Positions are of this life of the stream from now on. */
+  #enter(epoch: string, seq: number): void {
+    if (this.#epoch === epoch) return;
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#list.clear();
+    for (const told of this.#told.values()) told.clear();
+    for (const { latest } of this.#topics.values()) latest.clear();
+  }
+
+  /** The topic that the gateway holds under this name. */
+  #held(name: string): Topic | undefined {
+    const place = this.#places.get(name);
+    return place?.kind === "asked" ? undefined : place?.topic;
+  }
+
   #task(frame: TaskFrame): void {
     const { task_id: id } = frame.data;
     if (frame.type === "task_status") this.#tags.set(id, frame.data.tags);
     const watches = new Set<Watch>();
     for (const name of topicsOf(frame, this.#tags.get(id), this.#tagTopics())) {
-      const topic = this.#topics.get(name);
+      const topic = this.#held(name);
       // A snapshot is for topics that were just asked for. To others it would come before what happened until then.
-      if (topic === undefined || !this.#held.has(name)) continue;
-      if (frame.snapshot === true && topic.pending !== "snapshot") continue;
+      if (topic === undefined || frame.snapshot === true && topic.pending !== "snapshot") continue;
       topic.latest.keep(frame);
       for (const watch of topic.watches) watches.add(watch);
     }
@@ -254,21 +233,8 @@ export class Subscriptions {
   }
 
   #tell(watch: Watch, frame: TaskFrame): void {
-    const told = this.#told.get(watch);
-    if (told === undefined) return; // it went while others were told
-    const { task_id: id } = frame.data;
-    const last = told.get(id) ?? { task_progress: 0, task_status: 0 };
-    const position = positionOf(frame);
-    if (position <= last[frame.type]) return;
-    last[frame.type] = position;
-    told.set(id, last);
-    if (told.size > MAX_TOLD) {
-      for (const first of told.keys()) {
-        told.delete(first);
-        break;
-      }
-    }
-    watch.onFrame(frame);
+    // Somebody may have gone while others were told.
+    if (this.#told.get(watch)?.isNews(frame)) watch.onFrame(frame);
   }
 
   #retell(name: string, { latest }: Topic, watch: Watch): void {
@@ -278,36 +244,22 @@ export class Subscriptions {
     watch.onFrame({ type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
   }
 
-  /** Neither past nor present can be had of a topic that is held: it is given back first. Who was told before is not told twice. */
-  #askAnew(name: string, topic: Topic, replay: Replay): void {
-    topic.replay = replay;
-    topic.served = false;
-    topic.pending = undefined;
-    if (this.#asked.has(name)) this.#anew.add(name);
-  }
-
   #listed(frame: Extract<ServerFrame, { type: "task_list" }>): void {
     for (const task of frame.data.tasks) this.#list.set(task.task_id, task);
     if ("removed" in frame.data) { for (const id of frame.data.removed) this.#list.delete(id); }
-    for (const watch of this.#topics.get(LIST)?.watches ?? []) watch.onFrame(frame);
+    for (const watch of this.#held(LIST)?.watches ?? []) watch.onFrame(frame);
   }
 
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
     const { topics, epoch, missed_to: missedTo } = frame.data;
-    const isAnother = this.#epoch !== epoch;
-    if (isAnother) {
-      this.#epoch = epoch;
-      this.#seq = missedTo;
-      for (const told of this.#told.values()) told.clear();
-    }
+    this.#enter(epoch, missedTo);
     const watches = new Set<Watch>();
     for (const name of topics) {
-      const topic = this.#topics.get(name);
+      const topic = this.#held(name);
       if (topic === undefined) continue;
       topic.pending = "snapshot";
       topic.served = false;
       if (topic.replay === "none") topic.replay = "latest"; // what was missed may be what it wanted
-      if (isAnother) topic.latest.clear();
       if (name === LIST) this.#list.clear();
       for (const watch of topic.watches) watches.add(watch);
     }
@@ -318,8 +270,8 @@ export class Subscriptions {
   #caughtUp(frame: Extract<ServerFrame, { type: "caught_up" }>): void {
     const watches = new Set<Watch>();
     for (const name of frame.data.topics) {
-      const topic = this.#topics.get(name);
-      if (topic === undefined || !this.#held.has(name) || this.#anew.has(name)) continue;
+      const topic = this.#held(name);
+      if (topic === undefined) continue;
       topic.pending = undefined;
       topic.served = true;
       for (const watch of topic.watches) watches.add(watch);
@@ -330,9 +282,17 @@ export class Subscriptions {
     this.#tellLive();
   }
 
+  /** Whether everything that this watch wants is live. */
+  #isLive({ topics }: Watch): boolean {
+    return topics.every((name) => {
+      const topic = this.#topics.get(name);
+      return topic?.served && topic.pending === undefined && this.#places.get(name)?.topic === topic;
+    });
+  }
+
   #tellLive(): void {
     for (const watch of [...this.#told.keys()]) {
-      const isLive = this.isLive(watch);
+      const isLive = this.#isLive(watch);
       if (isLive === this.#live.has(watch)) continue;
       if (isLive) this.#live.add(watch);
       else this.#live.delete(watch);

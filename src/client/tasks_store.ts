@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Source, TaskFilter, TasksPage } from "./source.ts";
 import { LiveStore, type Store } from "./store.ts";
-import type { PushedFrame } from "./subscriptions.ts";
+import type { PushedFrame } from "./watch.ts";
 
 /** Tasks as a page shows them. */
 export type TasksView = {

@@ -7,6 +7,7 @@ import {
   type PushedFrame,
   type TaskView,
 } from "../../src/client/client.ts";
+import type { Rate } from "../../src/connection/rate_limit.ts";
 import { statusData } from "../../src/task/task.ts";
 import { settled, World } from "../connection/world.ts";
 import { Wire } from "./wire.ts";
@@ -32,6 +33,7 @@ const happening = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("cut" as const, "mute" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("reachable" as const), is: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("online" as const, "offline" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("shown" as const, "hidden" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
   {
     weight: 2,
@@ -59,10 +61,33 @@ class Witness {
   }
 }
 
+/** A page in a browser's tab, as far as a client looks at it; there is one at a time. */
+class Page extends EventTarget {
+  visibilityState = "visible";
+
+  constructor() {
+    super();
+    Object.assign(globalThis, { document: this });
+  }
+
+  becomes(how: "shown" | "hidden"): void {
+    this.visibilityState = how === "shown" ? "visible" : "hidden";
+    this.dispatchEvent(new Event("visibilitychange"));
+  }
+
+  [Symbol.dispose](): void {
+    Reflect.deleteProperty(globalThis, "document");
+  }
+}
+
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
-async function live(happenings: readonly Happening[]): Promise<void> {
-  const world = await World.booted();
+/** How fast a gateway is asked at most: unhurried, or so that most lives hit upon it. */
+const rates = fc.constantFrom({ perSecond: 1e9, burst: 1e9 }, { perSecond: 4, burst: 3 });
+
+async function live(happenings: readonly Happening[], rate: Rate): Promise<void> {
+  using page = new Page();
+  const world = await World.booted({ limits: { maxTopics: 256, rate } });
   const wire = new Wire(world);
   const { clock } = world;
   let luck = 0;
@@ -109,6 +134,10 @@ async function live(happenings: readonly Happening[]): Promise<void> {
       case "online":
       case "offline":
         globalThis.dispatchEvent(new Event(one.do));
+        break;
+      case "shown":
+      case "hidden":
+        page.becomes(one.do);
         break;
       case "restart":
         wire.cut();
@@ -202,7 +231,7 @@ async function truth(world: World): Promise<string[]> {
 Deno.test("whatever happens, a client ends with everything, once, and leaves no request unanswered", async () => {
   const runs = 150 * Number(Deno.env.get("RUNS") ?? 1);
   await fc.assert(
-    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), live),
+    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), rates, live),
     { numRuns: runs },
   );
 });
