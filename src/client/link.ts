@@ -50,6 +50,8 @@ export type LinkInput =
   | { readonly kind: "shown" }
   /** The token is about to expire and nothing but a new connection renews it. */
   | { readonly kind: "renew" }
+  /** It does not answer what it was asked, though it is there. */
+  | { readonly kind: "unanswered" }
   | { readonly kind: "close" };
 
 /** `connect`: until greeted; `retry`: until the next try; `ping`: until the next; `dead`: until a word; `slot`: see `drain`. */
@@ -138,6 +140,8 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
     case "renew":
       return link.kind === "open" ? again(link, context) : [link, []];
+    case "unanswered":
+      return link.kind === "open" ? retry(link, "the gateway did not answer", context) : [link, []];
     case "close":
       return over(link, "closed by its owner", undefined);
   }

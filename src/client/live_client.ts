@@ -1,4 +1,4 @@
-import type { AsOf, ErrorBody, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import type { AsOf, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { ClientError } from "./client_error.ts";
 import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -13,7 +13,8 @@ import type { Store } from "./store.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
-import type { TopicRequest } from "./topic_request.ts";
+import { isTooLong, type TopicLimits } from "./topic_request.ts";
+import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
@@ -21,8 +22,6 @@ const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
 const REQUESTS = { timeoutMs: 10_000, maxWaiting: 256 };
 /** So many stores may be remembered before those that nobody has any more are looked for. */
 const LEAST_SWEPT = 100;
-/** A subscription that the gateway could not take just now is tried again after this. */
-const AGAIN_MS = 1_000;
 
 /** The client of one connection after the other. */
 export class LiveClient implements Client {
@@ -33,7 +32,7 @@ export class LiveClient implements Client {
   readonly #openSocket: OpenSocket;
   readonly #requests: Requests;
   readonly #subscriptions = new Subscriptions();
-  readonly #topicRequests = new Map<string, TopicRequest>();
+  readonly #topics: TopicRequests;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #stores = new Map<string, WeakRef<Store<unknown>>>();
@@ -42,8 +41,9 @@ export class LiveClient implements Client {
   #link: Link = { kind: "idle" };
   #socket: Socket | undefined;
   #state: ConnectionState = { kind: "connecting" };
+  /** Of the gateway that greeted last. */
+  #limits = limitsOf();
   #sent = 0;
-  #syncs = false;
 
   constructor(url: URL, options: ClientOptions) {
     this.#url = url;
@@ -52,7 +52,13 @@ export class LiveClient implements Client {
     this.#random = options.random ?? Math.random;
     this.#openSocket = options.open ?? socketsOf(options);
     const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
-    this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
+    const send = (request: Request): void => this.#send(request);
+    this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, send);
+    this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
+      newId: (type) => this.#newId(type),
+      send,
+      unanswered: () => this.#step({ kind: "unanswered" }),
+    });
     this.#stopListening = listenToDevice((input) => this.#step(input));
     this.#step({ kind: "start" });
   }
@@ -78,12 +84,16 @@ export class LiveClient implements Client {
       onLive: guarded(onLive),
       onError: guarded(onError),
     };
-    this.#subscriptions.add(watch);
-    this.#syncSoon();
+    if (watch.topics.some(isTooLong)) {
+      queueMicrotask(() => watch.onError(new ClientError("TOPIC_NOT_FOUND", "no topic's name is so long")));
+    } else {
+      this.#subscriptions.add(watch);
+    }
+    this.#topics.changed();
     return {
       unsubscribe: () => {
         this.#subscriptions.remove(watch);
-        this.#syncSoon();
+        this.#topics.changed();
       },
     };
   }
@@ -181,11 +191,10 @@ export class LiveClient implements Client {
         return this.#send({ type: "ping", id: this.#newId("ping"), data: {} });
       case "up":
         this.#requests.up();
-        return this.#sync();
+        return this.#topics.up(this.#limits);
       case "down":
-        this.#topicRequests.clear();
         this.#requests.down();
-        return this.#subscriptions.down();
+        return this.#topics.down();
       case "over":
         this.#stopListening();
         return this.#requests.close(effect.why);
@@ -239,18 +248,21 @@ export class LiveClient implements Client {
     switch (frame.type) {
       case "welcome": {
         const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
+        this.#limits = limitsOf(frame.data.limits);
         return this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
       }
       case "drain":
         return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
       case "pong":
+        this.#topics.ponged(frame.id);
         if (frame.data.seq !== undefined) this.#subscriptions.moved(frame.data.seq);
         return;
       case "subscribed":
       case "unsubscribed":
-        return this.#topicsTaken(frame.id, frame.data);
+        return this.#topics.taken(frame.id, frame.data);
       case "error":
-        return this.#failed(frame.id, frame.error);
+        if (this.#requests.refused(frame.id, frame.error)) return;
+        return this.#topics.refused(frame.id, frame.error);
       case "task_status":
       case "task_list":
         if (this.#requests.answered(frame.id, frame.data)) return;
@@ -262,49 +274,6 @@ export class LiveClient implements Client {
       default:
         // What newer gateways push is for newer clients; what they answer is whose who asked.
         this.#requests.answered((frame as { id: string }).id, (frame as { data?: unknown }).data);
-    }
-  }
-
-  #topicsTaken(id: string, data: ServerData["subscribed"]): void {
-    const request = this.#topicRequests.get(id);
-    this.#topicRequests.delete(id);
-    if (request !== undefined) this.#subscriptions.taken(request, data);
-    this.#sync();
-  }
-
-  #failed(id: string, error: ErrorBody): void {
-    if (this.#requests.refused(id, error)) return;
-    const request = this.#topicRequests.get(id);
-    if (request === undefined) return;
-    this.#topicRequests.delete(id);
-    const isForGood = error.code !== "SERVER_ERROR" && error.code !== "RATE_LIMITED";
-    const { topics, retry_after_ms: retryAfterMs } = error.details;
-    const offending = isForGood ? (Array.isArray(topics) ? topics.map(String) : request.topics) : [];
-    this.#subscriptions.refused(
-      request,
-      offending,
-      new ClientError(error.code, error.message, error.details),
-    );
-    if (isForGood) this.#syncSoon();
-    else this.#clock.after(typeof retryAfterMs === "number" ? retryAfterMs : AGAIN_MS, () => this.#sync());
-  }
-
-  /** Once for all that is asked for in this turn. */
-  #syncSoon(): void {
-    if (this.#syncs) return;
-    this.#syncs = true;
-    queueMicrotask(() => this.#sync());
-  }
-
-  #sync(): void {
-    this.#syncs = false;
-    // Those before may be answered after these: what they are about is not asked about meanwhile.
-    if (this.#link.kind !== "open" || this.#topicRequests.size > 0) return;
-    for (const request of this.#subscriptions.sync()) {
-      const { type, ...data } = request;
-      const id = this.#newId(type);
-      this.#topicRequests.set(id, request);
-      this.#send({ type, id, data });
     }
   }
 
@@ -338,4 +307,10 @@ function parsed(
   } catch {
     return undefined;
   }
+}
+
+/** What is said of a gateway's limits, and the usual of what is not. */
+function limitsOf(said: Partial<ServerData["welcome"]["limits"]> = {}): TopicLimits {
+  const { max_topics: maxTopics = 256, max_message_bytes: maxMessageBytes = 65_536 } = said;
+  return { maxTopics, maxMessageBytes, maxUrlBytes: Infinity };
 }

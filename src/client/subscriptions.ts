@@ -1,36 +1,14 @@
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import type { ClientError } from "./client_error.ts";
+import { ClientError } from "./client_error.ts";
+import { Holdings } from "./holdings.ts";
 import { LatestFrames } from "./latest_frames.ts";
 import { saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
 import { Told } from "./told.ts";
-import type { Cursor, TopicRequest } from "./topic_request.ts";
-import type { PushedFrame, Replay, Watch } from "./watch.ts";
-
-/** A topic as it is watched here. One that is to begin anew is another of the same name. */
-type Topic = {
-  readonly watches: Set<Watch>;
-  replay: Replay;
-  /** Whether everything up to the cursor was brought. */
-  served: boolean;
-  /** From where it goes on when it is asked for again: up to there it was brought when it was last held. */
-  since: Cursor | undefined;
-  /**
-   * What is under way: what followed the cursor, in the order of the stream; or what no position stands for, the present
-   * state or the whole past.
-   */
-  pending: "resume" | "snapshot" | "history" | undefined;
-  readonly latest: LatestFrames;
-};
-
-/** What the gateway has of a topic: it was asked to hold it, holds it, or was asked to let it go. All of it for `topic`. */
-type Place = {
-  readonly kind: "asked" | "held" | "leaving";
-  readonly request: TopicRequest;
-  readonly topic: Topic;
-};
+import type { Topic } from "./topic.ts";
+import type { TopicLimits, TopicRequest } from "./topic_request.ts";
+import type { PushedFrame, Watch } from "./watch.ts";
 
 const LIST = "task:list";
-const PENDING = { latest: "snapshot", none: undefined, all: "history" } as const;
 
 /**
  * Who here watches what, what the gateway holds for us, and how far it has brought us. The cursor is one for all topics
@@ -39,8 +17,10 @@ const PENDING = { latest: "snapshot", none: undefined, all: "history" } as const
 export class Subscriptions {
   readonly #topics = new Map<string, Topic>();
   readonly #told = new Map<Watch, Told>();
-  readonly #places = new Map<string, Place>();
+  /** What the gateway holds of them. */
+  readonly holdings = new Holdings(this.#topics);
   readonly #live = new Set<Watch>();
+  readonly #toldToWait = new WeakSet<Watch>();
   readonly #tags = new Map<string, readonly string[]>();
   readonly #list = new Map<string, TaskStatusData>();
   #epoch: string | undefined;
@@ -85,51 +65,22 @@ export class Subscriptions {
 
   /** The connection is gone, and with it what the gateway held for us. */
   down(): void {
-    for (const { kind, topic } of this.#places.values()) {
-      if (kind === "held" && this.#epoch !== undefined) topic.since = { epoch: this.#epoch, seq: this.#seq };
-      topic.pending = undefined;
-    }
-    this.#places.clear();
+    this.holdings.down(this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq });
     this.#tellLive();
   }
 
-  /**
-   * What is to be asked of the gateway, so that it holds what is watched here: few requests for all that changed. It may
-   * answer them in any order, so no topic is in two of them: what is to begin anew is given back first, and asked for
-   * when this is called again.
-   */
-  sync(): readonly TopicRequest[] {
-    const requests: TopicRequest[] = [];
-    const ask = (request: TopicRequest): void => {
-      if (request.topics.length === 0) return;
-      requests.push(request);
-      const kind = request.type === "subscribe" ? "asked" : "leaving";
-      for (const name of request.topics) {
-        const topic = kind === "asked" ? this.#topics.get(name) : this.#places.get(name)?.topic;
-        if (topic !== undefined) this.#places.set(name, { kind, request, topic });
-      }
-    };
-    const gone = [...this.#places].filter(([name, { kind, topic }]) =>
-      kind === "held" && topic !== this.#topics.get(name)
-    );
-    ask({ type: "unsubscribe", topics: gone.map(([name]) => name) });
-    const resumed: string[] = [];
-    const fresh: Record<Replay, string[]> = { latest: [], none: [], all: [] };
-    let since: Cursor | undefined;
-    for (const [name, topic] of this.#topics) {
-      if (this.#places.has(name)) continue;
-      const from = topic.served ? topic.since : undefined;
-      // Cursors of one life of the stream at a time; the others are asked about when this is called again.
-      if (from !== undefined && since !== undefined && from.epoch !== since.epoch) continue;
-      topic.pending = from === undefined ? PENDING[topic.replay] : "resume";
-      (from === undefined ? fresh[topic.replay] : resumed).push(name);
-      if (from !== undefined && (since === undefined || from.seq < since.seq)) since = from;
+  /** Tells whose topics have to wait, once. */
+  tellWaiting({ maxTopics, maxUrlBytes }: TopicLimits): void {
+    const isFull = this.holdings.size >= maxTopics;
+    const limit = isFull ? { limit: "MAX_TOPICS", max: maxTopics } : { limit: "URL", max: maxUrlBytes };
+    const what = isFull ? `${maxTopics} topics` : `topics of ${maxUrlBytes} bytes in a URL`;
+    const message = `the gateway holds ${what} of a connection: more wait until others are given up`;
+    for (const watch of [...this.#told.keys()]) {
+      const topics = watch.topics.filter((name) => this.holdings.waiting.has(name));
+      if (topics.length === 0 || this.#toldToWait.has(watch)) continue;
+      this.#toldToWait.add(watch);
+      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
     }
-    if (since !== undefined) ask({ type: "subscribe", topics: resumed, since });
-    for (const replay of ["latest", "none", "all"] as const) {
-      ask({ type: "subscribe", topics: fresh[replay], replay });
-    }
-    return requests;
   }
 
   /** The gateway took a request. */
@@ -138,31 +89,14 @@ export class Subscriptions {
     if (request.type === "subscribe" && recovered !== false) this.#enter(epoch, seq);
     // From here on all that is held is brought in the order of the stream, beginning there.
     if (recovered === true && "since" in request) this.#seq = Math.min(this.#seq, request.since.seq);
-    for (const name of request.topics) {
-      const place = this.#places.get(name);
-      if (place?.request !== request) continue;
-      if (request.type === "unsubscribe") {
-        this.#places.delete(name);
-        continue;
-      }
-      this.#places.set(name, { ...place, kind: "held" });
-      if ("replay" in request && request.replay === "none") place.topic.served = true;
-    }
+    const topics = this.holdings.taken(request);
+    if ("replay" in request && request.replay === "none") { for (const topic of topics) topic.served = true; }
     this.#tellLive();
   }
 
   /** The gateway refused a request: it holds what it held before, and `offending` of those topics it never will. */
   refused(request: TopicRequest, offending: readonly string[], error: ClientError): void {
-    for (const name of request.topics) {
-      const place = this.#places.get(name);
-      if (place?.request !== request) continue;
-      if (request.type === "unsubscribe") {
-        this.#places.set(name, { ...place, kind: "held" });
-        continue;
-      }
-      this.#places.delete(name);
-      place.topic.pending = undefined;
-    }
+    this.holdings.refused(request);
     const lost = new Set(offending.flatMap((name) => [...this.#topics.get(name)?.watches ?? []]));
     for (const watch of lost) {
       this.remove(watch);
@@ -207,18 +141,12 @@ export class Subscriptions {
     for (const { latest } of this.#topics.values()) latest.clear();
   }
 
-  /** The topic that the gateway holds under this name. */
-  #held(name: string): Topic | undefined {
-    const place = this.#places.get(name);
-    return place?.kind === "asked" ? undefined : place?.topic;
-  }
-
   #task(frame: TaskFrame): void {
     const { task_id: id } = frame.data;
     if (frame.type === "task_status") this.#tags.set(id, frame.data.tags);
     const watches = new Set<Watch>();
     for (const name of topicsOf(frame, this.#tags.get(id), this.#tagTopics())) {
-      const topic = this.#held(name);
+      const topic = this.holdings.held(name);
       // A snapshot is for topics that were just asked for. To others it would come before what happened until then.
       if (topic === undefined || frame.snapshot === true && topic.pending !== "snapshot") continue;
       topic.latest.keep(frame);
@@ -247,7 +175,7 @@ export class Subscriptions {
   #listed(frame: Extract<ServerFrame, { type: "task_list" }>): void {
     for (const task of frame.data.tasks) this.#list.set(task.task_id, task);
     if ("removed" in frame.data) { for (const id of frame.data.removed) this.#list.delete(id); }
-    for (const watch of this.#held(LIST)?.watches ?? []) watch.onFrame(frame);
+    for (const watch of this.holdings.held(LIST)?.watches ?? []) watch.onFrame(frame);
   }
 
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
@@ -255,7 +183,7 @@ export class Subscriptions {
     this.#enter(epoch, missedTo);
     const watches = new Set<Watch>();
     for (const name of topics) {
-      const topic = this.#held(name);
+      const topic = this.holdings.held(name);
       if (topic === undefined) continue;
       topic.pending = "snapshot";
       topic.served = false;
@@ -270,7 +198,7 @@ export class Subscriptions {
   #caughtUp(frame: Extract<ServerFrame, { type: "caught_up" }>): void {
     const watches = new Set<Watch>();
     for (const name of frame.data.topics) {
-      const topic = this.#held(name);
+      const topic = this.holdings.held(name);
       if (topic === undefined) continue;
       topic.pending = undefined;
       topic.served = true;
@@ -286,7 +214,7 @@ export class Subscriptions {
   #isLive({ topics }: Watch): boolean {
     return topics.every((name) => {
       const topic = this.#topics.get(name);
-      return topic?.served && topic.pending === undefined && this.#places.get(name)?.topic === topic;
+      return topic?.served && topic.pending === undefined && this.holdings.has(name, topic);
     });
   }
 

@@ -17,6 +17,6 @@ export type Watch = {
   readonly onFrame: (frame: PushedFrame) => void;
   /** Told each time what was missed is there and what follows is live, and when that is so no more. */
   readonly onLive: (isLive: boolean) => void;
-  /** Told when one of its topics may not be held. It is watched no more then. */
+  /** Told when one of its topics may not be held: it is watched no more then. Told once when some have to wait. */
   readonly onError: (error: ClientError) => void;
 };

@@ -7,7 +7,7 @@ import {
   type PushedFrame,
   type TaskView,
 } from "../../src/client/client.ts";
-import type { Rate } from "../../src/connection/rate_limit.ts";
+import type { Limits } from "../../src/connection/state.ts";
 import { statusData } from "../../src/task/task.ts";
 import { settled, World } from "../connection/world.ts";
 import { Wire } from "./wire.ts";
@@ -15,6 +15,9 @@ import { Wire } from "./wire.ts";
 const TASKS = ["t0", "t1", "t2"];
 const KINDS = ["created", "started", "progress", "progress", "paused", "resumed", "completed"];
 const TOPICS = ["task:status", "task:progress", "task:list", "task:id:t0", "task:id:t1:status", "task:tag:a"];
+
+/** What is watched from the beginning. */
+const BASE = ["task:status", ...TASKS.map((id) => `task:id:${id}`)];
 
 /** What may happen to a client. */
 const happening = fc.oneof(
@@ -53,7 +56,13 @@ const happening = fc.oneof(
 /** What a watch was told of statuses. */
 class Witness {
   readonly seen: string[] = [];
+  readonly errors: string[] = [];
+  readonly topics: readonly string[];
   isLive = false;
+
+  constructor(topics: readonly string[]) {
+    this.topics = topics;
+  }
 
   take(frame: PushedFrame): void {
     if (frame.type === "task_status") this.seen.push(frame.id);
@@ -82,12 +91,15 @@ class Page extends EventTarget {
 
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
-/** How fast a gateway is asked at most: unhurried, or so that most lives hit upon it. */
-const rates = fc.constantFrom({ perSecond: 1e9, burst: 1e9 }, { perSecond: 4, burst: 3 });
+/** What a gateway takes: anything, or so little that most lives hit upon it. */
+const limits = fc.record({
+  maxTopics: fc.constantFrom(256, 5),
+  rate: fc.constantFrom({ perSecond: 1e9, burst: 1e9 }, { perSecond: 4, burst: 3 }),
+});
 
-async function live(happenings: readonly Happening[], rate: Rate): Promise<void> {
+async function live(happenings: readonly Happening[], limits: Limits): Promise<void> {
   using page = new Page();
-  const world = await World.booted({ limits: { maxTopics: 256, rate } });
+  const world = await World.booted({ limits });
   const wire = new Wire(world);
   const { clock } = world;
   let luck = 0;
@@ -96,10 +108,11 @@ async function live(happenings: readonly Happening[], rate: Rate): Promise<void>
     open: wire.socket,
     random: () => (luck = (luck + 0.37) % 1),
   });
-  const history = new Witness();
+  const history = new Witness(["task:status"]);
   client.subscribe("task:status", (frame) => history.take(frame), {
     replay: "all",
     onLive: (isLive) => history.isLive = isLive,
+    onError: ({ code }) => history.errors.push(code),
   });
   const stores = TASKS.map((id) => client.task(id));
   const views: TaskView[][] = TASKS.map(() => []);
@@ -153,10 +166,11 @@ async function live(happenings: readonly Happening[], rate: Rate): Promise<void>
         );
         break;
       case "watch": {
-        const witness = new Witness();
+        const witness = new Witness(one.topics);
         const { unsubscribe } = client.subscribe(one.topics, (frame) => witness.take(frame), {
           replay: one.replay,
           onLive: (isLive) => witness.isLive = isLive,
+          onError: ({ code }) => witness.errors.push(code),
         });
         others.push({ witness, stop: unsubscribe });
         break;
@@ -180,6 +194,15 @@ async function live(happenings: readonly Happening[], rate: Rate): Promise<void>
     changes.join(),
     `every change of status, in order, once: ${history.seen} of ${changes}`,
   );
+  const watched = () => new Set([...BASE, ...others.flatMap(({ witness }) => witness.topics)]).size;
+  assertEquals(world.router.topics, Math.min(limits.maxTopics, watched()), "as much is held as may be");
+  for (const { witness: { isLive, errors } } of others) {
+    assert(isLive || errors.includes("LIMIT_EXCEEDED"), "who is not live was told that there is no room");
+    assertEquals(errors.slice(1), [], "once");
+  }
+  while (watched() > limits.maxTopics) others.shift()?.stop();
+  await pass(30_000);
+  assertEquals(history.errors, []);
   assert(history.isLive && others.every(({ witness }) => witness.isLive), "all that is watched is live");
   for (const { witness } of others) {
     assertEquals(new Set(witness.seen).size, witness.seen.length, "no event twice");
@@ -231,7 +254,7 @@ async function truth(world: World): Promise<string[]> {
 Deno.test("whatever happens, a client ends with everything, once, and leaves no request unanswered", async () => {
   const runs = 150 * Number(Deno.env.get("RUNS") ?? 1);
   await fc.assert(
-    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), rates, live),
+    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), limits, live),
     { numRuns: runs },
   );
 });

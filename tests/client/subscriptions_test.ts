@@ -4,6 +4,8 @@ import { Subscriptions } from "../../src/client/subscriptions.ts";
 import type { TopicRequest } from "../../src/client/topic_request.ts";
 import type { Replay, Watch } from "../../src/client/watch.ts";
 
+const LIMITS = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity };
+
 /** Somebody who only wants these topics held. */
 function watchOf(topics: readonly string[], replay: Replay = "latest"): Watch {
   return { topics, replay, onFrame: () => {}, onLive: () => {}, onError: () => {} };
@@ -20,33 +22,33 @@ function served(subscriptions: Subscriptions, request: TopicRequest | undefined,
 Deno.test("a topic that cannot be resumed just now is resumed from where it was, however far others are", () => {
   const subscriptions = new Subscriptions();
   subscriptions.add(watchOf(["task:status"]));
-  served(subscriptions, subscriptions.sync()[0], 5);
+  served(subscriptions, subscriptions.holdings.sync(LIMITS)[0], 5);
   subscriptions.down();
   subscriptions.add(watchOf(["task:progress"]));
-  const [resumed, fresh] = subscriptions.sync();
+  const [resumed, fresh] = subscriptions.holdings.sync(LIMITS);
   const since = { epoch: "e", seq: 5 };
   assertEquals(resumed, { type: "subscribe", topics: ["task:status"], since });
   if (resumed !== undefined) subscriptions.refused(resumed, [], new ClientError("SERVER_ERROR", "later"));
   served(subscriptions, fresh, 20);
-  assertEquals(subscriptions.sync(), [{ type: "subscribe", topics: ["task:status"], since }]);
+  assertEquals(subscriptions.holdings.sync(LIMITS), [{ type: "subscribe", topics: ["task:status"], since }]);
 });
 
 Deno.test("who is resumed from before where others are goes on from there when the connection is lost meanwhile", () => {
   const subscriptions = new Subscriptions();
   subscriptions.add(watchOf(["task:status"]));
-  served(subscriptions, subscriptions.sync()[0], 5);
+  served(subscriptions, subscriptions.holdings.sync(LIMITS)[0], 5);
   subscriptions.down();
   subscriptions.add(watchOf(["task:progress"]));
-  const [first, fresh] = subscriptions.sync();
+  const [first, fresh] = subscriptions.holdings.sync(LIMITS);
   if (first !== undefined) subscriptions.refused(first, [], new ClientError("SERVER_ERROR", "later"));
   served(subscriptions, fresh, 20);
-  const [again] = subscriptions.sync();
+  const [again] = subscriptions.holdings.sync(LIMITS);
   if (again !== undefined) {
     subscriptions.taken(again, { topics: again.topics, epoch: "e", seq: 20, recovered: true });
   }
   subscriptions.moved(7);
   subscriptions.down();
-  assertEquals(subscriptions.sync(), [{
+  assertEquals(subscriptions.holdings.sync(LIMITS), [{
     type: "subscribe",
     topics: ["task:status", "task:progress"],
     since: { epoch: "e", seq: 7 },
@@ -59,7 +61,7 @@ Deno.test("a stream that is another one now takes nothing for told that only has
   const watch = watchOf(["task:progress"], "all");
   subscriptions.add({ ...watch, onFrame: ({ id }) => told.push(id) });
   for (const epoch of ["e", "f"]) {
-    const [request] = subscriptions.sync();
+    const [request] = subscriptions.holdings.sync(LIMITS);
     if (request !== undefined) subscriptions.taken(request, { topics: request.topics, epoch, seq: 9 });
     const progress = {
       total: 1,

@@ -135,7 +135,10 @@ export type SubscribeOptions = {
   /** Default `latest`: the present state first. */ readonly replay?: Replay;
   /** Told each time everything missed is there and what comes is live, and when that is so no more. */
   readonly onLive?: (isLive: boolean) => void;
-  /** Told when a topic does not exist or may not be held; the subscription is over then. */
+  /**
+   * Told when a topic does not exist or may not be held: the subscription is over then. Told once, too, when the gateway
+   * holds no more topics of a connection (`LIMIT_EXCEEDED`): those in `details.topics` wait until others are given up.
+   */
   readonly onError?: (error: ClientError) => void;
 };
 
