@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { ClientError, connect } from "../client/client.ts";
 import { connectWorker } from "../worker/task_reporter.ts";
 import { durationMs, tags, taskId, text, whole } from "./arguments.ts";
@@ -50,7 +50,10 @@ export function runCommand(program: Command, world: World): void {
     .option("--tag <tag>", "a tag; may be given 16 times", tags)
     .option("--parent <id>", "the task this one is a part of", taskId)
     .option("--attempt <n>", "which attempt; default: one after the last", whole(1, 1_000_000))
-    .option("--grace <duration>", "between SIGTERM and SIGKILL when it is cancelled", durationMs, GRACE_MS)
+    .addOption(
+      new Option("--grace <duration>", "between SIGTERM and SIGKILL when it is cancelled")
+        .argParser(durationMs).default(GRACE_MS, "10s"),
+    )
     .action(async (id: string, command: readonly string[], options: ProgramOptions) => {
       world.finish(await runProgram(id, command, options, world));
     });
