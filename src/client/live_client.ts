@@ -41,6 +41,8 @@ export class LiveClient implements Client {
   #link: Link = { kind: "idle" };
   #socket: Socket | undefined;
   #state: ConnectionState = { kind: "connecting" };
+  /** States that listeners have still to be told of. */
+  readonly #news: ConnectionState[] = [];
   /** Of the gateway that greeted last. */
   #limits = limitsOf();
   #sent = 0;
@@ -68,8 +70,9 @@ export class LiveClient implements Client {
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const own = guarded(listener);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
   }
 
   subscribe(
@@ -84,11 +87,13 @@ export class LiveClient implements Client {
       onLive: guarded(onLive),
       onError: guarded(onError),
     };
-    if (watch.topics.some(isTooLong)) {
-      queueMicrotask(() => watch.onError(new ClientError("TOPIC_NOT_FOUND", "no topic's name is so long")));
-    } else {
-      this.#subscriptions.add(watch);
-    }
+    const error = this.#link.kind === "closed"
+      ? new ClientError("CLOSED", this.#link.why)
+      : watch.topics.some(isTooLong)
+      ? new ClientError("TOPIC_NOT_FOUND", "no topic has so long a name")
+      : undefined;
+    this.#subscriptions.add(watch);
+    if (error !== undefined) queueMicrotask(() => this.#subscriptions.refuse(watch, error));
     this.#topics.changed();
     return {
       unsubscribe: () => {
@@ -197,6 +202,7 @@ export class LiveClient implements Client {
         return this.#topics.down();
       case "over":
         this.#stopListening();
+        this.#subscriptions.close();
         return this.#requests.close(effect.why);
       case "set":
         this.#timers.get(effect.timer)?.();
@@ -236,12 +242,13 @@ export class LiveClient implements Client {
   }
 
   #heard(socket: number, text: string): void {
-    const link = this.#link;
-    if (!("socket" in link) || link.socket !== socket) return;
     const frame = parsed(text);
     if (frame === undefined) return;
     this.#step({ kind: "heard", socket });
-    for (const one of frame.type === "batch" ? frame.data.frames : [frame]) this.#frame(socket, one);
+    for (const one of frame.type === "batch" ? frame.data.frames : [frame]) {
+      // It may be left because of what came before.
+      if ("socket" in this.#link && this.#link.socket === socket) this.#frame(socket, one);
+    }
   }
 
   #frame(socket: number, frame: ServerFrame): void {
@@ -289,7 +296,12 @@ export class LiveClient implements Client {
     const state = stateOf(this.#link);
     if (sameState(state, this.#state)) return;
     this.#state = state;
-    for (const listener of [...this.#listeners]) guarded(listener)(state);
+    this.#news.push(state);
+    if (this.#news.length > 1) return; // whoever tells of those before tells of this one too
+    for (const news of this.#news) {
+      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener(news);
+    }
+    this.#news.length = 0;
   }
 }
 

@@ -2,7 +2,7 @@ import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server
 import { ClientError } from "./client_error.ts";
 import { Holdings } from "./holdings.ts";
 import { LatestFrames } from "./latest_frames.ts";
-import { saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
+import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
 import { Told } from "./told.ts";
 import type { Topic } from "./topic.ts";
 import type { TopicLimits, TopicRequest } from "./topic_request.ts";
@@ -19,6 +19,8 @@ export class Subscriptions {
   readonly #told = new Map<Watch, Told>();
   /** What the gateway holds of them. */
   readonly holdings = new Holdings(this.#topics);
+  /** Those that have just come to topics that others watch. */
+  readonly #joining = new Set<Watch>();
   readonly #live = new Set<Watch>();
   readonly #toldToWait = new WeakSet<Watch>();
   readonly #tags = new Map<string, readonly string[]>();
@@ -26,16 +28,17 @@ export class Subscriptions {
   #epoch: string | undefined;
   #seq = 0;
 
-  /** Adds a watch. Of what is held already it is told at once what was told last. */
+  /** Adds a watch. Of what is held already it is told what was told last, once whoever added it is done. */
   add(watch: Watch): void {
     const { replay } = watch;
+    const known: string[] = [];
     this.#told.set(watch, new Told());
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
       const isUnknown = replay === "latest" && topic?.replay === "none";
       if (topic !== undefined && replay !== "all" && !isUnknown) {
         topic.watches.add(watch);
-        if (replay === "latest") this.#retell(name, topic, watch);
+        if (replay === "latest") known.push(name);
         continue;
       }
       // Neither past nor present can be had of a topic that is held: it is given back first. Nobody is told twice.
@@ -48,12 +51,18 @@ export class Subscriptions {
         latest: topic?.latest ?? new LatestFrames(),
       });
     }
-    this.#tellLive();
+    if (known.length > 0) this.#joining.add(watch);
+    queueMicrotask(() => {
+      this.#joining.delete(watch);
+      this.#retell(watch, known);
+      this.#tellLive();
+    });
   }
 
   /** Takes a watch away, and the topics that nobody else watches. */
   remove(watch: Watch): void {
     if (!this.#told.delete(watch)) return;
+    this.#joining.delete(watch);
     this.#live.delete(watch);
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
@@ -79,7 +88,9 @@ export class Subscriptions {
       const topics = watch.topics.filter((name) => this.holdings.waiting.has(name));
       if (topics.length === 0 || this.#toldToWait.has(watch)) continue;
       this.#toldToWait.add(watch);
-      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
+      if (this.#told.has(watch)) {
+        watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
+      }
     }
   }
 
@@ -98,11 +109,20 @@ export class Subscriptions {
   refused(request: TopicRequest, offending: readonly string[], error: ClientError): void {
     this.holdings.refused(request);
     const lost = new Set(offending.flatMap((name) => [...this.#topics.get(name)?.watches ?? []]));
-    for (const watch of lost) {
-      this.remove(watch);
-      watch.onError(error);
-    }
+    for (const watch of lost) this.refuse(watch, error);
     this.#tellLive();
+  }
+
+  /** A watch has come in vain. */
+  refuse(watch: Watch, error: ClientError): void {
+    if (!this.#told.has(watch)) return;
+    this.remove(watch);
+    watch.onError(error);
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    for (const watch of [...this.#told.keys()]) this.remove(watch);
   }
 
   /** Hands a pushed frame to those who watch for it, each event once. */
@@ -160,22 +180,27 @@ export class Subscriptions {
     for (const name of this.#topics.keys()) if (name.startsWith("task:tag:")) yield name;
   }
 
-  #tell(watch: Watch, frame: TaskFrame): void {
-    // Somebody may have gone while others were told.
-    if (this.#told.get(watch)?.isNews(frame)) watch.onFrame(frame);
+  /** Somebody may have gone while others were told, and who has just come is about to be told how things are. */
+  #hand(watch: Watch, frame: PushedFrame): void {
+    if (this.#told.has(watch) && !this.#joining.has(watch)) watch.onFrame(frame);
   }
 
-  #retell(name: string, { latest }: Topic, watch: Watch): void {
-    for (const frame of latest.frames()) this.#tell(watch, frame);
-    if (name !== LIST || this.#list.size === 0) return;
+  #tell(watch: Watch, frame: TaskFrame): void {
+    if (!this.#joining.has(watch) && this.#told.get(watch)?.isNews(frame)) watch.onFrame(frame);
+  }
+
+  #retell(watch: Watch, names: readonly string[]): void {
+    const frames = names.flatMap((name) => this.#topics.get(name)?.latest.frames() ?? []);
+    for (const frame of frames.sort((a, b) => positionOf(a) - positionOf(b))) this.#tell(watch, frame);
+    if (!names.includes(LIST) || this.#list.size === 0) return;
     const data = { tasks: [...this.#list.values()], removed: [] };
-    watch.onFrame({ type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
+    this.#hand(watch, { type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
   }
 
   #listed(frame: Extract<ServerFrame, { type: "task_list" }>): void {
     for (const task of frame.data.tasks) this.#list.set(task.task_id, task);
     if ("removed" in frame.data) { for (const id of frame.data.removed) this.#list.delete(id); }
-    for (const watch of this.holdings.held(LIST)?.watches ?? []) watch.onFrame(frame);
+    for (const watch of this.holdings.held(LIST)?.watches ?? []) this.#hand(watch, frame);
   }
 
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
@@ -192,7 +217,7 @@ export class Subscriptions {
       for (const watch of topic.watches) watches.add(watch);
     }
     this.#tellLive();
-    for (const watch of watches) watch.onFrame(frame);
+    for (const watch of watches) this.#hand(watch, frame);
   }
 
   #caughtUp(frame: Extract<ServerFrame, { type: "caught_up" }>): void {
@@ -206,7 +231,7 @@ export class Subscriptions {
     }
     // Others may not have been brought as far.
     if ([...this.#topics.values()].every(({ pending }) => pending === undefined)) this.moved(frame.data.seq);
-    for (const watch of watches) watch.onFrame(frame);
+    for (const watch of watches) this.#hand(watch, frame);
     this.#tellLive();
   }
 
@@ -221,7 +246,7 @@ export class Subscriptions {
   #tellLive(): void {
     for (const watch of [...this.#told.keys()]) {
       const isLive = this.#isLive(watch);
-      if (isLive === this.#live.has(watch)) continue;
+      if (isLive === this.#live.has(watch) || !this.#told.has(watch)) continue;
       if (isLive) this.#live.add(watch);
       else this.#live.delete(watch);
       watch.onLive(isLive);

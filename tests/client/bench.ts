@@ -1,4 +1,5 @@
 import { type Client, type ClientOptions, connect, type PushedFrame } from "../../src/client/client.ts";
+import type { OpenSocket } from "../../src/client/socket.ts";
 import { settled, World, type WorldOptions } from "../connection/world.ts";
 import { Wire } from "./wire.ts";
 
@@ -6,6 +7,9 @@ import { Wire } from "./wire.ts";
 export class Bench {
   readonly world: World;
   readonly wire: Wire;
+
+  /** Has the client hear a message that no gateway sent. */
+  tell: (text: string) => void = () => {};
 
   private constructor(world: World) {
     this.world = world;
@@ -18,7 +22,11 @@ export class Bench {
 
   connect(options: ClientOptions = {}): Client {
     const { clock } = this.world;
-    return connect("ws://gateway/ws", { clock, random: () => 0.5, open: this.wire.socket, ...options });
+    const open: OpenSocket = (url, listener) => {
+      this.tell = listener.message;
+      return this.wire.socket(url, listener);
+    };
+    return connect("ws://gateway/ws", { clock, random: () => 0.5, open, ...options });
   }
 
   /** Lets `ms` pass in small steps, and all that comes of it. */

@@ -135,6 +135,7 @@ Deno.test("a topic is given back when the last who watches it goes, and who come
   await bench.event("t", "started");
   await bench.event("t", "progress", { completed: 1 });
   const second = watch(1);
+  await bench.pass(5);
   assertEquals(words(seen[1] ?? []), ["t running", "t 1"]);
   first.unsubscribe();
   await bench.event("t", "paused");

@@ -186,18 +186,14 @@ export type TaskStatusData = {
 };
 
 /** Tasks as a page shows them. */
-export type TasksView = {
+export type TasksView = ConnectedView & {
   /** The newest first. */ readonly tasks: readonly TaskStatusData[];
   /** Whether the first answer is still to come. */
   readonly isLoading: boolean;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how they are by now. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
 };
 
 /** A task as a page shows it. */
-export type TaskView = {
+export type TaskView = ConnectedView & {
   /** Undefined until the gateway has told of it: it may not exist yet. */ readonly status:
     | TaskStatusData["status"]
     | undefined;
@@ -206,10 +202,6 @@ export type TaskView = {
   readonly eta: number | null;
   /** The whole task, as of its last change of status. */
   readonly task: TaskStatusData | undefined;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
 };
 
 /** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
@@ -365,6 +357,14 @@ type ProgressData = {
   readonly rate: number | null;
   /** Milliseconds to the end at that rate; null while unknown. */
   readonly eta_ms: number | null;
+};
+
+/** What every view of tasks says of how it came about. */
+type ConnectedView = {
+  readonly connection: ConnectionState["kind"];
+  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
+  readonly isStale: boolean;
+  readonly error: ClientError | undefined;
 };
 
 /** Why something that was asked of the client did not come about. */
