@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { eventually } from "../eventually.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { cli, CliProcess } from "./cli_process.ts";
 
@@ -39,10 +40,10 @@ Deno.test("as JSON a benchmark is one object, whose numbers fit together", async
     assert(latency.events > 0 && latency.events <= 50, stdout);
     assertEquals(appends.events % 100, 0);
     assert(appends.per_second > 100, stdout);
-    assertEquals(
-      await gateway.metric('taskwire_events_total{kind="progress"}'),
-      latency.events + appends.events,
-    );
+    await eventually("the gateway has followed all of them", async () => {
+      return await gateway.metric('taskwire_events_total{kind="progress"}') ===
+        latency.events + appends.events;
+    });
   });
 });
 
@@ -59,7 +60,7 @@ Deno.test("a benchmark says what it does to the log, and ends its tasks when it 
   await withGateway({}, async (gateway) => {
     await using bench = new CliProcess(["bench", "--for", "1m"], { url: gateway.url });
     const list = async () => await gateway.get("/api/tasks?tag=bench") as Tasks;
-    while ((await list()).total === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually("it has begun", async () => (await list()).total > 0, 30_000);
     bench.signal("SIGINT");
     assertEquals((await bench.ended()).code, 130);
     assertEquals([...new Set((await list()).tasks.map(({ status }) => status))], ["cancelled"]);
