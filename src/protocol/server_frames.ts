@@ -78,7 +78,10 @@ export type ServerData = {
       readonly messages_burst: number;
     };
     readonly topics: readonly string[];
+    /** When its token expires, ms since the epoch; absent where the connection never does. */
+    readonly expires_at?: number;
   };
+  authenticated: { readonly expires_at?: number };
   subscribed: {
     readonly topics: readonly string[];
     readonly epoch: string;

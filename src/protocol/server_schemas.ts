@@ -101,6 +101,7 @@ const WelcomeData = v.strictObject({
     messages_burst: Whole,
   }),
   topics: Topics,
+  expires_at: v.exactOptional(Milliseconds),
 });
 
 const GapData = v.strictObject({
@@ -131,6 +132,7 @@ const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
  */
 export const ServerFrameSchema = v.variant("type", [
   frame("welcome", WelcomeData),
+  frame("authenticated", v.strictObject({ expires_at: v.exactOptional(Milliseconds) })),
   frame("subscribed", SubscribedData),
   frame("unsubscribed", v.strictObject({ topics: Topics, epoch: Epoch, seq: Seq })),
   frame("pong", v.strictObject({ server_time: Milliseconds, seq: v.exactOptional(Seq) })),
