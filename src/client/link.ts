@@ -48,7 +48,7 @@ export type LinkInput =
   | { readonly kind: "offline" }
   /** A tab that was hidden is seen again: timers may have stood still for hours. */
   | { readonly kind: "shown" }
-  /** The token is about to expire and nothing but a new connection renews it. */
+  /** The gateway does not take a new token: another connection has to be made with another one. */
   | { readonly kind: "renew" }
   /** It does not answer what it was asked, though it is there. */
   | { readonly kind: "unanswered" }
@@ -139,7 +139,7 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
     case "shown":
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
     case "renew":
-      return link.kind === "open" ? again(link, context) : [link, []];
+      return link.kind === "open" ? retry(link, "the token was refused", context) : [link, []];
     case "unanswered":
       return link.kind === "open" ? retry(link, "the gateway did not answer", context) : [link, []];
     case "close":

@@ -1,11 +1,12 @@
-import type { AsOf, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import { ClientError } from "./client_error.ts";
+import type { AsOf, ErrorBody, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import { ClientError, isPassing } from "./client_error.ts";
 import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
 import { listenToDevice } from "./device.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { guarded } from "./listener.ts";
+import { Renewal } from "./renewal.ts";
 import { type Request, Requests } from "./requests.ts";
 import type { OpenSocket, Socket } from "./socket.ts";
 import type { SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
@@ -33,6 +34,7 @@ export class LiveClient implements Client {
   readonly #requests: Requests;
   readonly #subscriptions = new Subscriptions();
   readonly #topics: TopicRequests;
+  readonly #renewal: Renewal | undefined;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #stores = new Map<string, WeakRef<Store<unknown>>>();
@@ -54,12 +56,17 @@ export class LiveClient implements Client {
     this.#random = options.random ?? Math.random;
     this.#openSocket = options.open ?? socketsOf(options);
     const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
-    const send = (request: Request): void => this.#send(request);
-    this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, send);
+    this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
     this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
-      newId: (type) => this.#newId(type),
-      send,
+      post: (type, data) => this.#post(type, data),
       unanswered: () => this.#step({ kind: "unanswered" }),
+    });
+    const { token } = options;
+    this.#renewal = token && new Renewal({
+      clock: this.#clock,
+      random: this.#random,
+      token,
+      send: (fresh) => this.#post("auth", { token: fresh }),
     });
     this.#stopListening = listenToDevice((input) => this.#step(input));
     this.#step({ kind: "start" });
@@ -193,11 +200,13 @@ export class LiveClient implements Client {
         this.#socket = undefined;
         return;
       case "ping":
-        return this.#send({ type: "ping", id: this.#newId("ping"), data: {} });
+        this.#post("ping", {});
+        return;
       case "up":
         this.#requests.up();
         return this.#topics.up(this.#limits);
       case "down":
+        this.#renewal?.end();
         this.#requests.down();
         return this.#topics.down();
       case "over":
@@ -223,7 +232,7 @@ export class LiveClient implements Client {
 
   #authorize(socket: number): void {
     const { token } = this.#options;
-    if (token === undefined) return this.#step({ kind: "token", socket, token: undefined });
+    if (token === undefined) return this.#step({ kind: "token", socket, token });
     Promise.resolve().then(token).then(
       (value) => this.#step({ kind: "token", socket, token: value }),
       () => this.#step({ kind: "tokenFailed", socket }),
@@ -256,8 +265,12 @@ export class LiveClient implements Client {
       case "welcome": {
         const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
         this.#limits = limitsOf(frame.data.limits);
+        this.#renewal?.begin(leftOf(frame));
         return this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
       }
+      case "authenticated":
+        if (this.#renewal?.isAsked(frame.id)) this.#renewal.begin(leftOf(frame));
+        return;
       case "drain":
         return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
       case "pong":
@@ -268,6 +281,7 @@ export class LiveClient implements Client {
       case "unsubscribed":
         return this.#topics.taken(frame.id, frame.data);
       case "error":
+        if (this.#renewal?.isAsked(frame.id)) return this.#notRenewed(frame.error);
         if (this.#requests.refused(frame.id, frame.error)) return;
         return this.#topics.refused(frame.id, frame.error);
       case "task_status":
@@ -282,6 +296,18 @@ export class LiveClient implements Client {
         // What newer gateways push is for newer clients; what they answer is whose who asked.
         this.#requests.answered((frame as { id: string }).id, (frame as { data?: unknown }).data);
     }
+  }
+
+  #notRenewed({ code }: ErrorBody): void {
+    if (isPassing(code)) this.#renewal?.again();
+    else this.#step({ kind: "renew" });
+  }
+
+  /** Sends a frame; returns its id, under which it is answered. */
+  #post(type: string, data: Request["data"]): string {
+    const id = this.#newId(type);
+    this.#send({ type, id, data });
+    return id;
   }
 
   #send(request: Request): void {
@@ -303,6 +329,13 @@ export class LiveClient implements Client {
     }
     this.#news.length = 0;
   }
+}
+
+/** How long a token lives yet, by the clock that says so, ms. */
+function leftOf(
+  { data, timestamp }: Extract<ServerFrame, { type: "welcome" | "authenticated" }>,
+): number | undefined {
+  return data.expires_at === undefined ? undefined : data.expires_at - timestamp;
 }
 
 /** A frame, or a batch of them; undefined where it is neither. */

@@ -1,5 +1,5 @@
 import type { ErrorBody, ServerData } from "../protocol/server_frames.ts";
-import { ClientError } from "./client_error.ts";
+import { ClientError, isPassing } from "./client_error.ts";
 import type { Clock } from "./clock.ts";
 import type { Request } from "./requests.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -7,8 +7,8 @@ import type { TopicLimits, TopicRequest } from "./topic_request.ts";
 
 /** What requests about topics are made with. */
 export type TopicHands = {
-  readonly newId: (type: string) => string;
-  readonly send: (request: Request) => void;
+  /** Sends a frame; returns the id under which it is answered. */
+  readonly post: (type: string, data: Request["data"]) => string;
   /** Told when the gateway does not answer, though everything that it sent has come. */
   readonly unanswered: () => void;
 };
@@ -84,7 +84,7 @@ export class TopicRequests {
     if (request === undefined) return;
     const { topics, max, retry_after_ms: retryAfterMs } = details;
     const isLimit = code === "LIMIT_EXCEEDED";
-    const isForGood = request.type === "subscribe" && code !== "SERVER_ERROR" && code !== "RATE_LIMITED";
+    const isForGood = request.type === "subscribe" && !isPassing(code);
     const offending = !isForGood || isLimit
       ? []
       : Array.isArray(topics)
@@ -128,9 +128,8 @@ export class TopicRequests {
     if (this.#limits === undefined || this.#wait !== undefined || isBusy) return;
     for (const request of this.#subscriptions.holdings.sync(this.#limits)) {
       const { type, ...data } = request;
-      const id = this.#hands.newId(type);
+      const id = this.#hands.post(type, data);
       this.#underWay.set(id, { request, isOverdue: false, callOff: this.#due(id) });
-      this.#hands.send({ type, id, data });
     }
     this.#subscriptions.tellWaiting(this.#limits);
   }
@@ -141,9 +140,7 @@ export class TopicRequests {
       if (late === undefined) return;
       late.isOverdue = true;
       late.callOff = this.#due(id);
-      const ping = this.#hands.newId("ping");
-      this.#pings.set(ping, id);
-      this.#hands.send({ type: "ping", id: ping, data: {} });
+      this.#pings.set(this.#hands.post("ping", {}), id);
       this.#sync();
     });
   }

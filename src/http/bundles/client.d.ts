@@ -40,10 +40,7 @@ export interface Client extends Source {
 
 /** How a client is made. Times in ms. */
 export type ClientOptions = {
-  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
-    | string
-    | undefined
-    | Promise<string | undefined>;
+  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: Token;
   /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
   readonly clientId?: string;
   /**
@@ -312,6 +309,9 @@ type ServerData = {
     readonly epoch: string;
   };
 };
+
+/** Where tokens come from. */
+type Token = () => string | undefined | Promise<string | undefined>;
 
 /** How a WebSocket is made. */
 type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
