@@ -182,7 +182,8 @@ export class LiveClient implements Client {
       firstMs: firstWaitMs ?? DEFAULTS.firstMs,
       longestMs: longestWaitMs ?? DEFAULTS.longestMs,
     };
-    const context = { nowMs: this.#clock.now(), chance: this.#random(), limits };
+    const nowMs = this.#clock.now();
+    const context = { nowMs, elapsedMs: this.#clock.elapsed?.() ?? nowMs, chance: this.#random(), limits };
     const [link, effects] = stepLink(this.#link, input, context);
     this.#link = link;
     for (const effect of effects) this.#perform(effect);

@@ -319,6 +319,8 @@ type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
 /** Time as the client needs it, so that tests own it. */
 interface Clock {
   /** Ms since the epoch. */ now(): number;
+  /** Ms since some moment, by a clock that nobody sets; {@link now} where there is none. */
+  elapsed?(): number;
   /** Calls `run` once after `delayMs`; returns how to call it off. */
   after(delayMs: number, run: () => void): () => void;
 }
