@@ -23,9 +23,9 @@ export type ClientOptions = {
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** Until a request must be answered. Default 10,000. */
+  /** Until a request must be answered, from when the gateway takes it. Default 10,000. */
   readonly requestTimeoutMs?: number;
-  /** Requests that may wait while there is no connection. Default 256. */
+  /** Requests that may wait while there is no connection. Default 1,024. */
   readonly maxWaiting?: number;
   /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
   readonly firstWaitMs?: number;

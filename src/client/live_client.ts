@@ -20,7 +20,7 @@ import { socketsOf } from "./transport.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
 const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
-const REQUESTS = { timeoutMs: 10_000, maxWaiting: 256 };
+const REQUESTS = { timeoutMs: 10_000, maxWaiting: 1_024 };
 /** So many stores may be remembered before those that nobody has any more are looked for. */
 const LEAST_SWEPT = 100;
 
