@@ -34,16 +34,13 @@ export class HeardOutput {
 
   /** Takes in what came. */
   take(bytes: Uint8Array): void {
-    const [first = "", ...others] = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(
-      /[\r\n]+/,
-    );
-    const rest = others.pop();
-    if (rest === undefined) {
-      this.#rest = bounded(first);
-    } else {
-      if (!this.#tellLast(others)) this.#tellLast([first], this.#said);
-      [this.#rest, this.#seen, this.#said] = [bounded(rest), "", undefined];
+    const text = this.#rest + this.#decoder.decode(bytes, { stream: true });
+    const restAt = Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")) + 1;
+    if (restAt > 0) {
+      this.#tellOf(text.slice(0, restAt));
+      [this.#seen, this.#said] = ["", undefined];
     }
+    this.#rest = bounded(text.slice(restAt));
     if (this.#rest !== "") this.#stopTimer ??= this.#clock.after(LOOK_MS, () => this.#look());
   }
 
@@ -53,6 +50,14 @@ export class HeardOutput {
     this.#stopTimer = undefined;
     this.#tellLast([this.#rest], this.#said);
     this.#rest = "";
+  }
+
+  /** Tells of what is said last in lines that have ended, of which the first goes on where we were. */
+  #tellOf(text: string): void {
+    // Most output says nothing, and may be a flood.
+    if (!MAY_SAY.test(text)) return;
+    const [first = "", ...others] = text.split(/[\r\n]+/);
+    if (!this.#tellLast(others)) this.#tellLast([first], this.#said);
   }
 
   /** Tells of the last of these lines that says something; whether one did. */
