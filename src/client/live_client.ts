@@ -46,7 +46,7 @@ export class LiveClient implements Client {
   /** States that listeners have still to be told of. */
   readonly #news: ConnectionState[] = [];
   /** Of the gateway that greeted last. */
-  #limits = limitsOf();
+  #limits: TopicLimits = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity };
   #sent = 0;
 
   constructor(url: URL, options: ClientOptions) {
@@ -204,8 +204,7 @@ export class LiveClient implements Client {
         this.#post("ping", {});
         return;
       case "up":
-        this.#requests.up();
-        return this.#topics.up(this.#limits);
+        return this.#requests.up();
       case "down":
         this.#renewal?.end();
         this.#requests.down();
@@ -265,9 +264,10 @@ export class LiveClient implements Client {
     switch (frame.type) {
       case "welcome": {
         const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
-        this.#limits = limitsOf(frame.data.limits);
+        this.#limits = limitsOf(this.#limits, frame.data.limits);
         this.#renewal?.begin(leftOf(frame));
-        return this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
+        this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
+        return this.#topics.up(this.#limits);
       }
       case "authenticated":
         if (this.#renewal?.isAsked(frame.id)) this.#renewal.begin(leftOf(frame));
@@ -355,8 +355,13 @@ function parsed(
   }
 }
 
-/** What is said of a gateway's limits, and the usual of what is not. */
-function limitsOf(said: Partial<ServerData["welcome"]["limits"]> = {}): TopicLimits {
-  const { max_topics: maxTopics = 256, max_message_bytes: maxMessageBytes = 65_536 } = said;
-  return { maxTopics, maxMessageBytes, maxUrlBytes: Infinity };
+/** What a gateway says of its limits, and what is known of those that are not told of over streams. */
+type Said = Partial<ServerData["welcome"]["limits"] & { readonly max_url_bytes: number }>;
+
+function limitsOf(known: TopicLimits, said: Said = {}): TopicLimits {
+  return {
+    maxTopics: said.max_topics ?? known.maxTopics,
+    maxMessageBytes: said.max_message_bytes ?? known.maxMessageBytes,
+    maxUrlBytes: said.max_url_bytes ?? Infinity,
+  };
 }
