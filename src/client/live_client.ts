@@ -85,13 +85,15 @@ export class LiveClient implements Client {
   subscribe(
     topics: string | readonly string[],
     onFrame: (frame: PushedFrame) => void,
-    { replay = "latest", onLive = () => {}, onError = () => {} }: SubscribeOptions = {},
+    { replay = "latest", onLive = () => {}, onTruncated = () => {}, onError = () => {} }: SubscribeOptions =
+      {},
   ): Subscription {
     const watch: Watch = {
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
       replay,
       onFrame: guarded(onFrame),
       onLive: guarded(onLive),
+      onTruncated: guarded(onTruncated),
       onError: guarded(onError),
     };
     const error = this.#link.kind === "closed"

@@ -9,6 +9,8 @@ export type SubscribeOptions = {
   readonly replay?: Replay;
   /** Told each time everything missed is there and what comes is live, and when that is so no more. */
   readonly onLive?: (isLive: boolean) => void;
+  /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */
+  readonly onTruncated?: () => void;
   /**
    * Told when a topic does not exist or may not be held: the subscription is over then. Told once, too, when the gateway
    * holds no more topics of a connection (`LIMIT_EXCEEDED`): those in `details.topics` wait until others are given up.

@@ -95,7 +95,7 @@ export class Subscriptions {
   }
 
   /** The gateway took a request. */
-  taken(request: TopicRequest, { epoch, seq, recovered }: ServerData["subscribed"]): void {
+  taken(request: TopicRequest, { epoch, seq, recovered, replay }: ServerData["subscribed"]): void {
     // Where a gap is about to be told of, that is what says where positions begin anew.
     if (request.type === "subscribe" && recovered !== false) this.#enter(epoch, seq);
     // From here on all that is held is brought in the order of the stream, beginning there.
@@ -103,6 +103,9 @@ export class Subscriptions {
     const topics = this.holdings.taken(request);
     if ("replay" in request && request.replay === "none") { for (const topic of topics) topic.served = true; }
     this.#tellLive();
+    if (replay?.truncated !== true) return;
+    const watches = new Set(topics.flatMap((topic) => [...topic.watches]));
+    for (const watch of watches) if (watch.replay === "all" && this.#told.has(watch)) watch.onTruncated();
   }
 
   /** The gateway refused a request: it holds what it held before, and `offending` of those topics it never will. */

@@ -3,8 +3,12 @@ import { positionOf, type TaskFrame } from "./task_frame.ts";
 /** Of so many tasks positions are remembered: more than a gateway may ever tell of twice. */
 const MAX_TASKS = 50_000;
 
-/** Up to which position somebody was told of each task. */
+/** What somebody was told: up to which position of each task, and what is told once. */
 export class Told {
+  /** That some topics have to wait. */
+  ofWaiting = false;
+  /** That the beginning of the past is gone. */
+  ofTruncation = false;
   readonly #tasks = new Map<string, { task_progress: number; task_status: number }>();
 
   /** Whether a frame tells something new; from then on it does not. */
@@ -24,7 +28,7 @@ export class Told {
     return true;
   }
 
-  /** Forgets everything: positions mean something else now. */
+  /** Forgets every position: they mean something else now. */
   clear(): void {
     this.#tasks.clear();
   }

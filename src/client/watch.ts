@@ -17,6 +17,8 @@ export type Watch = {
   readonly onFrame: (frame: PushedFrame) => void;
   /** Told each time what was missed is there and what follows is live, and when that is so no more. */
   readonly onLive: (isLive: boolean) => void;
+  /** Told when of the past that it wants the beginning is gone. */
+  readonly onTruncated: () => void;
   /** Told when one of its topics may not be held: it is watched no more then. Told once when some have to wait. */
   readonly onError: (error: ClientError) => void;
 };

@@ -8,7 +8,7 @@ const LIMITS = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity 
 
 /** Somebody who only wants these topics held. */
 function watchOf(topics: readonly string[], replay: Replay = "latest"): Watch {
-  return { topics, replay, onFrame: () => {}, onLive: () => {}, onError: () => {} };
+  return { topics, replay, onFrame: () => {}, onLive: () => {}, onTruncated: () => {}, onError: () => {} };
 }
 
 /** A gateway takes a request at this position, and says that its replay is over. */

@@ -211,3 +211,28 @@ Deno.test("an answer that only takes its time is waited for as long as what was 
   assertEquals([watcher.isLive, bench.wire.opened], [true, 1]);
   client.close();
 });
+
+Deno.test("who asks for a whole history is told where its beginning is gone, and nobody else", async () => {
+  const bench = await Bench.start();
+  for (const kind of ["started", "paused", "resumed"]) await bench.event("t", kind);
+  bench.world.expire(2);
+  const client = bench.connect();
+  const told: string[] = [];
+  const frames: PushedFrame[] = [];
+  client.subscribe("task:status", () => {}, { onTruncated: () => told.push("latest") });
+  await bench.pass(100);
+  client.subscribe(["task:status", "task:list"], (frame) => frames.push(frame), {
+    replay: "all",
+    onTruncated: () => told.push("all"),
+  });
+  await bench.pass(100);
+  assertEquals(told, ["all"]);
+  assertEquals(words(frames).filter((word) => word.startsWith("t ")), ["t paused", "t running"]);
+  client.close();
+  const whole = await Bench.start();
+  const other = whole.connect();
+  other.subscribe("task:status", () => {}, { replay: "all", onTruncated: () => told.push("whole") });
+  await whole.pass(100);
+  assertEquals(told, ["all"]);
+  other.close();
+});
