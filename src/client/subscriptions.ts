@@ -22,7 +22,6 @@ export class Subscriptions {
   /** Those that have just come to topics that others watch. */
   readonly #joining = new Set<Watch>();
   readonly #live = new Set<Watch>();
-  readonly #toldToWait = new WeakSet<Watch>();
   readonly #tags = new Map<string, readonly string[]>();
   readonly #list = new Map<string, TaskStatusData>();
   #epoch: string | undefined;
@@ -84,13 +83,11 @@ export class Subscriptions {
     const limit = isFull ? { limit: "MAX_TOPICS", max: maxTopics } : { limit: "URL", max: maxUrlBytes };
     const what = isFull ? `${maxTopics} topics` : `topics of ${maxUrlBytes} bytes in a URL`;
     const message = `the gateway holds ${what} of a connection: more wait until others are given up`;
-    for (const watch of [...this.#told.keys()]) {
+    for (const [watch, told] of [...this.#told]) {
       const topics = watch.topics.filter((name) => this.holdings.waiting.has(name));
-      if (topics.length === 0 || this.#toldToWait.has(watch)) continue;
-      this.#toldToWait.add(watch);
-      if (this.#told.has(watch)) {
-        watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
-      }
+      if (topics.length === 0 || told.ofWaiting || !this.#told.has(watch)) continue;
+      told.ofWaiting = true;
+      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
     }
   }
 
@@ -105,7 +102,12 @@ export class Subscriptions {
     this.#tellLive();
     if (replay?.truncated !== true) return;
     const watches = new Set(topics.flatMap((topic) => [...topic.watches]));
-    for (const watch of watches) if (watch.replay === "all" && this.#told.has(watch)) watch.onTruncated();
+    for (const watch of watches) {
+      const told = this.#told.get(watch);
+      if (told === undefined || told.ofTruncation || watch.replay !== "all") continue;
+      told.ofTruncation = true;
+      watch.onTruncated();
+    }
   }
 
   /** The gateway refused a request: it holds what it held before, and `offending` of those topics it never will. */
