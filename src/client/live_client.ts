@@ -4,6 +4,7 @@ import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
 import { listenToDevice } from "./device.ts";
+import { Lateness } from "./lateness.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { guarded } from "./listener.ts";
 import { Renewal } from "./renewal.ts";
@@ -34,6 +35,7 @@ export class LiveClient implements Client {
   readonly #requests: Requests;
   readonly #subscriptions = new Subscriptions();
   readonly #topics: TopicRequests;
+  readonly #lateness: Lateness;
   readonly #renewal: Renewal | undefined;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
@@ -60,6 +62,10 @@ export class LiveClient implements Client {
     this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
       post: (type, data) => this.#post(type, data),
       unanswered: () => this.#step({ kind: "unanswered" }),
+    });
+    this.#lateness = new Lateness(this.#clock, {
+      ping: () => this.#ping(),
+      tell: (isLate) => this.#subscriptions.late(isLate),
     });
     const { token } = options;
     this.#renewal = token && new Renewal({
@@ -203,14 +209,14 @@ export class LiveClient implements Client {
         this.#socket = undefined;
         return;
       case "ping":
-        this.#post("ping", {});
-        return;
+        return this.#ping();
       case "up":
         return this.#requests.up();
       case "down":
         this.#renewal?.end();
         this.#requests.down();
-        return this.#topics.down();
+        this.#topics.down();
+        return this.#lateness.end();
       case "over":
         this.#stopListening();
         this.#subscriptions.close();
@@ -277,33 +283,50 @@ export class LiveClient implements Client {
       case "drain":
         return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
       case "pong":
-        this.#topics.ponged(frame.id);
         if (frame.data.seq !== undefined) this.#subscriptions.moved(frame.data.seq);
-        return;
+        return this.#ponged(frame.id);
       case "subscribed":
       case "unsubscribed":
         return this.#topics.taken(frame.id, frame.data);
       case "error":
+        this.#ponged(frame.id);
         if (this.#renewal?.isAsked(frame.id)) return this.#notRenewed(frame.error);
         if (this.#requests.refused(frame.id, frame.error)) return;
         return this.#topics.refused(frame.id, frame.error);
-      case "task_status":
       case "task_list":
+      case "task_status":
         if (this.#requests.answered(frame.id, frame.data)) return;
-        return this.#subscriptions.pushed(frame);
+        return this.#pushed(frame);
       case "task_progress":
       case "gap":
       case "caught_up":
-        return this.#subscriptions.pushed(frame);
+        return this.#pushed(frame);
       default:
         // What newer gateways push is for newer clients; what they answer is whose who asked.
         this.#requests.answered((frame as { id: string }).id, (frame as { data?: unknown }).data);
     }
   }
 
+  #pushed(frame: PushedFrame): void {
+    // Of the present state and of the past nobody can be told in time.
+    const isNew = frame.seq !== undefined && frame.snapshot !== true && !this.#subscriptions.isReplaying;
+    if (isNew) this.#lateness.came(frame.timestamp);
+    this.#subscriptions.pushed(frame);
+  }
+
+  /** A ping was answered, if only by that it came too early: all that was sent before has come. */
+  #ponged(id: string): void {
+    this.#lateness.ponged(id);
+    this.#topics.ponged(id);
+  }
+
   #notRenewed({ code }: ErrorBody): void {
     if (isPassing(code)) this.#renewal?.again();
     else this.#step({ kind: "renew" });
+  }
+
+  #ping(): void {
+    this.#lateness.pinged(this.#post("ping", {}));
   }
 
   /** Sends a frame; returns its id, under which it is answered. */

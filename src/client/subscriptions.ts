@@ -26,6 +26,7 @@ export class Subscriptions {
   readonly #list = new Map<string, TaskStatusData>();
   #epoch: string | undefined;
   #seq = 0;
+  #isLate = false;
 
   /** Adds a watch. Of what is held already it is told what was told last, once whoever added it is done. */
   add(watch: Watch): void {
@@ -150,10 +151,25 @@ export class Subscriptions {
 
   /** Everything up to `seq` was brought. Amid a replay no position stands for what was. */
   moved(seq: number): void {
+    if (!this.#awaits("snapshot", "history")) this.#seq = Math.max(this.#seq, seq);
+  }
+
+  /** Whether what comes may be of the past. */
+  get isReplaying(): boolean {
+    return this.#awaits("snapshot", "history", "resume");
+  }
+
+  #awaits(...what: readonly Topic["pending"][]): boolean {
     for (const { pending } of this.#topics.values()) {
-      if (pending === "snapshot" || pending === "history") return;
+      if (pending !== undefined && what.includes(pending)) return true;
     }
-    this.#seq = Math.max(this.#seq, seq);
+    return false;
+  }
+
+  /** Whether what comes is of so long ago that nothing is live, for all that is known. */
+  late(isLate: boolean): void {
+    this.#isLate = isLate;
+    this.#tellLive();
   }
 
   /** Positions are of this life of the stream from now on. */
@@ -235,14 +251,14 @@ export class Subscriptions {
       for (const watch of topic.watches) watches.add(watch);
     }
     // Others may not have been brought as far.
-    if ([...this.#topics.values()].every(({ pending }) => pending === undefined)) this.moved(frame.data.seq);
+    if (!this.isReplaying) this.moved(frame.data.seq);
     for (const watch of watches) this.#hand(watch, frame);
     this.#tellLive();
   }
 
   /** Whether everything that this watch wants is live. */
   #isLive({ topics }: Watch): boolean {
-    return topics.every((name) => {
+    return !this.#isLate && topics.every((name) => {
       const topic = this.#topics.get(name);
       return topic?.served && topic.pending === undefined && this.holdings.has(name, topic);
     });
