@@ -1,17 +1,5 @@
 import { Hono } from "hono";
-
-/** A record of the log that is no event, as `/api/rejected` lists it. */
-export type RejectedItem = {
-  readonly seq: number;
-  /** When the log took it, RFC 3339 UTC. */
-  readonly time: string;
-  readonly subject: string;
-  /** The rule it breaks. */
-  readonly reason: string;
-  /** The size of its body, and the beginning of it. */
-  readonly bytes: number;
-  readonly preview: string;
-};
+import type { RejectedItem } from "../protocol/server_frames.ts";
 
 /** Whether the gateway can serve; where not, every reason why. */
 export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };

@@ -60,6 +60,19 @@ export type HistoryEvent = {
   readonly body: unknown;
 };
 
+/** A record of the log that is no event, as `/api/rejected` lists it. */
+export type RejectedItem = {
+  readonly seq: number;
+  /** When the log took it, RFC 3339 UTC. */
+  readonly time: string;
+  readonly subject: string;
+  /** The rule it breaks. */
+  readonly reason: string;
+  /** The size of its body, and the beginning of it as text. */
+  readonly bytes: number;
+  readonly preview: string;
+};
+
 type ReplayData = { readonly mode: "latest" | "none" | "all"; readonly truncated: boolean };
 
 /** What a pushed or answered frame of each type carries as `data`. */
