@@ -85,7 +85,7 @@ class MovingPicture implements Display {
   readonly #screen: Screen;
   readonly #tasks = new Map<string, ShownTask>();
   readonly #over: string[] = [];
-  #mood: Mood = { word: "connecting", isWell: false };
+  #mood: Mood | undefined = { word: "connecting", isWell: false };
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(out: Output) {
@@ -110,6 +110,7 @@ class MovingPicture implements Display {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#mood = undefined;
     this.#draw();
     this.#screen[Symbol.dispose]();
   }

@@ -10,7 +10,8 @@ export type Mood = { readonly word: string; readonly isWell: boolean };
 export type Picture = {
   /** Those under way, in the order in which they are shown. */
   readonly tasks: readonly ShownTask[];
-  readonly mood: Mood;
+  /** Undefined when it is over: then nothing is said of the connection. */
+  readonly mood: Mood | undefined;
 };
 
 type Colour = "red" | "green" | "yellow" | "blue" | "grey";
@@ -45,6 +46,7 @@ export function lines({ tasks, mood }: Picture, { size, colours }: Style): reado
   const drawn = shown.map((task) => taskLine(task, idWidth, { size, colours }));
   const hidden = tasks.length - shown.length;
   if (hidden > 0) drawn.push(`  and ${hidden} more`);
+  if (mood === undefined) return drawn;
   const foot = fitted(`${mood.word} · ${tasks.length} under way`, size.columns - 1);
   return [...drawn, painted(foot, mood.isWell ? "grey" : "yellow", colours)];
 }

@@ -10,10 +10,16 @@ const STOPPING = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const
 async function main(): Promise<number> {
   const stopping = new AbortController();
   const stop = (exitCode: number): void => stopping.abort(new Stopped(exitCode));
-  // Whoever reads no more has what they wanted.
-  const out = processOutput(() => stop(EXIT.done));
+  let isLost = false;
+  const out = processOutput((why) => {
+    // Whoever reads no more has what they wanted.
+    if (why === undefined) return stop(EXIT.done);
+    isLost = true;
+    out.complain(`error: standard output takes no more: ${why}\n`);
+    stop(EXIT.failed);
+  });
   let listens = false;
-  return await commandLine(Deno.args, {
+  const exitCode = await commandLine(Deno.args, {
     env: Deno.env.toObject(),
     out,
     stopSignal() {
@@ -25,6 +31,7 @@ async function main(): Promise<number> {
       return stopping.signal;
     },
   });
+  return isLost && exitCode === EXIT.done ? EXIT.failed : exitCode;
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -10,27 +10,30 @@ export type ProgramEnd =
   | { readonly kind: "killed"; readonly signal: string }
   | { readonly kind: "notBegun"; readonly why: string; readonly code: string };
 
-/** Where a program's output goes, as it comes. */
-export type Sink = (bytes: Uint8Array) => void;
+/** Where a program's output goes, as it comes. No more of it is read before this resolves; it never rejects. */
+export type Sink = (bytes: Uint8Array) => Promise<void>;
 
 /** A program that runs, and all that it starts: they are a process group. */
 export interface Program {
-  /** Resolves when it has ended and its output was passed on. Never rejects. */
+  /** Resolves when it has ended and the sinks were given its output, taken or not. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
   /** Sends a signal to it and all that it started. One that is gone is no trouble. */
   signal(name: Deno.Signal): void;
 }
 
-/** How long output is waited for after the end: something it left behind may hold it open. */
-const OUTPUT_MS = 500;
+/** How long output is waited for after the end, ms: something it left behind may hold it open. */
+export const OUTPUT_MS = 500;
+/** What is read after the end though nobody takes it, bytes a stream: more than a system holds of what was written. */
+const MAX_HELD = 4 * 1024 * 1024;
 
 /** Begins a program with our own standard input; its output is handed on. */
 export function begin(command: readonly string[], stdout: Sink, stderr: Sink): Program {
   const [file = "", ...args] = command;
   // A group of its own, so that a signal reaches what a shell has started, and not us.
   const child = spawn(file, args, { stdio: ["inherit", "pipe", "pipe"], detached: true });
+  const gone = goneOf(child);
   return {
-    ended: endOf(child, [passed(child.stdout, stdout), passed(child.stderr, stderr)]),
+    ended: endOf(gone, [[child.stdout, stdout], [child.stderr, stderr]]),
     signal(name) {
       if (child.pid === undefined) return;
       try {
@@ -42,13 +45,8 @@ export function begin(command: readonly string[], stdout: Sink, stderr: Sink): P
   };
 }
 
-function passed(stream: Readable, sink: Sink): Promise<void> {
-  stream.on("data", (bytes: Uint8Array) => sink(bytes));
-  return new Promise((resolve) => stream.once("close", resolve));
-}
-
-async function endOf(child: ChildProcess, outputs: readonly Promise<void>[]): Promise<ProgramEnd> {
-  const end = await new Promise<ProgramEnd>((resolve) => {
+function goneOf(child: ChildProcess): Promise<ProgramEnd> {
+  return new Promise((resolve) => {
     child.once("error", (error) => {
       const code = "code" in error ? String(error.code) : "";
       resolve({ kind: "notBegun", why: error.message, code });
@@ -57,11 +55,36 @@ async function endOf(child: ChildProcess, outputs: readonly Promise<void>[]): Pr
       resolve(signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "killed", signal });
     });
   });
+}
+
+async function endOf(
+  gone: Promise<ProgramEnd>,
+  outputs: readonly (readonly [Readable, Sink])[],
+): Promise<ProgramEnd> {
+  const passing = Promise.all(outputs.map(([stream, sink]) => passed(stream, sink, gone)));
+  const end = await gone;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, OUTPUT_MS));
-  await Promise.race([Promise.all(outputs), enough]);
+  await Promise.race([passing, enough]);
   clearTimeout(timer);
+  for (const [stream] of outputs) stream.destroy();
   return end;
+}
+
+/** Hands on what a program writes, at the pace at which it is taken; when the program is gone, the rest at once. */
+async function passed(stream: Readable, sink: Sink, gone: Promise<unknown>): Promise<void> {
+  let held = 0;
+  try {
+    for await (const bytes of stream) {
+      held += bytes.length;
+      const taken = sink(bytes).then(() => {
+        held -= bytes.length;
+      });
+      await (held > MAX_HELD ? taken : Promise.race([taken, gone]));
+    }
+  } catch {
+    // It was held open by what the program left behind, and is of no interest any more.
+  }
 }
 
 /** What a shell would end with after such an end. Pure. */

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { PushedFrame } from "../client/client.ts";
 import { durationMs, speed, taskId } from "./arguments.ts";
 import { CliError } from "./cli_error.ts";
@@ -25,7 +25,10 @@ export function replayCommand(program: Command, world: World): void {
     .argument("[id]", "the task's id", taskId)
     .option("--all", "all tasks instead of one")
     .option("--speed <factor>", "how many times as fast as it was, such as 10x or 0.5x", speed, 1)
-    .option("--longest-pause <duration>", "no pause is longer, such as 2s", durationMs, UNBOUNDED_MS)
+    .addOption(
+      new Option("--longest-pause <duration>", "no pause is longer, such as 2s")
+        .argParser(durationMs).default(UNBOUNDED_MS, "1d"),
+    )
     .action(async (id: string | undefined, options: ReplayOptions) => {
       if ((id === undefined) === (options.all !== true)) {
         throw new CliError("[id]: must be one task's id, or --all in its place", EXIT.badArgument);

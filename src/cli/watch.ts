@@ -45,7 +45,7 @@ async function watch(topics: readonly string[], options: WatchOptions, world: Wo
     display.mood(moodOf(state, isLive, Date.now()));
     if (state.kind === "closed") over.reject(new CliError(`the gateway closed the connection: ${state.why}`));
   };
-  client.onState(feel);
+  const stopFeeling = client.onState(feel);
   const countDown = setInterval(() => feel(client.state), COUNT_DOWN_MS);
   const endIfOver = (): void => {
     if (options.untilEnded && isLive && tally.isOver) over.resolve(tally.isWell ? EXIT.done : EXIT.failed);
@@ -67,7 +67,8 @@ async function watch(topics: readonly string[], options: WatchOptions, world: Wo
     return await Promise.race([over.promise, stopping]);
   } finally {
     clearInterval(countDown);
-    // Its being closed is no news by now.
+    // That we close it is no news.
+    stopFeeling();
     over.promise.catch(() => {});
     client.close();
   }

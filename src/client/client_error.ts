@@ -30,3 +30,8 @@ export class ClientError extends Error {
     this.details = details;
   }
 }
+
+/** Whether the same may well be answered a little later. */
+export function isPassing(code: ClientErrorCode): boolean {
+  return code === "SERVER_ERROR" || code === "RATE_LIMITED";
+}

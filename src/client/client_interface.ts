@@ -1,5 +1,6 @@
 import type { AsOf, ServerData, TaskStatusData } from "../protocol/server_frames.ts";
 import type { Clock } from "./clock.ts";
+import type { Token } from "./renewal.ts";
 import type { OpenSocket, WebSocketClass } from "./socket.ts";
 import type { Source, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
@@ -10,7 +11,7 @@ import type { Transport } from "./transport.ts";
 /** How a client is made. Times in ms. */
 export type ClientOptions = {
   /** Asked for a token before each connection, and before the one in use expires. */
-  readonly token?: () => string | undefined | Promise<string | undefined>;
+  readonly token?: Token;
   /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
   readonly clientId?: string;
   /**
@@ -22,9 +23,9 @@ export type ClientOptions = {
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** Until a request must be answered. Default 10,000. */
+  /** Until a request must be answered, from when the gateway takes it. Default 10,000. */
   readonly requestTimeoutMs?: number;
-  /** Requests that may wait while there is no connection. Default 256. */
+  /** Requests that may wait while there is no connection. Default 1,024. */
   readonly maxWaiting?: number;
   /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
   readonly firstWaitMs?: number;

@@ -36,11 +36,10 @@ export class LatestFrames {
     this.#ended.clear();
   }
 
-  /** What is kept, each task's in the order of their positions. */
-  *frames(): Generator<TaskFrame> {
-    for (const { progress, status } of this.#tasks.values()) {
-      const frames = [progress, status].filter((frame) => frame !== undefined);
-      yield* frames.sort((a, b) => positionOf(a) - positionOf(b));
-    }
+  /** What is kept, in no order. */
+  frames(): readonly TaskFrame[] {
+    return [...this.#tasks.values()].flatMap(({ progress, status }) =>
+      [progress, status].filter((frame) => frame !== undefined)
+    );
   }
 }

@@ -17,8 +17,8 @@ export type Link =
     readonly heartbeat: Heartbeat;
     /** Whether a ping was sent since anything was heard. */
     readonly isAsked: boolean;
-    /** When the gateway that is going away wants us back, where it said so. */
-    readonly slotMs: number | undefined;
+    /** When the gateway that is going away wants us back, where it said so: after `waitMs` from `saidMs` on. */
+    readonly slot: { readonly saidMs: number; readonly waitMs: number } | undefined;
   }
   | {
     readonly kind: "waiting";
@@ -48,8 +48,10 @@ export type LinkInput =
   | { readonly kind: "offline" }
   /** A tab that was hidden is seen again: timers may have stood still for hours. */
   | { readonly kind: "shown" }
-  /** The token is about to expire and nothing but a new connection renews it. */
+  /** The gateway does not take a new token: another connection has to be made with another one. */
   | { readonly kind: "renew" }
+  /** It does not answer what it was asked, though it is there. */
+  | { readonly kind: "unanswered" }
   | { readonly kind: "close" };
 
 /** `connect`: until greeted; `retry`: until the next try; `ping`: until the next; `dead`: until a word; `slot`: see `drain`. */
@@ -70,7 +72,10 @@ export type LinkEffect =
 
 /** Where and when a link is decided: the time, a number in [0, 1) drawn for it, and the bounds. */
 export type LinkContext = {
+  /** Since the epoch, as it is told to people. */
   readonly nowMs: number;
+  /** By a clock that nobody sets, as waits are reckoned. */
+  readonly elapsedMs: number;
   readonly chance: number;
   readonly limits: LinkLimits;
 };
@@ -116,8 +121,8 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
         : [link, []];
     case "drain": {
       if (link.kind !== "open") return [link, []];
-      const slotMs = context.nowMs + input.afterMs;
-      return [{ ...link, slotMs }, [{ kind: "set", timer: "slot", ms: input.afterMs }]];
+      const slot = { saidMs: context.elapsedMs, waitMs: input.afterMs };
+      return [{ ...link, slot }, [{ kind: "set", timer: "slot", ms: input.afterMs }]];
     }
     case "ended":
       return ended(link, input.code, context);
@@ -137,7 +142,9 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
     case "shown":
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
     case "renew":
-      return link.kind === "open" ? again(link, context) : [link, []];
+      return link.kind === "open" ? retry(link, "the token was refused", context) : [link, []];
+    case "unanswered":
+      return link.kind === "open" ? retry(link, "the gateway did not answer", context) : [link, []];
     case "close":
       return over(link, "closed by its owner", undefined);
   }
@@ -158,10 +165,10 @@ function begin(attempt: number, socket: number, { limits }: LinkContext): Decisi
 function greeted(
   link: Extract<Link, { kind: "opening" }>,
   heartbeat: Heartbeat,
-  { nowMs }: LinkContext,
+  { elapsedMs: sinceMs }: LinkContext,
 ): Decision {
   const { attempt, socket } = link;
-  return [{ kind: "open", attempt, socket, sinceMs: nowMs, heartbeat, isAsked: false, slotMs: undefined }, [
+  return [{ kind: "open", attempt, socket, sinceMs, heartbeat, isAsked: false, slot: undefined }, [
     { kind: "clear", timer: "connect" },
     { kind: "set", timer: "ping", ms: heartbeat.intervalMs },
     { kind: "up" },
@@ -218,8 +225,8 @@ function retry(
   context: LinkContext,
   waitMs?: number,
 ): Decision {
-  const { nowMs, chance, limits } = context;
-  const wasGood = link.kind === "open" && nowMs - link.sinceMs >= GOOD_MS;
+  const { nowMs, elapsedMs, chance, limits } = context;
+  const wasGood = link.kind === "open" && elapsedMs - link.sinceMs >= GOOD_MS;
   const attempt = wasGood ? 0 : link.attempt;
   // Full jitter: of those whom one outage threw out, no two need come back at once.
   const ms = waitMs ?? chance * Math.min(limits.longestMs, limits.firstMs * 2 ** Math.min(attempt, 30));
@@ -239,10 +246,13 @@ const BY_CODE = new Map<number, (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES]>(
 function ended(link: Link, code: number, context: LinkContext): Decision {
   if (link.kind !== "authorizing" && link.kind !== "opening" && link.kind !== "open") return [link, []];
   const row = BY_CODE.get(code);
-  const why = row?.reason ?? `the connection was lost (${code})`;
+  const what = link.kind === "open" ? "the connection was lost" : "the gateway could not be reached";
+  const why = row?.reason ?? what + (code === 0 ? "" : ` (${code})`);
   if (row?.reconnect === "no") return over(link, why, code);
-  const slotMs = link.kind === "open" ? link.slotMs : undefined;
-  return retry(link, why, context, slotMs === undefined ? undefined : Math.max(0, slotMs - context.nowMs));
+  const slot = link.kind === "open" ? link.slot : undefined;
+  if (slot === undefined) return retry(link, why, context);
+  const left = slot.saidMs + slot.waitMs - context.elapsedMs;
+  return retry(link, why, context, Math.min(slot.waitMs, Math.max(0, left)));
 }
 
 function over(link: Link, why: string, code: number | undefined): Decision {

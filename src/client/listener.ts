@@ -1,10 +1,11 @@
-/** A fault of whoever listens is reported, and nobody else's. */
-export function guarded<A>(listener: (argument: A) => void): (argument: A) => void {
-  return (argument) => {
+/** A fault of whoever listens is reported, where the runtime can, or else thrown in a turn of its own: it is nobody else's. */
+export function guarded<A extends unknown[]>(listener: (...told: A) => void): (...told: A) => void {
+  return (...told) => {
     try {
-      listener(argument);
+      listener(...told);
     } catch (error) {
-      queueMicrotask(() => {
+      if (typeof globalThis.reportError === "function") return globalThis.reportError(error);
+      setTimeout(() => {
         throw error;
       });
     }

@@ -1,26 +1,29 @@
 import type { AsOf, ErrorBody, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import { ClientError } from "./client_error.ts";
+import { ClientError, isPassing } from "./client_error.ts";
 import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
 import { listenToDevice } from "./device.ts";
+import { Lateness } from "./lateness.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { guarded } from "./listener.ts";
+import { Renewal } from "./renewal.ts";
 import { type Request, Requests } from "./requests.ts";
 import type { OpenSocket, Socket } from "./socket.ts";
 import type { SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
-import { type PushedFrame, Subscriptions, type TopicRequest, type Watch } from "./subscriptions.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { isTooLong, type TopicLimits } from "./topic_request.ts";
+import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
+import type { PushedFrame, Watch } from "./watch.ts";
 
 const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
-const REQUESTS = { timeoutMs: 10_000, maxWaiting: 256 };
+const REQUESTS = { timeoutMs: 10_000, maxWaiting: 1_024 };
 /** So many stores may be remembered before those that nobody has any more are looked for. */
 const LEAST_SWEPT = 100;
-/** A subscription that the gateway could not take just now is tried again after this. */
-const AGAIN_MS = 1_000;
 
 /** The client of one connection after the other. */
 export class LiveClient implements Client {
@@ -31,7 +34,9 @@ export class LiveClient implements Client {
   readonly #openSocket: OpenSocket;
   readonly #requests: Requests;
   readonly #subscriptions = new Subscriptions();
-  readonly #topicRequests = new Map<string, TopicRequest>();
+  readonly #topics: TopicRequests;
+  readonly #lateness: Lateness;
+  readonly #renewal: Renewal | undefined;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #stores = new Map<string, WeakRef<Store<unknown>>>();
@@ -40,8 +45,11 @@ export class LiveClient implements Client {
   #link: Link = { kind: "idle" };
   #socket: Socket | undefined;
   #state: ConnectionState = { kind: "connecting" };
+  /** States that listeners have still to be told of. */
+  readonly #news: ConnectionState[] = [];
+  /** Of the gateway that greeted last. */
+  #limits: TopicLimits = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity };
   #sent = 0;
-  #syncs = false;
 
   constructor(url: URL, options: ClientOptions) {
     this.#url = url;
@@ -51,6 +59,21 @@ export class LiveClient implements Client {
     this.#openSocket = options.open ?? socketsOf(options);
     const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
     this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
+    this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
+      post: (type, data) => this.#post(type, data),
+      unanswered: () => this.#step({ kind: "unanswered" }),
+    });
+    this.#lateness = new Lateness(this.#clock, {
+      ping: () => this.#ping(),
+      tell: (isLate) => this.#subscriptions.late(isLate),
+    });
+    const { token } = options;
+    this.#renewal = token && new Renewal({
+      clock: this.#clock,
+      random: this.#random,
+      token,
+      send: (fresh) => this.#post("auth", { token: fresh }),
+    });
     this.#stopListening = listenToDevice((input) => this.#step(input));
     this.#step({ kind: "start" });
   }
@@ -60,28 +83,37 @@ export class LiveClient implements Client {
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const own = guarded(listener);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
   }
 
   subscribe(
     topics: string | readonly string[],
     onFrame: (frame: PushedFrame) => void,
-    { replay = "latest", onLive = () => {}, onError = () => {} }: SubscribeOptions = {},
+    { replay = "latest", onLive = () => {}, onTruncated = () => {}, onError = () => {} }: SubscribeOptions =
+      {},
   ): Subscription {
     const watch: Watch = {
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
       replay,
       onFrame: guarded(onFrame),
       onLive: guarded(onLive),
-      onRefused: guarded(onError),
+      onTruncated: guarded(onTruncated),
+      onError: guarded(onError),
     };
+    const error = this.#link.kind === "closed"
+      ? new ClientError("CLOSED", this.#link.why)
+      : watch.topics.some(isTooLong)
+      ? new ClientError("TOPIC_NOT_FOUND", "no topic has so long a name")
+      : undefined;
     this.#subscriptions.add(watch);
-    this.#syncSoon();
+    if (error !== undefined) queueMicrotask(() => this.#subscriptions.refuse(watch, error));
+    this.#topics.changed();
     return {
       unsubscribe: () => {
         this.#subscriptions.remove(watch);
-        this.#syncSoon();
+        this.#topics.changed();
       },
     };
   }
@@ -158,7 +190,8 @@ export class LiveClient implements Client {
       firstMs: firstWaitMs ?? DEFAULTS.firstMs,
       longestMs: longestWaitMs ?? DEFAULTS.longestMs,
     };
-    const context = { nowMs: this.#clock.now(), chance: this.#random(), limits };
+    const nowMs = this.#clock.now();
+    const context = { nowMs, elapsedMs: this.#clock.elapsed?.() ?? nowMs, chance: this.#random(), limits };
     const [link, effects] = stepLink(this.#link, input, context);
     this.#link = link;
     for (const effect of effects) this.#perform(effect);
@@ -176,16 +209,17 @@ export class LiveClient implements Client {
         this.#socket = undefined;
         return;
       case "ping":
-        return this.#send({ type: "ping", id: this.#newId("ping"), data: {} });
+        return this.#ping();
       case "up":
-        this.#requests.up();
-        return this.#sync();
+        return this.#requests.up();
       case "down":
-        this.#topicRequests.clear();
+        this.#renewal?.end();
         this.#requests.down();
-        return this.#subscriptions.down();
+        this.#topics.down();
+        return this.#lateness.end();
       case "over":
         this.#stopListening();
+        this.#subscriptions.close();
         return this.#requests.close(effect.why);
       case "set":
         this.#timers.get(effect.timer)?.();
@@ -206,7 +240,7 @@ export class LiveClient implements Client {
 
   #authorize(socket: number): void {
     const { token } = this.#options;
-    if (token === undefined) return this.#step({ kind: "token", socket, token: undefined });
+    if (token === undefined) return this.#step({ kind: "token", socket, token });
     Promise.resolve().then(token).then(
       (value) => this.#step({ kind: "token", socket, token: value }),
       () => this.#step({ kind: "tokenFailed", socket }),
@@ -225,85 +259,81 @@ export class LiveClient implements Client {
   }
 
   #heard(socket: number, text: string): void {
-    const link = this.#link;
-    if (!("socket" in link) || link.socket !== socket) return;
     const frame = parsed(text);
     if (frame === undefined) return;
     this.#step({ kind: "heard", socket });
-    for (const one of frame.type === "batch" ? frame.data.frames : [frame]) this.#frame(socket, one);
+    for (const one of frame.type === "batch" ? frame.data.frames : [frame]) {
+      // It may be left because of what came before.
+      if ("socket" in this.#link && this.#link.socket === socket) this.#frame(socket, one);
+    }
   }
 
   #frame(socket: number, frame: ServerFrame): void {
     switch (frame.type) {
       case "welcome": {
         const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
-        return this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
+        this.#limits = limitsOf(this.#limits, frame.data.limits);
+        this.#renewal?.begin(leftOf(frame));
+        this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
+        return this.#topics.up(this.#limits);
       }
+      case "authenticated":
+        if (this.#renewal?.isAsked(frame.id)) this.#renewal.begin(leftOf(frame));
+        return;
       case "drain":
         return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
       case "pong":
         if (frame.data.seq !== undefined) this.#subscriptions.moved(frame.data.seq);
-        return;
+        return this.#ponged(frame.id);
       case "subscribed":
       case "unsubscribed":
-        return this.#topicsTaken(frame.id, frame.data);
+        return this.#topics.taken(frame.id, frame.data);
       case "error":
-        return this.#failed(frame.id, frame.error);
-      case "task_status":
+        this.#ponged(frame.id);
+        if (this.#renewal?.isAsked(frame.id)) return this.#notRenewed(frame.error);
+        if (this.#requests.refused(frame.id, frame.error)) return;
+        return this.#topics.refused(frame.id, frame.error);
       case "task_list":
+      case "task_status":
         if (this.#requests.answered(frame.id, frame.data)) return;
-        return this.#subscriptions.pushed(frame);
+        return this.#pushed(frame);
       case "task_progress":
       case "gap":
       case "caught_up":
-        return this.#subscriptions.pushed(frame);
+        return this.#pushed(frame);
       default:
         // What newer gateways push is for newer clients; what they answer is whose who asked.
         this.#requests.answered((frame as { id: string }).id, (frame as { data?: unknown }).data);
     }
   }
 
-  #topicsTaken(id: string, data: ServerData["subscribed"]): void {
-    const request = this.#topicRequests.get(id);
-    this.#topicRequests.delete(id);
-    if (request !== undefined) this.#subscriptions.subscribed(request, data);
-    this.#sync();
+  #pushed(frame: PushedFrame): void {
+    // Of the present state and of the past nobody can be told in time.
+    const isNew = frame.seq !== undefined && frame.snapshot !== true && !this.#subscriptions.isReplaying;
+    if (isNew) this.#lateness.came(frame.timestamp);
+    this.#subscriptions.pushed(frame);
   }
 
-  #failed(id: string, error: ErrorBody): void {
-    if (this.#requests.refused(id, error)) return;
-    const request = this.#topicRequests.get(id);
-    if (request === undefined) return;
-    this.#topicRequests.delete(id);
-    const isForGood = error.code !== "SERVER_ERROR" && error.code !== "RATE_LIMITED";
-    const { topics, retry_after_ms: retryAfterMs } = error.details;
-    const offending = isForGood ? (Array.isArray(topics) ? topics.map(String) : request.topics) : [];
-    this.#subscriptions.refused(
-      request,
-      offending,
-      new ClientError(error.code, error.message, error.details),
-    );
-    if (isForGood) this.#syncSoon();
-    else this.#clock.after(typeof retryAfterMs === "number" ? retryAfterMs : AGAIN_MS, () => this.#sync());
+  /** A ping was answered, if only by that it came too early: all that was sent before has come. */
+  #ponged(id: string): void {
+    this.#lateness.ponged(id);
+    this.#topics.ponged(id);
   }
 
-  /** Once for all that is asked for in this turn. */
-  #syncSoon(): void {
-    if (this.#syncs) return;
-    this.#syncs = true;
-    queueMicrotask(() => this.#sync());
+  #notRenewed({ code }: ErrorBody): void {
+    if (isPassing(code)) this.#renewal?.again();
+    else this.#step({ kind: "renew" });
   }
 
-  #sync(): void {
-    this.#syncs = false;
-    // Those before may be answered after these: what they are about is not asked about meanwhile.
-    if (this.#link.kind !== "open" || this.#topicRequests.size > 0) return;
-    for (const request of this.#subscriptions.sync()) {
-      const { type, ...data } = request;
-      const id = this.#newId(type);
-      this.#topicRequests.set(id, request);
-      this.#send({ type, id, data });
-    }
+  #ping(): void {
+    this.#lateness.pinged(this.#post("ping", {}));
+  }
+
+  /** Sends a frame; returns its id, under which it is answered. */
+  #post(type: string, data: Request["data"]): string {
+    const id = this.#newId(type);
+    this.#send({ type, id, data });
+    return id;
   }
 
   #send(request: Request): void {
@@ -318,8 +348,20 @@ export class LiveClient implements Client {
     const state = stateOf(this.#link);
     if (sameState(state, this.#state)) return;
     this.#state = state;
-    for (const listener of [...this.#listeners]) guarded(listener)(state);
+    this.#news.push(state);
+    if (this.#news.length > 1) return; // whoever tells of those before tells of this one too
+    for (const news of this.#news) {
+      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener(news);
+    }
+    this.#news.length = 0;
   }
+}
+
+/** How long a token lives yet, by the clock that says so, ms. */
+function leftOf(
+  { data, timestamp }: Extract<ServerFrame, { type: "welcome" | "authenticated" }>,
+): number | undefined {
+  return data.expires_at === undefined ? undefined : data.expires_at - timestamp;
 }
 
 /** A frame, or a batch of them; undefined where it is neither. */
@@ -336,4 +378,15 @@ function parsed(
   } catch {
     return undefined;
   }
+}
+
+/** What a gateway says of its limits, and what is known of those that are not told of over streams. */
+type Said = Partial<ServerData["welcome"]["limits"] & { readonly max_url_bytes: number }>;
+
+function limitsOf(known: TopicLimits, said: Said = {}): TopicLimits {
+  return {
+    maxTopics: said.max_topics ?? known.maxTopics,
+    maxMessageBytes: said.max_message_bytes ?? known.maxMessageBytes,
+    maxUrlBytes: said.max_url_bytes ?? Infinity,
+  };
 }

@@ -13,22 +13,29 @@ type Pending = {
   readonly request: Request;
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: ClientError) => void;
-  readonly callOff: () => void;
+  callOff: () => void;
   /** Whether it was sent on the present connection. */
   sent: boolean;
+  /** Whether it is not its turn yet, or was not when it was sent last. */
+  waits: boolean;
+  /** How many had been answered when its time began. */
+  answers: number;
 };
 
 /** Bounds of what is asked. */
 export type RequestLimits = {
-  /** How long an answer may take, from when it was asked for, connection or not; ms. */
+  /** How long an answer may take, from when it was asked for, or its turn came, connection or not; ms. */
   readonly timeoutMs: number;
   /** How many may wait while there is no connection. */
   readonly maxWaiting: number;
 };
 
+/** So many are under way at most: fewer after each that came too early, and one more after each that did not. */
+const MOST_UNDER_WAY = 64;
+
 /**
  * What was asked and not answered yet. All of it may be asked twice without harm, so a lost connection only means that
- * it is asked again on the next: until its time is up.
+ * it is asked again on the next: until its time is up. The gateway takes so many a second; the others wait for their turn.
  */
 export class Requests {
   readonly #clock: Clock;
@@ -36,6 +43,11 @@ export class Requests {
   readonly #send: (request: Request) => void;
   readonly #pending = new Map<string, Pending>();
   #isUp = false;
+  #underWay = 0;
+  #window = MOST_UNDER_WAY;
+  #answers = 0;
+  /** Calls off the end of a wait: nothing is sent meanwhile. */
+  #wait: (() => void) | undefined;
 
   constructor(clock: Clock, limits: RequestLimits, send: (request: Request) => void) {
     this.#clock = clock;
@@ -43,80 +55,118 @@ export class Requests {
     this.#send = send;
   }
 
-  /** How many wait for an answer. */
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /** Asks; rejects with a {@link ClientError}. */
   ask(request: Request): Promise<unknown> {
-    const { maxWaiting, timeoutMs } = this.#limits;
+    const { maxWaiting } = this.#limits;
     if (!this.#isUp && this.#pending.size >= maxWaiting) {
       return Promise.reject(
         new ClientError("QUEUE_FULL", `more than ${maxWaiting} requests wait for a connection`),
       );
     }
     return new Promise((resolve, reject) => {
-      const callOff = this.#clock.after(timeoutMs, () => {
-        this.#pending.delete(request.id);
-        reject(new ClientError("TIMEOUT", `${request.type}: no answer within ${timeoutMs} ms`));
-      });
-      const pending = { request, resolve, reject, callOff, sent: false };
+      const pending = { request, resolve, reject, callOff: () => {}, sent: false, waits: true, answers: 0 };
       this.#pending.set(request.id, pending);
-      if (this.#isUp) this.#sendNow(pending);
+      this.#begin(pending);
+      this.#pump();
     });
   }
 
   /** There is a connection: what waits is sent. */
   up(): void {
     this.#isUp = true;
-    for (const pending of [...this.#pending.values()]) if (!pending.sent) this.#sendNow(pending);
+    this.#pump();
   }
 
   /** There is none any more: what was sent may never have arrived. */
   down(): void {
     this.#isUp = false;
+    this.#underWay = 0;
+    this.#window = MOST_UNDER_WAY;
+    this.#endWait();
     for (const pending of this.#pending.values()) pending.sent = false;
   }
 
   /** An answer came; false where nobody waits for it. */
   answered(id: string, data: unknown): boolean {
-    return this.#settle(id, ({ resolve }) => resolve(data));
+    return this.#settled(id, ({ resolve }) => resolve(data));
   }
 
   /** The gateway refused; false where nobody asked. One that was only too early is asked again when it may be. */
   refused(id: string, { code, message, details }: ErrorBody): boolean {
     const { retry_after_ms: retryAfterMs } = details;
     const pending = this.#pending.get(id);
-    if (pending !== undefined && code === "RATE_LIMITED" && typeof retryAfterMs === "number") {
-      pending.sent = false;
-      this.#clock.after(retryAfterMs, () => {
-        if (this.#isUp && !pending.sent && this.#pending.has(id)) this.#sendNow(pending);
-      });
-      return true;
+    if (pending === undefined || code !== "RATE_LIMITED" || typeof retryAfterMs !== "number") {
+      return this.#settled(id, ({ reject }) => reject(new ClientError(code, message, details)));
     }
-    return this.#settle(id, ({ reject }) => reject(new ClientError(code, message, details)));
+    if (pending.sent) this.#underWay--;
+    pending.sent = false;
+    pending.waits = true;
+    this.#window = Math.max(1, this.#window >> 1);
+    this.#endWait();
+    this.#wait = this.#clock.after(retryAfterMs, () => {
+      this.#wait = undefined;
+      this.#pump();
+    });
+    return true;
   }
 
   /** Nothing will ever be answered any more. */
   close(why: string): void {
-    this.#isUp = false;
+    this.down();
     for (const id of [...this.#pending.keys()]) {
       this.#settle(id, ({ reject }) => reject(new ClientError("CLOSED", why)));
     }
   }
 
-  #sendNow(pending: Pending): void {
-    pending.sent = true;
-    this.#send(pending.request);
+  #endWait(): void {
+    this.#wait?.();
+    this.#wait = undefined;
   }
 
-  #settle(id: string, how: (pending: Pending) => void): boolean {
+  /** Its time begins. */
+  #begin(pending: Pending): void {
+    const { request: { id, type } } = pending;
+    const { timeoutMs } = this.#limits;
+    pending.callOff();
+    pending.answers = this.#answers;
+    pending.callOff = this.#clock.after(timeoutMs, () => {
+      // Where the gateway has answered others, it is only not its turn yet.
+      if (!pending.sent && this.#isUp && pending.answers < this.#answers) return this.#begin(pending);
+      const why = this.#isUp && pending.waits ? ": the gateway takes no more just now" : "";
+      const message = `${type}: no answer within ${timeoutMs} ms${why}`;
+      this.#settle(id, ({ reject }) => reject(new ClientError("TIMEOUT", message)));
+    });
+  }
+
+  #pump(): void {
+    if (!this.#isUp || this.#wait !== undefined) return;
+    for (const pending of this.#pending.values()) {
+      if (this.#underWay >= this.#window) return;
+      if (pending.sent) continue;
+      if (pending.waits && pending.answers < this.#answers) this.#begin(pending);
+      pending.sent = true;
+      pending.waits = false;
+      this.#underWay++;
+      this.#send(pending.request);
+    }
+  }
+
+  /** The gateway has settled it; false where there is no such request. */
+  #settled(id: string, how: (pending: Pending) => void): boolean {
+    if (!this.#pending.has(id)) return false;
+    this.#answers++;
+    this.#window = Math.min(MOST_UNDER_WAY, this.#window + 1);
+    this.#settle(id, how);
+    return true;
+  }
+
+  #settle(id: string, how: (pending: Pending) => void): void {
     const pending = this.#pending.get(id);
-    if (pending === undefined) return false;
+    if (pending === undefined) return;
     this.#pending.delete(id);
     pending.callOff();
+    if (pending.sent) this.#underWay--;
     how(pending);
-    return true;
+    this.#pump();
   }
 }

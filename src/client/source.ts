@@ -1,7 +1,7 @@
 import type { AsOf, TaskStatusData } from "../protocol/server_frames.ts";
 import type { ClientError } from "./client_error.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import type { PushedFrame, Replay } from "./subscriptions.ts";
+import type { PushedFrame, Replay } from "./watch.ts";
 
 /** What a subscription is to begin with. */
 export type SubscribeOptions = {
@@ -9,7 +9,12 @@ export type SubscribeOptions = {
   readonly replay?: Replay;
   /** Told each time everything missed is there and what comes is live, and when that is so no more. */
   readonly onLive?: (isLive: boolean) => void;
-  /** Told when a topic does not exist or may not be held; the subscription is over then. */
+  /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */
+  readonly onTruncated?: () => void;
+  /**
+   * Told when a topic does not exist or may not be held: the subscription is over then. Told once, too, when the gateway
+   * holds no more topics of a connection (`LIMIT_EXCEEDED`): those in `details.topics` wait until others are given up.
+   */
   readonly onError?: (error: ClientError) => void;
 };
 

@@ -1,6 +1,6 @@
 import type { ServerFrame } from "../protocol/server_frames.ts";
 import { eventsOf, type StreamEvent } from "./event_stream.ts";
-import { type Asked, problemOf, requestOf } from "./http_requests.ts";
+import { type Asked, type HttpRequest, problemOf, requestOf } from "./http_requests.ts";
 import type { OpenSocket, Socket, SocketListener } from "./socket.ts";
 import { positionOf } from "./task_frame.ts";
 
@@ -10,12 +10,12 @@ export type StreamOptions = { readonly fetch?: typeof fetch; readonly now?: () =
 /** How a stream begins: after a cursor `<epoch>:<seq>`, or as a `subscribe` frame says. */
 type Start = { readonly since: string } | { readonly replay: string };
 
+/** Topics that begin in one way, and the requests that asked for them; none where they only go on. */
+type Group = { readonly topics: readonly string[]; readonly ids: readonly string[] };
+
 /** A stream that is wanted. */
-type Wanted = {
-  readonly topics: readonly string[];
+type Wanted = Group & {
   readonly start: Start;
-  /** The request that it answers; none where it only goes on. */
-  readonly id?: string;
   /**
    * For topics that come alone: it is over once they have caught up, and of what happens it brings what lies up to here
    * only. What is after this comes with the others, in order.
@@ -25,9 +25,14 @@ type Wanted = {
 
 const ABNORMAL = 1006;
 const OVERLOADED = 1013;
+const UNAUTHORIZED = 4401;
+const EXPIRED = 4402;
 const LIMITED = 4429;
 /** As a gateway says unless it was told otherwise. */
 const HEARTBEAT = { interval_ms: 30_000, timeout_ms: 60_000 };
+/** Of the 16 KiB that a request with its headers may have; the rest is for those, the token and the cursor. */
+const LIMITS = { max_url_bytes: 12_288 };
+const NONE: Group = { topics: [], ids: [] };
 
 /**
  * Opens what behaves as a WebSocket and is none: frames come as Server-Sent Events of one stream at a time, and what is
@@ -47,11 +52,13 @@ class StreamSocket implements Socket {
   readonly #held = new Set<string>();
   /** `<epoch>:<seq>`: what is held was brought up to here. */
   #cursor = "";
+  #token: unknown;
   #stream: AbortController | undefined;
   #heardMs = 0;
   #silenceMs = HEARTBEAT.timeout_ms;
-  /** Changes of the topics, one after the other, each once the one before has caught up. */
-  #changes: Promise<void> = Promise.resolve();
+  /** What was asked about topics, or the token, and is not begun. */
+  #asked: Asked[] = [];
+  #changing: Promise<void> | undefined;
 
   constructor(
     url: URL,
@@ -61,6 +68,8 @@ class StreamSocket implements Socket {
     url.protocol = url.protocol.replace(/^ws/, "http");
     this.#base = url.origin + url.pathname.replace(/\/ws(\/.*)?$/, "").replace(/\/$/, "");
     this.#params = url.searchParams;
+    this.#token = this.#params.get("token");
+    this.#params.delete("token");
     this.#params.delete("batch");
     this.#listener = listener;
     this.#fetch = (...request) => fetch(...request); // browsers' own wants no other `this`
@@ -70,9 +79,12 @@ class StreamSocket implements Socket {
 
   send(text: string): void {
     const asked: Asked = JSON.parse(text);
-    if (asked.type === "subscribe") this.#change(() => this.#subscribe(asked));
-    else if (asked.type === "unsubscribe") this.#change(() => this.#unsubscribe(asked));
-    else this.#attempt(this.#ask(asked));
+    const request = requestOf(asked);
+    if (request !== undefined) this.#attempt(this.#ask(asked, request));
+    else {
+      this.#asked.push(asked);
+      this.#changing ??= this.#attempt(this.#change());
+    }
   }
 
   close(): void {
@@ -95,49 +107,48 @@ class StreamSocket implements Socket {
     return what.catch(() => this.#end(ABNORMAL));
   }
 
-  #change(run: () => Promise<void>): void {
-    this.#changes = this.#changes.then(() => this.#isOver ? undefined : this.#attempt(run()));
-  }
-
   #hear(type: string, id: string, content: object): void {
-    if (this.#isOver) return;
-    this.#listener.message(JSON.stringify({ type, id, timestamp: this.#now(), ...content }));
+    this.#pass(JSON.stringify({ type, id, timestamp: this.#now(), ...content }));
   }
 
   #pass(text: string): void {
     if (!this.#isOver) this.#listener.message(text);
   }
 
-  /** There is nothing to stream yet. What counts is a gateway that knows its tasks, be its log in reach or not. */
-  async #greet(): Promise<void> {
-    const response = await this.#fetch(`${this.#base}/api/tasks?limit=1`, { signal: this.#closing.signal });
-    await response.body?.cancel();
-    if (response.ok) this.#hear("welcome", "welcome", { data: { heartbeat: HEARTBEAT } });
-    else this.#end(OVERLOADED);
+  #get(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.#token) headers.set("authorization", `Bearer ${this.#token}`);
+    return this.#fetch(this.#base + path, { signal: this.#closing.signal, ...init, headers });
   }
 
-  async #ask(asked: Asked): Promise<void> {
-    const request = requestOf(asked);
-    const { id } = asked;
-    if (request === undefined) {
-      const error = { code: "INVALID_MESSAGE", message: `${asked.type}: not over HTTP`, details: {} };
-      return this.#hear("error", id, { error });
+  /** There is nothing to stream yet. What counts is a gateway that knows its tasks, be its log in reach or not. */
+  async #greet(): Promise<void> {
+    const { ok, status, body } = await this.#get("/api/tasks?limit=1");
+    await body?.cancel();
+    // Who may not see all tasks may see some.
+    if (!ok && status !== 403) return this.#end(status === 401 ? UNAUTHORIZED : OVERLOADED);
+    this.#hear("welcome", "welcome", { data: { heartbeat: HEARTBEAT, limits: LIMITS } });
+  }
+
+  async #ask({ type, id }: Asked, { method, path, body, answer }: HttpRequest): Promise<void> {
+    if (type === "ping") {
+      // Those who asked before are answered before.
+      await this.#changing;
+      // That the gateway answers says nothing of a stream which has fallen silent.
+      if (this.#stream && this.#now() - this.#heardMs > this.#silenceMs) return this.#end(ABNORMAL);
     }
-    // That the gateway answers says nothing of a stream which has fallen silent.
-    if (
-      asked.type === "ping" && this.#stream !== undefined && this.#now() - this.#heardMs > this.#silenceMs
-    ) {
-      return this.#end(ABNORMAL);
-    }
-    const { method, path, body, answer } = request;
-    const response = await this.#fetch(`${this.#base}${path}`, {
-      method,
-      signal: this.#closing.signal,
-      ...(body === undefined ? {} : { body, headers: { "content-type": "application/json" } }),
-    });
-    if (!response.ok) return this.#hear("error", id, { error: await problemOf(response) });
+    const json = { body: body ?? null, headers: { "content-type": "application/json" } };
+    const response = await this.#get(path, { method, ...(body === undefined ? {} : json) });
+    if (!response.ok) return this.#refused([id], response);
     const data: unknown = await response.json();
-    this.#hear(answer, id, { data: asked.type === "ping" ? { server_time: this.#now() } : data });
+    this.#hear(answer, id, { data: type === "ping" ? { server_time: this.#now() } : data });
+  }
+
+  /** What is asked in one turn, or while a stream begins, is one change. */
+  async #change(): Promise<void> {
+    await Promise.resolve();
+    while (this.#asked.length > 0 && !this.#isOver) await this.#become(this.#asked.splice(0));
+    this.#changing = undefined;
   }
 
   /**
@@ -145,44 +156,57 @@ class StreamSocket implements Socket {
    * are come alone first, until they have caught up; then one stream goes on with all from where the others were. What
    * it brings of the added ones again is known by its position.
    */
-  async #subscribe({ id, data }: Asked): Promise<void> {
-    const topics = stringsOf(data["topics"]);
-    const start = startOf(data);
-    const others = [...this.#held];
-    const isAlone = others.length === 0 || "since" in start;
-    if (isAlone) {
-      // Who resumes some topics and holds others has one cursor for all of them: the older will do.
-      const since = "since" in start && others.length > 0
-        ? { since: olderOf(start.since, this.#cursor) }
-        : start;
-      if (await this.#follow({ topics: [...new Set([...others, ...topics])], start: since, id })) {
-        for (const topic of topics) this.#held.add(topic);
-      } else if (others.length > 0) {
-        await this.#follow({ topics: others, start: { since: this.#cursor } });
+  async #become(asked: readonly Asked[]): Promise<void> {
+    const fresh = new Map<string, Group>();
+    let resumed = NONE;
+    // Who resumes some topics and holds others has one cursor for all of them: the older will do.
+    let since = this.#held.size > 0 ? this.#cursor : undefined;
+    for (const { type, id, data } of asked) {
+      const topics = stringsOf(data["topics"]);
+      if (type === "subscribe") {
+        const start = startOf(data);
+        if ("since" in start) {
+          since = since === undefined ? start.since : olderOf(start.since, since);
+          resumed = joined(resumed, topics, id);
+        } else fresh.set(start.replay, joined(fresh.get(start.replay) ?? NONE, topics, id));
+        continue;
       }
-      return;
+      for (const topic of topics) this.#held.delete(topic);
+      if (type === "auth") this.#token = data["token"];
+      // A new stream says when its token expires; where there is none, nothing does.
+      if (type === "unsubscribe") this.#hear("unsubscribed", id, { data: { topics: [...this.#held] } });
+      else if (this.#held.size === 0) this.#hear("authenticated", id, { data: {} });
     }
-    const before = this.#cursor;
-    const alone = await this.#follow({ topics, start, id, upTo: parsed(before).seq });
-    if (alone) { for (const topic of topics) this.#held.add(topic); }
-    if (this.#isOver) return;
-    this.#cursor = before;
-    await this.#follow({ topics: [...this.#held], start: { since: before } });
+    let isWhole = false;
+    for (const [replay, group] of fresh) {
+      const alone = since === undefined ? {} : { upTo: parsed(since).seq };
+      const isTaken = await this.#follow({ ...group, start: { replay }, ...alone });
+      if (isTaken) { for (const topic of group.topics) this.#held.add(topic); }
+      isWhole = isTaken && since === undefined;
+      if (isWhole) since = this.#cursor;
+    }
+    if (!isWhole) await this.#resume(resumed, since);
   }
 
-  async #unsubscribe({ id, data }: Asked): Promise<void> {
-    for (const topic of stringsOf(data["topics"])) this.#held.delete(topic);
-    this.#hear("unsubscribed", id, { data: { topics: [...this.#held].sort(), ...parsed(this.#cursor) } });
+  /** One stream for all that is held, and these. */
+  async #resume({ topics, ids }: Group, since = ""): Promise<void> {
+    const all = [...new Set([...this.#held, ...topics])];
     this.#stream?.abort();
     this.#stream = undefined;
-    if (this.#held.size > 0) await this.#follow({ topics: [...this.#held], start: { since: this.#cursor } });
+    if (all.length === 0 || this.#isOver) return;
+    if (await this.#follow({ topics: all, ids, start: { since } })) {
+      for (const topic of topics) this.#held.add(topic);
+    } else if (this.#held.size > 0) {
+      await this.#follow({ topics: [...this.#held], ids: [], start: { since } });
+    }
   }
 
-  /** Streams this and nothing else; resolves once it has caught up, false where it was refused. Then it goes on. */
+  /** Streams this and nothing else; resolves once it may be left for another, false where it was refused. Then it goes on. */
   #follow(wanted: Wanted): Promise<boolean> {
     this.#stream?.abort();
     const stream = new AbortController();
     this.#stream = stream;
+    if (this.#isOver) return Promise.resolve(false);
     return new Promise((settle) => {
       this.#pump(wanted, stream, settle)
         .catch(() => stream.signal.aborted ? undefined : this.#end(ABNORMAL))
@@ -195,13 +219,13 @@ class StreamSocket implements Socket {
     params.set("topics", wanted.topics.join(","));
     for (const [name, value] of Object.entries(wanted.start)) params.set(name, value);
     this.#heardMs = this.#now();
-    const response = await this.#fetch(`${this.#base}/api/stream?${params}`, { signal: stream.signal });
-    if (!response.ok || response.body === null) return this.#refused(wanted, response);
+    const response = await this.#get(`/api/stream?${params}`, { signal: stream.signal });
+    if (!response.ok || response.body === null) return this.#refused(wanted.ids, response, true);
     for await (const event of eventsOf(response.body)) {
       if (stream.signal.aborted) return;
       this.#heardMs = this.#now();
       if (event.event === "close") return this.#end(JSON.parse(event.data).code);
-      if (event.id !== undefined) this.#cursor = event.id;
+      if (event.id !== undefined && wanted.upTo === undefined) this.#cursor = event.id;
       if (!this.#told(event, wanted)) continue;
       settle(true);
       if (wanted.upTo !== undefined) return stream.abort();
@@ -209,19 +233,24 @@ class StreamSocket implements Socket {
     this.#end(ABNORMAL);
   }
 
-  /** Passes an event on; returns whether what follows is live. */
-  #told({ event, data }: StreamEvent, { topics, start, id, upTo }: Wanted): boolean {
+  /** Passes an event on; returns whether the stream may be left for another, which goes on from the cursor. */
+  #told({ event, data }: StreamEvent, { start, ids, upTo }: Wanted): boolean {
     switch (event) {
       case "":
         return false;
-      case "welcome":
-        this.#silenceMs = JSON.parse(data).data.heartbeat.timeout_ms;
+      case "welcome": {
+        const welcome = JSON.parse(data);
+        this.#silenceMs = welcome.data.heartbeat.timeout_ms;
+        Object.assign(welcome.data.limits, LIMITS);
+        this.#pass(JSON.stringify(welcome));
         return false;
+      }
       case "subscribed": {
-        const { data: { topics: _, ...rest } } = JSON.parse(data);
-        const all = [...new Set([...this.#held, ...topics])].sort();
-        if (id !== undefined) this.#hear(event, id, { data: { topics: all, ...rest } });
-        return "replay" in start && start.replay === "none";
+        const { data: subscribed } = JSON.parse(data);
+        for (const id of ids) this.#hear(event, id, { data: subscribed });
+        if ("since" in start) return true;
+        if (upTo === undefined) this.#cursor = `${subscribed.epoch}:${subscribed.seq}`;
+        return start.replay === "none";
       }
       case "caught_up":
         // Of a part alone it would say that all are as far; the stream that follows has one for all.
@@ -233,12 +262,18 @@ class StreamSocket implements Socket {
     }
   }
 
-  async #refused({ id }: Wanted, response: Response): Promise<void> {
+  async #refused(ids: readonly string[], response: Response, isStream = false): Promise<void> {
     const { status } = response;
-    if (status === 429) return this.#end(LIMITED);
-    if (status >= 500 || id === undefined) return this.#end(OVERLOADED);
-    this.#hear("error", id, { error: await problemOf(response) });
+    if (status === 401) return this.#end(EXPIRED);
+    if (isStream && status === 429) return this.#end(LIMITED);
+    if (isStream && (status >= 500 || ids.length === 0)) return this.#end(OVERLOADED);
+    const error = await problemOf(response);
+    for (const id of ids) this.#hear("error", id, { error });
   }
+}
+
+function joined({ topics, ids }: Group, more: readonly string[], id: string): Group {
+  return { topics: [...topics, ...more], ids: [...ids, id] };
 }
 
 function startOf({ since, replay }: Asked["data"]): Start {

@@ -1,3 +1,5 @@
+import { guarded } from "./listener.ts";
+
 /** A value that changes, as React's `useSyncExternalStore`, Svelte's `$` and Vue take it in one line. */
 export interface Store<T> {
   /** Calls `listener` now and after each change; returns how to stop that. While nobody listens nothing is subscribed to. */
@@ -23,10 +25,10 @@ export class LiveStore<T> implements Store<T> {
   }
 
   subscribe(listener: (value: T) => void): () => void {
-    // One function may listen twice.
-    const own = (value: T): void => listener(value);
-    this.#listeners.add(own);
+    const own = guarded(listener);
+    // Nobody is told before it has begun: whoever is told may subscribe too.
     this.#end ??= this.#begin((change) => this.#set(change));
+    this.#listeners.add(own);
     own(this.#value);
     return () => {
       if (!this.#listeners.delete(own) || this.#listeners.size > 0) return;
@@ -43,6 +45,9 @@ export class LiveStore<T> implements Store<T> {
     const value = change(this.#value);
     if (value === this.#value) return;
     this.#value = value;
-    for (const listener of [...this.#listeners]) listener(value);
+    for (const listener of [...this.#listeners]) {
+      // Whoever was told may have changed it again, and all have been told of that.
+      if (value === this.#value && this.#listeners.has(listener)) listener(value);
+    }
   }
 }

@@ -1,124 +1,68 @@
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import type { ClientError } from "./client_error.ts";
+import { ClientError } from "./client_error.ts";
+import { Holdings } from "./holdings.ts";
 import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
-
-/** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
-export type Replay = "latest" | "none" | "all";
-
-/** A position, and the life of the stream it is a position in. */
-export type Cursor = { readonly epoch: string; readonly seq: number };
-
-/** What is pushed to those who subscribed. */
-export type PushedFrame = Extract<
-  ServerFrame,
-  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
->;
-
-/** What somebody here wants to see. */
-export type Watch = {
-  readonly topics: readonly string[];
-  readonly replay: Replay;
-  readonly onFrame: (frame: PushedFrame) => void;
-  /** Told each time what was missed is there and what follows is live, and when that is so no more. */
-  readonly onLive: (isLive: boolean) => void;
-  /** Told when one of its topics may not be held. It is watched no more then. */
-  readonly onRefused: (error: ClientError) => void;
-};
-
-/** A request about topics. */
-export type TopicRequest =
-  | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly since: Cursor }
-  | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly replay: Replay }
-  | { readonly type: "unsubscribe"; readonly topics: readonly string[] };
-
-type Topic = {
-  readonly watches: Set<Watch>;
-  replay: Replay;
-  /** Whether everything up to the cursor was brought, so that a new connection goes on from there. */
-  served: boolean;
-  /**
-   * What is under way: what followed the cursor, in the order of the stream; or what no position stands for, the present
-   * state or the whole past.
-   */
-  pending: "resume" | "snapshot" | "history" | undefined;
-  readonly latest: LatestFrames;
-};
-
-/** Up to which position a watch was told of each task. */
-type Told = Map<string, { task_progress: number; task_status: number }>;
+import { Told } from "./told.ts";
+import type { Topic } from "./topic.ts";
+import type { TopicLimits, TopicRequest } from "./topic_request.ts";
+import type { PushedFrame, Watch } from "./watch.ts";
 
 const LIST = "task:list";
-const PENDING = { latest: "snapshot", none: undefined, all: "history" } as const;
-/** Of so many tasks it is remembered up to where a watch was told of them: more than a gateway may ever tell of twice. */
-const MAX_TOLD = 50_000;
 
 /**
- * Who here watches what, what the gateway holds for us, and how far it has brought us. The cursor is one for all topics:
- * each that is served was brought everything up to it.
+ * Who here watches what, what the gateway holds for us, and how far it has brought us. The cursor is one for all topics
+ * that are held: each that is served was brought everything up to it.
  */
 export class Subscriptions {
   readonly #topics = new Map<string, Topic>();
   readonly #told = new Map<Watch, Told>();
-  /** What the gateway holds for this connection, or was asked to. */
-  readonly #asked = new Map<string, TopicRequest>();
-  /** What of that it said it holds: frames before were for others. */
-  readonly #held = new Set<string>();
-  /** What of that is to be given back first, and asked for anew. */
-  readonly #anew = new Set<string>();
+  /** What the gateway holds of them. */
+  readonly holdings = new Holdings(this.#topics);
+  /** Those that have just come to topics that others watch. */
+  readonly #joining = new Set<Watch>();
   readonly #live = new Set<Watch>();
   readonly #tags = new Map<string, readonly string[]>();
   readonly #list = new Map<string, TaskStatusData>();
   #epoch: string | undefined;
   #seq = 0;
+  #isLate = false;
 
-  /** Every topic that somebody here watches, sorted. */
-  get topics(): readonly string[] {
-    return [...this.#topics.keys()].sort();
-  }
-
-  /** From where on a new connection goes on; undefined before anything was served. */
-  get cursor(): Cursor | undefined {
-    return this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq };
-  }
-
-  /** Whether everything that this watch wants is live. */
-  isLive({ topics }: Pick<Watch, "topics">): boolean {
-    return topics.every((name) => {
-      const topic = this.#topics.get(name);
-      return topic !== undefined && topic.served && topic.pending === undefined && this.#asked.has(name);
-    });
-  }
-
-  /** Adds a watch. Of what is held already it is told at once what was told last. */
+  /** Adds a watch. Of what is held already it is told what was told last, once whoever added it is done. */
   add(watch: Watch): void {
-    this.#told.set(watch, new Map());
+    const { replay } = watch;
+    const known: string[] = [];
+    this.#told.set(watch, new Told());
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
-      if (topic === undefined) {
-        const { replay } = watch;
-        const latest = new LatestFrames();
-        if (this.#asked.has(name)) this.#anew.add(name); // it is to be given back, and was not yet
-        this.#topics.set(name, {
-          watches: new Set([watch]),
-          replay,
-          served: false,
-          pending: undefined,
-          latest,
-        });
-      } else {
+      const isUnknown = replay === "latest" && topic?.replay === "none";
+      if (topic !== undefined && replay !== "all" && !isUnknown) {
         topic.watches.add(watch);
-        const isUnknown = watch.replay === "latest" && topic.replay === "none";
-        if (watch.replay === "all" || isUnknown) this.#askAnew(name, topic, watch.replay);
-        else if (watch.replay === "latest") this.#retell(name, topic, watch);
+        if (replay === "latest") known.push(name);
+        continue;
       }
+      // Neither past nor present can be had of a topic that is held: it is given back first. Nobody is told twice.
+      this.#topics.set(name, {
+        watches: new Set([...topic?.watches ?? [], watch]),
+        replay,
+        served: false,
+        since: undefined,
+        pending: undefined,
+        latest: topic?.latest ?? new LatestFrames(),
+      });
     }
-    this.#tellLive();
+    if (known.length > 0) this.#joining.add(watch);
+    queueMicrotask(() => {
+      this.#joining.delete(watch);
+      this.#retell(watch, known);
+      this.#tellLive();
+    });
   }
 
   /** Takes a watch away, and the topics that nobody else watches. */
   remove(watch: Watch): void {
     if (!this.#told.delete(watch)) return;
+    this.#joining.delete(watch);
     this.#live.delete(watch);
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
@@ -130,81 +74,61 @@ export class Subscriptions {
 
   /** The connection is gone, and with it what the gateway held for us. */
   down(): void {
-    this.#asked.clear();
-    this.#held.clear();
-    this.#anew.clear();
-    for (const topic of this.#topics.values()) topic.pending = undefined;
+    this.holdings.down(this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq });
     this.#tellLive();
   }
 
-  /**
-   * What is to be asked of the gateway, so that it holds what is watched here: few requests for all that changed. It may
-   * answer them in any order, so no topic is in two of them: what is to be asked anew is given back first, and asked for
-   * when this is called again.
-   */
-  sync(): readonly TopicRequest[] {
-    const requests: TopicRequest[] = [];
-    const gone = [...this.#asked.keys()].filter((name) => !this.#topics.has(name) || this.#anew.has(name))
-      .sort();
-    for (const name of gone) {
-      this.#asked.delete(name);
-      this.#held.delete(name);
+  /** Tells whose topics have to wait, once. */
+  tellWaiting({ maxTopics, maxUrlBytes }: TopicLimits): void {
+    const isFull = this.holdings.size >= maxTopics;
+    const limit = isFull ? { limit: "MAX_TOPICS", max: maxTopics } : { limit: "URL", max: maxUrlBytes };
+    const what = isFull ? `${maxTopics} topics` : `topics of ${maxUrlBytes} bytes in a URL`;
+    const message = `the gateway holds ${what} of a connection: more wait until others are given up`;
+    for (const [watch, told] of [...this.#told]) {
+      const topics = watch.topics.filter((name) => this.holdings.waiting.has(name));
+      if (topics.length === 0 || told.ofWaiting || !this.#told.has(watch)) continue;
+      told.ofWaiting = true;
+      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
     }
-    this.#anew.clear();
-    if (gone.length > 0) requests.push({ type: "unsubscribe", topics: gone });
-    const { cursor } = this;
-    const served: string[] = [];
-    const fresh: Record<Replay, string[]> = { latest: [], none: [], all: [] };
-    for (const name of this.topics) {
-      const topic = this.#topics.get(name);
-      if (topic === undefined || this.#asked.has(name) || gone.includes(name)) continue;
-      const resumes = topic.served && cursor !== undefined;
-      topic.pending = resumes ? "resume" : PENDING[topic.replay];
-      (resumes ? served : fresh[topic.replay]).push(name);
-    }
-    if (served.length > 0 && cursor !== undefined) {
-      requests.push({ type: "subscribe", topics: served, since: cursor });
-    }
-    for (const replay of ["latest", "none", "all"] as const) {
-      if (fresh[replay].length > 0) requests.push({ type: "subscribe", topics: fresh[replay], replay });
-    }
-    for (const request of requests) {
-      if (request.type === "subscribe") { for (const name of request.topics) this.#asked.set(name, request); }
-    }
-    return requests;
   }
 
   /** The gateway took a request. */
-  subscribed(request: TopicRequest, { epoch, seq }: ServerData["subscribed"]): void {
-    if (request.type === "unsubscribe") return;
-    if (this.#epoch === undefined) {
-      this.#epoch = epoch;
-      this.#seq = seq;
+  taken(request: TopicRequest, { epoch, seq, recovered, replay }: ServerData["subscribed"]): void {
+    // Where a gap is about to be told of, that is what says where positions begin anew.
+    if (request.type === "subscribe" && recovered !== false) this.#enter(epoch, seq);
+    // From here on all that is held is brought in the order of the stream, beginning there.
+    if (recovered === true && "since" in request) this.#seq = Math.min(this.#seq, request.since.seq);
+    const topics = this.holdings.taken(request);
+    if ("replay" in request && request.replay === "none") { for (const topic of topics) topic.served = true; }
+    this.#tellLive();
+    if (replay?.truncated !== true) return;
+    const watches = new Set(topics.flatMap((topic) => [...topic.watches]));
+    for (const watch of watches) {
+      const told = this.#told.get(watch);
+      if (told === undefined || told.ofTruncation || watch.replay !== "all") continue;
+      told.ofTruncation = true;
+      watch.onTruncated();
     }
-    for (const name of request.topics) {
-      if (this.#asked.get(name) !== request) continue; // given back meanwhile
-      this.#held.add(name);
-      const topic = this.#topics.get(name);
-      const isDone = "replay" in request && request.replay === "none" && !this.#anew.has(name);
-      if (topic !== undefined && isDone) topic.served = true;
-    }
+  }
+
+  /** The gateway refused a request: it holds what it held before, and `offending` of those topics it never will. */
+  refused(request: TopicRequest, offending: readonly string[], error: ClientError): void {
+    this.holdings.refused(request);
+    const lost = new Set(offending.flatMap((name) => [...this.#topics.get(name)?.watches ?? []]));
+    for (const watch of lost) this.refuse(watch, error);
     this.#tellLive();
   }
 
-  /** The gateway refused a request: those topics are not held, and `offending` of them never will be. */
-  refused(request: TopicRequest, offending: readonly string[], error: ClientError): void {
-    for (const name of request.topics) {
-      if (this.#asked.get(name) !== request) continue;
-      this.#asked.delete(name);
-      const topic = this.#topics.get(name);
-      if (topic !== undefined) topic.pending = undefined;
-    }
-    const lost = new Set(offending.flatMap((name) => [...this.#topics.get(name)?.watches ?? []]));
-    for (const watch of lost) {
-      this.remove(watch);
-      watch.onRefused(error);
-    }
-    this.#tellLive();
+  /** A watch has come in vain. */
+  refuse(watch: Watch, error: ClientError): void {
+    if (!this.#told.has(watch)) return;
+    this.remove(watch);
+    watch.onError(error);
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    for (const watch of [...this.#told.keys()]) this.remove(watch);
   }
 
   /** Hands a pushed frame to those who watch for it, each event once. */
@@ -227,10 +151,35 @@ export class Subscriptions {
 
   /** Everything up to `seq` was brought. Amid a replay no position stands for what was. */
   moved(seq: number): void {
+    if (!this.#awaits("snapshot", "history")) this.#seq = Math.max(this.#seq, seq);
+  }
+
+  /** Whether what comes may be of the past. */
+  get isReplaying(): boolean {
+    return this.#awaits("snapshot", "history", "resume");
+  }
+
+  #awaits(...what: readonly Topic["pending"][]): boolean {
     for (const { pending } of this.#topics.values()) {
-      if (pending === "snapshot" || pending === "history") return;
+      if (pending !== undefined && what.includes(pending)) return true;
     }
-    this.#seq = Math.max(this.#seq, seq);
+    return false;
+  }
+
+  /** Whether what comes is of so long ago that nothing is live, for all that is known. */
+  late(isLate: boolean): void {
+    this.#isLate = isLate;
+    this.#tellLive();
+  }
+
+  /** Positions are of this life of the stream from now on. */
+  #enter(epoch: string, seq: number): void {
+    if (this.#epoch === epoch) return;
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#list.clear();
+    for (const told of this.#told.values()) told.clear();
+    for (const { latest } of this.#topics.values()) latest.clear();
   }
 
   #task(frame: TaskFrame): void {
@@ -238,10 +187,9 @@ export class Subscriptions {
     if (frame.type === "task_status") this.#tags.set(id, frame.data.tags);
     const watches = new Set<Watch>();
     for (const name of topicsOf(frame, this.#tags.get(id), this.#tagTopics())) {
-      const topic = this.#topics.get(name);
+      const topic = this.holdings.held(name);
       // A snapshot is for topics that were just asked for. To others it would come before what happened until then.
-      if (topic === undefined || !this.#held.has(name)) continue;
-      if (frame.snapshot === true && topic.pending !== "snapshot") continue;
+      if (topic === undefined || frame.snapshot === true && topic.pending !== "snapshot") continue;
       topic.latest.keep(frame);
       for (const watch of topic.watches) watches.add(watch);
     }
@@ -253,87 +201,73 @@ export class Subscriptions {
     for (const name of this.#topics.keys()) if (name.startsWith("task:tag:")) yield name;
   }
 
+  /** Somebody may have gone while others were told, and who has just come is about to be told how things are. */
+  #hand(watch: Watch, frame: PushedFrame): void {
+    if (this.#told.has(watch) && !this.#joining.has(watch)) watch.onFrame(frame);
+  }
+
   #tell(watch: Watch, frame: TaskFrame): void {
-    const told = this.#told.get(watch);
-    if (told === undefined) return; // it went while others were told
-    const { task_id: id } = frame.data;
-    const last = told.get(id) ?? { task_progress: 0, task_status: 0 };
-    const position = positionOf(frame);
-    if (position <= last[frame.type]) return;
-    last[frame.type] = position;
-    told.set(id, last);
-    if (told.size > MAX_TOLD) {
-      for (const first of told.keys()) {
-        told.delete(first);
-        break;
-      }
-    }
-    watch.onFrame(frame);
+    if (!this.#joining.has(watch) && this.#told.get(watch)?.isNews(frame)) watch.onFrame(frame);
   }
 
-  #retell(name: string, { latest }: Topic, watch: Watch): void {
-    for (const frame of latest.frames()) this.#tell(watch, frame);
-    if (name !== LIST || this.#list.size === 0) return;
+  #retell(watch: Watch, names: readonly string[]): void {
+    const frames = names.flatMap((name) => this.#topics.get(name)?.latest.frames() ?? []);
+    for (const frame of frames.sort((a, b) => positionOf(a) - positionOf(b))) this.#tell(watch, frame);
+    if (!names.includes(LIST) || this.#list.size === 0) return;
     const data = { tasks: [...this.#list.values()], removed: [] };
-    watch.onFrame({ type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
-  }
-
-  /** Neither past nor present can be had of a topic that is held: it is given back first. Who was told before is not told twice. */
-  #askAnew(name: string, topic: Topic, replay: Replay): void {
-    topic.replay = replay;
-    topic.served = false;
-    topic.pending = undefined;
-    if (this.#asked.has(name)) this.#anew.add(name);
+    this.#hand(watch, { type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
   }
 
   #listed(frame: Extract<ServerFrame, { type: "task_list" }>): void {
     for (const task of frame.data.tasks) this.#list.set(task.task_id, task);
     if ("removed" in frame.data) { for (const id of frame.data.removed) this.#list.delete(id); }
-    for (const watch of this.#topics.get(LIST)?.watches ?? []) watch.onFrame(frame);
+    for (const watch of this.holdings.held(LIST)?.watches ?? []) this.#hand(watch, frame);
   }
 
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
     const { topics, epoch, missed_to: missedTo } = frame.data;
-    const isAnother = this.#epoch !== epoch;
-    if (isAnother) {
-      this.#epoch = epoch;
-      this.#seq = missedTo;
-      for (const told of this.#told.values()) told.clear();
-    }
+    this.#enter(epoch, missedTo);
     const watches = new Set<Watch>();
     for (const name of topics) {
-      const topic = this.#topics.get(name);
+      const topic = this.holdings.held(name);
       if (topic === undefined) continue;
       topic.pending = "snapshot";
       topic.served = false;
       if (topic.replay === "none") topic.replay = "latest"; // what was missed may be what it wanted
-      if (isAnother) topic.latest.clear();
       if (name === LIST) this.#list.clear();
       for (const watch of topic.watches) watches.add(watch);
     }
     this.#tellLive();
-    for (const watch of watches) watch.onFrame(frame);
+    for (const watch of watches) this.#hand(watch, frame);
   }
 
   #caughtUp(frame: Extract<ServerFrame, { type: "caught_up" }>): void {
     const watches = new Set<Watch>();
     for (const name of frame.data.topics) {
-      const topic = this.#topics.get(name);
-      if (topic === undefined || !this.#held.has(name) || this.#anew.has(name)) continue;
+      const topic = this.holdings.held(name);
+      if (topic === undefined) continue;
       topic.pending = undefined;
       topic.served = true;
       for (const watch of topic.watches) watches.add(watch);
     }
     // Others may not have been brought as far.
-    if ([...this.#topics.values()].every(({ pending }) => pending === undefined)) this.moved(frame.data.seq);
-    for (const watch of watches) watch.onFrame(frame);
+    if (!this.isReplaying) this.moved(frame.data.seq);
+    for (const watch of watches) this.#hand(watch, frame);
     this.#tellLive();
+  }
+
+  /** Whether everything that this watch wants is live. */
+  #isLive({ topics }: Watch): boolean {
+    return !this.#isLate && topics.every((name) => {
+      const topic = this.#topics.get(name);
+      return topic?.served && topic.pending === undefined && this.holdings.has(name, topic);
+    });
   }
 
   #tellLive(): void {
     for (const watch of [...this.#told.keys()]) {
-      const isLive = this.isLive(watch);
-      if (isLive === this.#live.has(watch)) continue;
+      const isLive = this.#isLive(watch);
+      if (isLive === this.#live.has(watch) || !this.#told.has(watch)) continue;
       if (isLive) this.#live.add(watch);
       else this.#live.delete(watch);
       watch.onLive(isLive);

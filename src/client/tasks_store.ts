@@ -1,21 +1,17 @@
 import type { ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { ClientError } from "./client_error.ts";
 import type { Clock } from "./clock.ts";
-import type { ConnectionState } from "./connection_state.ts";
+import { type ConnectedView, connectView, unconnected } from "./connected_view.ts";
 import type { Source, TaskFilter, TasksPage } from "./source.ts";
 import { LiveStore, type Store } from "./store.ts";
-import type { PushedFrame } from "./subscriptions.ts";
+import type { PushedFrame } from "./watch.ts";
 
 /** Tasks as a page shows them. */
-export type TasksView = {
+export type TasksView = ConnectedView & {
   /** The newest first. */
   readonly tasks: readonly TaskStatusData[];
   /** Whether the first answer is still to come. */
   readonly isLoading: boolean;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how they are by now. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
 };
 
 const PAGE = 1_000;
@@ -26,14 +22,7 @@ const SHOWN_EVERY_MS = 50;
 
 /** The store of the tasks that fit `filter`. */
 export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): Store<TasksView> {
-  const initial: TasksView = {
-    tasks: [],
-    isLoading: true,
-    connection: client.state.kind,
-    isStale: true,
-    error: undefined,
-  };
-  return new LiveStore<TasksView>(initial, (set) => {
+  return new LiveStore<TasksView>({ tasks: [], isLoading: true, ...unconnected(client) }, (set) => {
     const list = new TaskList(filter);
     let callOff: (() => void) | undefined;
     let isOver = false;
@@ -60,24 +49,18 @@ export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): St
       }
     };
     const topics = filter.tag === undefined ? ["task:list", "task:progress"] : [`task:tag:${filter.tag}`];
-    const endOfState = client.onState(({ kind }) => set((view) => ({ ...view, connection: kind })));
-    const { unsubscribe } = client.subscribe(topics, (frame) => {
+    const stop = connectView(client, set, topics, (frame) => {
       if (frame.type === "gap") {
         list.clear();
         void load();
       }
       if (list.take(frame)) show();
-    }, {
-      onLive: (isLive) => set((view) => view.isStale === !isLive ? view : { ...view, isStale: !isLive }),
-      onError: (error) => set((view) => ({ ...view, error })),
     });
     void load();
     return () => {
       isOver = true;
       callOff?.();
-      endOfState();
-      unsubscribe();
-      set((view) => ({ ...view, isStale: true }));
+      stop();
     };
   });
 }

@@ -1,8 +1,9 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { RejectedItem } from "../protocol/server_frames.ts";
 import { why } from "./failure.ts";
 import type { LiveView } from "./live.ts";
-import { growth, type Reading, readOperator, type RejectedItem } from "./operator_reading.ts";
+import { growth, type Reading, readOperator } from "./operator_reading.ts";
 import { sum } from "./prometheus_text.ts";
 import { count, moment, perSecond, say } from "./reader.ts";
 import type { TextKey } from "./texts.ts";

@@ -1,14 +1,5 @@
+import type { RejectedItem } from "../protocol/server_frames.ts";
 import { parseSamples, type Sample, sum } from "./prometheus_text.ts";
-
-/** A record that is no event, as `/api/rejected` lists it. */
-export type RejectedItem = {
-  readonly seq: number;
-  readonly time: string;
-  readonly subject: string;
-  readonly reason: string;
-  readonly bytes: number;
-  readonly preview: string;
-};
 
 /** The gateway's own numbers at one moment. */
 export type Reading = {

@@ -1,19 +1,7 @@
 import { Hono } from "hono";
+import type { RejectedItem } from "../protocol/server_frames.ts";
 import type { Asking } from "./asking.ts";
 import { operatorGuard } from "./operator_guard.ts";
-
-/** A record of the log that is no event, as `/api/rejected` lists it. */
-export type RejectedItem = {
-  readonly seq: number;
-  /** When the log took it, RFC 3339 UTC. */
-  readonly time: string;
-  readonly subject: string;
-  /** The rule it breaks. */
-  readonly reason: string;
-  /** The size of its body, and the beginning of it. */
-  readonly bytes: number;
-  readonly preview: string;
-};
 
 /** Whether the gateway can serve; where not, every reason why. */
 export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };

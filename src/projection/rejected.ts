@@ -1,15 +1,5 @@
 import type { Entry } from "../log/event_log.ts";
-
-/** A record of the log that is not an event, and the rule it breaks. */
-export type Rejected = {
-  readonly seq: number;
-  readonly time: string;
-  readonly subject: string;
-  readonly reason: string;
-  readonly bytes: number;
-  /** The first bytes of the body as text. */
-  readonly preview: string;
-};
+import type { RejectedItem } from "../protocol/server_frames.ts";
 
 const KEPT = 1_000;
 const PREVIEW_BYTES = 200;
@@ -17,7 +7,7 @@ const SUBJECT_CHARS = 300;
 
 /** Counts the records that could not be understood and lists the newest thousand of them. */
 export class RejectedRecords {
-  #items: Rejected[] = [];
+  #items: RejectedItem[] = [];
   #total: number;
 
   /** `before` were met by the one whose place this takes. */
@@ -45,7 +35,7 @@ export class RejectedRecords {
   }
 
   /** The newest first. */
-  list(): readonly Rejected[] {
+  list(): readonly RejectedItem[] {
     return this.#items.slice(-KEPT).reverse();
   }
 }

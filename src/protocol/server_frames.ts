@@ -60,6 +60,19 @@ export type HistoryEvent = {
   readonly body: unknown;
 };
 
+/** A record of the log that is no event, as `/api/rejected` lists it. */
+export type RejectedItem = {
+  readonly seq: number;
+  /** When the log took it, RFC 3339 UTC. */
+  readonly time: string;
+  readonly subject: string;
+  /** The rule it breaks. */
+  readonly reason: string;
+  /** The size of its body, and the beginning of it as text. */
+  readonly bytes: number;
+  readonly preview: string;
+};
+
 type ReplayData = { readonly mode: "latest" | "none" | "all"; readonly truncated: boolean };
 
 /** What a pushed or answered frame of each type carries as `data`. */
@@ -78,7 +91,7 @@ export type ServerData = {
       readonly messages_burst: number;
     };
     readonly topics: readonly string[];
-    /** When the token expires, ms since the epoch; absent where it does not. */
+    /** When its token expires, ms since the epoch; absent where the connection never does. */
     readonly expires_at?: number;
   };
   authenticated: { readonly expires_at?: number };

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { bundle, PUBLIC } from "../../deploy/bundle.ts";
 import { onPath } from "../programs.ts";
+import { bunBinary } from "./bun_binary.ts";
 import { openPage } from "./browser_page.ts";
 import { CHECKS } from "./checks.ts";
 import type { Outcome } from "./conformance.ts";
@@ -99,6 +100,16 @@ Deno.test({
   name: "the client does in Node what a client must do",
   ignore: node === undefined,
   fn: () => inRuntime([node ?? "node"]),
+});
+
+const bun = await bunBinary();
+
+Deno.test({
+  name: `the client does in Bun what a client must do${
+    "missing" in bun ? ` (left out: ${bun.missing})` : ""
+  }`,
+  ignore: "missing" in bun,
+  fn: () => inRuntime(["path" in bun ? bun.path : "bun"]),
 });
 
 Deno.test("the page runs the client that is served, and that is the one that was bundled", async () => {

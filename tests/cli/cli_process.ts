@@ -10,6 +10,8 @@ export type CliOptions = {
   /** The gateway, as `TASKWIRE_URL`. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** `null`: its standard output goes nowhere. Default: it is kept. */
+  readonly stdout?: "piped" | "null";
 };
 
 /** How it ended, and what it said. */
@@ -29,17 +31,17 @@ export class CliProcess implements AsyncDisposable {
   readonly #gone: Promise<number>;
   #isOver = false;
 
-  constructor(args: readonly string[], { url, env = {} }: CliOptions = {}) {
+  constructor(args: readonly string[], { url, env = {}, stdout = "piped" }: CliOptions = {}) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "src/cli/main.ts", ...args],
       cwd: ROOT,
       clearEnv: true,
       env: { ...environment(), ...(url === undefined ? {} : { TASKWIRE_URL: url }), ...env },
       stdin: "null",
-      stdout: "piped",
+      stdout,
       stderr: "piped",
     }).spawn();
-    this.#gone = this.#untilGone();
+    this.#gone = this.#untilGone(stdout === "piped");
   }
 
   /** Waits until it has ended. */
@@ -63,10 +65,10 @@ export class CliProcess implements AsyncDisposable {
     await this.#gone;
   }
 
-  async #untilGone(): Promise<number> {
+  async #untilGone(isHeard: boolean): Promise<number> {
     const [{ code }] = await Promise.all([
       this.#child.status,
-      read(this.#child.stdout, (text) => this.stdout += text),
+      isHeard ? read(this.#child.stdout, (text) => this.stdout += text) : undefined,
       read(this.#child.stderr, (text) => this.stderr += text),
     ]);
     this.#isOver = true;

@@ -2,7 +2,6 @@ import { stripVTControlCharacters } from "node:util";
 import { assertEquals } from "@std/assert";
 import type { PushedFrame } from "../../src/client/client.ts";
 import { lines, type Picture } from "../../src/cli/drawing.ts";
-import { Lines, progressIn } from "../../src/cli/output_progress.ts";
 import { Pace } from "../../src/cli/replay.ts";
 import { Screen } from "../../src/cli/screen.ts";
 import { type ShownTask, toldBy } from "../../src/cli/shown_task.ts";
@@ -83,35 +82,6 @@ Deno.test("widths are those of the terminal, and foreign text is only text", () 
   ]);
   assertEquals(padded("处", 4), "处  ");
   assertEquals(harmless("a\r\n\u001b]0;title\u0007b\u202ec"), "a ]0;title bc");
-});
-
-Deno.test("progress is found in a line that holds n/m or n%, and nowhere else", () => {
-  const found: readonly (readonly [string, unknown])[] = [
-    ["1/3", { completed: 1, total: 3, current: "" }],
-    ["[ 12 / 40 ] Compiling foo", { completed: 12, total: 40, current: "[ 12 / 40 ] Compiling foo" }],
-    ["\u001b[32mStep 2/5\u001b[0m : 99%", { completed: 2, total: 5, current: "Step 2/5 : 99%" }],
-    ["45%", { percentage: 45, current: "" }],
-    ["[=====>    ]  62.5 %", { percentage: 62.5, current: "" }],
-    ["downloading… 100% done", { percentage: 100, current: "downloading… 100% done" }],
-    ["5/3", undefined],
-    ["0/0", undefined],
-    ["2024/01/02 started", undefined],
-    ["src/1/2.ts", undefined],
-    ["and/or", undefined],
-    ["v1.2/3.4", undefined],
-    ["grew by 250%", undefined],
-    ["nothing", undefined],
-  ];
-  for (const [line, expected] of found) assertEquals<unknown>(progressIn(line), expected, line);
-});
-
-Deno.test("lines are whole whatever pieces they come in, a carriage return ends one, and none grows without end", () => {
-  const read = new Lines();
-  const bytes = new TextEncoder().encode("1/3 处\r2/3\n3/");
-  assertEquals([...bytes].flatMap((byte) => read.take(new Uint8Array([byte]))), ["1/3 处", "2/3"]);
-  assertEquals([read.end(), read.end()], [["3/"], []]);
-  for (let i = 0; i < 100; i++) read.take(new TextEncoder().encode("x".repeat(1_000)));
-  assertEquals(read.end()[0]?.length, 4_096);
 });
 
 Deno.test("a replay keeps the pace of then times the speed, skips what is longer than wanted, and never goes back", () => {

@@ -2,6 +2,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
 import { eventually } from "../eventually.ts";
 import { cli, CliProcess, environment, linesOf } from "./cli_process.ts";
+import { seenOf } from "./terminal.ts";
+
+const SIZE = { columns: 80, rows: 24 };
 
 async function threeSteps(gateway: GatewayProcess, id: string): Promise<void> {
   await gateway.post(id, [
@@ -80,40 +83,95 @@ Deno.test("whoever reads no more ends it without a word", async () => {
 const hasScript = await new Deno.Command("script", { args: ["--version"], stdout: "null", stderr: "null" })
   .output().then(({ success }) => success, () => false);
 
+/** `watch` with these arguments in a terminal of 80 columns. Disposing it ends it. */
+class InTerminal implements AsyncDisposable {
+  shown = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #reading: Promise<void>;
+
+  constructor(url: string, ...args: readonly string[]) {
+    const command = `trap : INT; stty cols ${SIZE.columns} rows ${SIZE.rows}; "${Deno.execPath()}" run -qA ` +
+      `src/cli/main.ts watch ${args.join(" ")}; echo code=$?`;
+    this.#child = new Deno.Command("script", {
+      args: ["-qfec", command, "/dev/null"],
+      cwd: new URL("../../", import.meta.url),
+      env: { ...environment(), TASKWIRE_URL: url, TERM: "xterm", SHELL: "/bin/sh" },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#keys = this.#child.stdin.getWriter();
+    this.#reading = this.#read();
+  }
+
+  /** Waits until `text` was shown. */
+  async shows(text: string): Promise<void> {
+    await eventually(`it shows ${text}`, () => this.shown.includes(text), 30_000);
+  }
+
+  async type(key: number): Promise<void> {
+    await this.#keys.write(new Uint8Array([key]));
+  }
+
+  /** Waits for its end; resolves with what is to be seen then, row by row, and its exit code. */
+  async ended(): Promise<{ readonly rows: readonly string[]; readonly code: string | undefined }> {
+    await this.shows("code=");
+    const [seen] = seenOf([{ atMs: 0, text: this.shown }], SIZE);
+    const rows = seen?.rows.map((row) => row.map(({ character }) => character).join("").trimEnd()) ?? [];
+    return {
+      rows: rows.filter((row) => row !== "" && !row.startsWith("code=")),
+      code: /code=(\d+)/.exec(this.shown)?.[1],
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keys.close();
+    if (!this.shown.includes("code=")) this.#child.kill("SIGTERM");
+    await this.#reading;
+    await this.#child.status;
+  }
+
+  async #read(): Promise<void> {
+    for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) this.shown += text;
+  }
+}
+
 Deno.test({
   name: "in a terminal bars move in place, and Ctrl-C gives the terminal back as it was",
   ignore: !hasScript,
   async fn() {
     await withGateway({}, async (gateway) => {
       await gateway.post("job1", [{ kind: "progress", total: 4, completed: 1 }]);
-      const command =
-        `trap : INT; stty cols 80 rows 24; "${Deno.execPath()}" run -A src/cli/main.ts watch; echo code=$?`;
-      const child = new Deno.Command("script", {
-        args: ["-qfec", command, "/dev/null"],
-        cwd: new URL("../../", import.meta.url),
-        env: { ...environment(), TASKWIRE_URL: gateway.url, TERM: "xterm", SHELL: "/bin/sh" },
-        clearEnv: true,
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      let shown = "";
-      const reading = (async () => {
-        for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) shown += text;
-      })();
-      const keys = child.stdin.getWriter();
-      await eventually(`the bar is drawn: ${shown}`, () => shown.includes("█████░"), 30_000);
+      await using watch = new InTerminal(gateway.url);
+      await watch.shows("█████░");
       await gateway.post("job1", [{ kind: "progress", total: 4, completed: 2 }]);
-      await eventually("the bar moved", () => shown.includes("██████████░"), 30_000);
-      await keys.write(new Uint8Array([3]));
-      await eventually("it ended", () => shown.includes("code="), 30_000);
-      await keys.close();
-      await reading;
-      await child.status;
-      assertEquals(/code=(\d+)/.exec(shown)?.[1], "130");
+      await watch.shows("██████████░");
+      await watch.type(3);
+      assertEquals((await watch.ended()).code, "130");
+      const { shown } = watch;
       const [hidden, given] = [shown.lastIndexOf("\x1b[?25l"), shown.lastIndexOf("\x1b[?25h")];
       assert(hidden >= 0 && given > hidden, "the cursor is hidden and given back");
       assert(shown.includes("\x1b[2A"), "it is drawn over what was drawn");
+    });
+  },
+});
+
+Deno.test({
+  name: "in a terminal nothing is left of who waited for the end but how the tasks ended",
+  ignore: !hasScript,
+  async fn() {
+    await withGateway({}, async (gateway) => {
+      await gateway.post("job1", [{ kind: "progress", total: 3, completed: 1 }]);
+      await using watch = new InTerminal(gateway.url, "--until-ended");
+      await watch.shows("live · 1 under way");
+      await gateway.post("job1", [{ kind: "completed", progress: { completed: 3 } }]);
+      assertEquals(await watch.ended(), {
+        rows: ["✓ job1 ████████████████████ 100 %  completed   3/3"],
+        code: "0",
+      });
+      assert(!watch.shown.includes("closed"), "its own end is no news");
     });
   },
 });

@@ -7,6 +7,7 @@ import {
   type PushedFrame,
   type TaskView,
 } from "../../src/client/client.ts";
+import type { Limits } from "../../src/connection/state.ts";
 import { statusData } from "../../src/task/task.ts";
 import { settled, World } from "../connection/world.ts";
 import { Wire } from "./wire.ts";
@@ -14,6 +15,9 @@ import { Wire } from "./wire.ts";
 const TASKS = ["t0", "t1", "t2"];
 const KINDS = ["created", "started", "progress", "progress", "paused", "resumed", "completed"];
 const TOPICS = ["task:status", "task:progress", "task:list", "task:id:t0", "task:id:t1:status", "task:tag:a"];
+
+/** What is watched from the beginning. */
+const BASE = ["task:status", ...TASKS.map((id) => `task:id:${id}`)];
 
 /** What may happen to a client. */
 const happening = fc.oneof(
@@ -32,6 +36,7 @@ const happening = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("cut" as const, "mute" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("reachable" as const), is: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("online" as const, "offline" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("shown" as const, "hidden" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
   {
     weight: 2,
@@ -51,7 +56,13 @@ const happening = fc.oneof(
 /** What a watch was told of statuses. */
 class Witness {
   readonly seen: string[] = [];
+  readonly errors: string[] = [];
+  readonly topics: readonly string[];
   isLive = false;
+
+  constructor(topics: readonly string[]) {
+    this.topics = topics;
+  }
 
   take(frame: PushedFrame): void {
     if (frame.type === "task_status") this.seen.push(frame.id);
@@ -59,10 +70,36 @@ class Witness {
   }
 }
 
+/** A page in a browser's tab, as far as a client looks at it; there is one at a time. */
+class Page extends EventTarget {
+  visibilityState = "visible";
+
+  constructor() {
+    super();
+    Object.assign(globalThis, { document: this });
+  }
+
+  becomes(how: "shown" | "hidden"): void {
+    this.visibilityState = how === "shown" ? "visible" : "hidden";
+    this.dispatchEvent(new Event("visibilitychange"));
+  }
+
+  [Symbol.dispose](): void {
+    Reflect.deleteProperty(globalThis, "document");
+  }
+}
+
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
-async function live(happenings: readonly Happening[]): Promise<void> {
-  const world = await World.booted();
+/** What a gateway takes: anything, or so little that most lives hit upon it. */
+const limits = fc.record({
+  maxTopics: fc.constantFrom(256, 5),
+  rate: fc.constantFrom({ perSecond: 1e9, burst: 1e9 }, { perSecond: 4, burst: 3 }),
+});
+
+async function live(happenings: readonly Happening[], limits: Limits): Promise<void> {
+  using page = new Page();
+  const world = await World.booted({ limits });
   const wire = new Wire(world);
   const { clock } = world;
   let luck = 0;
@@ -71,10 +108,11 @@ async function live(happenings: readonly Happening[]): Promise<void> {
     open: wire.socket,
     random: () => (luck = (luck + 0.37) % 1),
   });
-  const history = new Witness();
+  const history = new Witness(["task:status"]);
   client.subscribe("task:status", (frame) => history.take(frame), {
     replay: "all",
     onLive: (isLive) => history.isLive = isLive,
+    onError: ({ code }) => history.errors.push(code),
   });
   const stores = TASKS.map((id) => client.task(id));
   const views: TaskView[][] = TASKS.map(() => []);
@@ -110,6 +148,10 @@ async function live(happenings: readonly Happening[]): Promise<void> {
       case "offline":
         globalThis.dispatchEvent(new Event(one.do));
         break;
+      case "shown":
+      case "hidden":
+        page.becomes(one.do);
+        break;
       case "restart":
         wire.cut();
         await world.restart();
@@ -124,10 +166,11 @@ async function live(happenings: readonly Happening[]): Promise<void> {
         );
         break;
       case "watch": {
-        const witness = new Witness();
+        const witness = new Witness(one.topics);
         const { unsubscribe } = client.subscribe(one.topics, (frame) => witness.take(frame), {
           replay: one.replay,
           onLive: (isLive) => witness.isLive = isLive,
+          onError: ({ code }) => witness.errors.push(code),
         });
         others.push({ witness, stop: unsubscribe });
         break;
@@ -151,6 +194,15 @@ async function live(happenings: readonly Happening[]): Promise<void> {
     changes.join(),
     `every change of status, in order, once: ${history.seen} of ${changes}`,
   );
+  const watched = () => new Set([...BASE, ...others.flatMap(({ witness }) => witness.topics)]).size;
+  assertEquals(world.router.topics, Math.min(limits.maxTopics, watched()), "as much is held as may be");
+  for (const { witness: { isLive, errors } } of others) {
+    assert(isLive || errors.includes("LIMIT_EXCEEDED"), "who is not live was told that there is no room");
+    assertEquals(errors.slice(1), [], "once");
+  }
+  while (watched() > limits.maxTopics) others.shift()?.stop();
+  await pass(30_000);
+  assertEquals(history.errors, []);
   assert(history.isLive && others.every(({ witness }) => witness.isLive), "all that is watched is live");
   for (const { witness } of others) {
     assertEquals(new Set(witness.seen).size, witness.seen.length, "no event twice");
@@ -202,7 +254,7 @@ async function truth(world: World): Promise<string[]> {
 Deno.test("whatever happens, a client ends with everything, once, and leaves no request unanswered", async () => {
   const runs = 150 * Number(Deno.env.get("RUNS") ?? 1);
   await fc.assert(
-    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), live),
+    fc.asyncProperty(fc.array(happening, { maxLength: 40, size: "max" }), limits, live),
     { numRuns: runs },
   );
 });

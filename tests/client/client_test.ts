@@ -1,62 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  type Client,
-  ClientError,
-  type ClientOptions,
-  connect,
-  type PushedFrame,
-} from "../../src/client/client.ts";
-import { settled, World, type WorldOptions } from "../connection/world.ts";
-import { Wire } from "./wire.ts";
-
-/** A gateway, a network and a client, in a time that the test moves. */
-class Bench {
-  readonly world: World;
-  readonly wire: Wire;
-
-  private constructor(world: World) {
-    this.world = world;
-    this.wire = new Wire(world);
-  }
-
-  static async start(options: WorldOptions = {}): Promise<Bench> {
-    return new Bench(await World.booted(options));
-  }
-
-  connect(options: ClientOptions = {}): Client {
-    const { clock } = this.world;
-    return connect("ws://gateway/ws", { clock, random: () => 0.5, open: this.wire.socket, ...options });
-  }
-
-  /** Lets `ms` pass in small steps, and all that comes of it. */
-  async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 5) {
-      this.world.clock.advance(Math.min(5, left));
-      await settled();
-    }
-  }
-
-  /** An event happens and is told. */
-  async event(task: string, kind: string, body: object = {}): Promise<void> {
-    this.world.put(task, kind, body);
-    await this.world.follow();
-    await this.pass(60);
-  }
-}
-
-/** Frames as one word each. */
-function words(frames: readonly PushedFrame[]): string[] {
-  return frames.map((frame) => {
-    switch (frame.type) {
-      case "task_status":
-        return `${frame.data.task_id} ${frame.data.status}`;
-      case "task_progress":
-        return `${frame.data.task_id} ${frame.data.progress.completed}`;
-      default:
-        return frame.type;
-    }
-  });
-}
+import { ClientError, type PushedFrame } from "../../src/client/client.ts";
+import { Bench, words } from "./bench.ts";
 
 Deno.test("what is subscribed to in one turn goes as one request, and comes in order", async () => {
   const bench = await Bench.start();
@@ -191,6 +135,7 @@ Deno.test("a topic is given back when the last who watches it goes, and who come
   await bench.event("t", "started");
   await bench.event("t", "progress", { completed: 1 });
   const second = watch(1);
+  await bench.pass(5);
   assertEquals(words(seen[1] ?? []), ["t running", "t 1"]);
   first.unsubscribe();
   await bench.event("t", "paused");

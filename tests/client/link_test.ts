@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   type Link,
+  type LinkContext,
   type LinkEffect,
   type LinkInput,
   stepLink,
@@ -12,6 +13,21 @@ const LIMITS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
 const HEARTBEAT = { intervalMs: 30_000, timeoutMs: 60_000 };
 const TIMERS: readonly TimerName[] = ["connect", "retry", "ping", "dead", "slot"];
 
+/** Decided at this time, by this luck. */
+function at(nowMs: number, chance = 0.5): LinkContext {
+  return { nowMs, elapsedMs: nowMs, chance, limits: LIMITS };
+}
+
+const open: Link = {
+  kind: "open",
+  attempt: 0,
+  socket: 1,
+  sinceMs: 0,
+  heartbeat: HEARTBEAT,
+  isAsked: false,
+  slot: undefined,
+};
+
 const socket = fc.nat(6);
 const input: fc.Arbitrary<LinkInput> = fc.oneof(
   fc.constantFrom<LinkInput>(
@@ -20,6 +36,7 @@ const input: fc.Arbitrary<LinkInput> = fc.oneof(
     { kind: "offline" },
     { kind: "shown" },
     { kind: "renew" },
+    { kind: "unanswered" },
   ),
   fc.record({ kind: fc.constant("token" as const), socket, token: fc.constantFrom("t", undefined) }),
   fc.record({ kind: fc.constant("tokenFailed" as const), socket }),
@@ -38,15 +55,15 @@ Deno.test("a link has one socket at most, and always something that brings it on
   fc.assert(
     fc.property(fc.array(fc.tuple(input, fc.nat(20_000)), { maxLength: 80, size: "max" }), (inputs) => {
       let link: Link = { kind: "idle" };
-      let open: number | undefined;
+      let opened: number | undefined;
       let nowMs = 0;
       const timers = new Set<TimerName>();
       const perform = (effect: LinkEffect): void => {
         if (effect.kind === "open") {
-          assertEquals(open, undefined, "the former socket was dropped before");
-          open = effect.socket;
+          assertEquals(opened, undefined, "the former socket was dropped before");
+          opened = effect.socket;
         }
-        if (effect.kind === "drop" && effect.socket === open) open = undefined;
+        if (effect.kind === "drop" && effect.socket === opened) opened = undefined;
         if (effect.kind === "set") {
           assert(effect.ms >= 0 && effect.ms <= 60_000);
           timers.add(effect.timer);
@@ -56,7 +73,7 @@ Deno.test("a link has one socket at most, and always something that brings it on
       for (const [one, ms] of [[{ kind: "start" }, 0] as [LinkInput, number], ...inputs]) {
         nowMs += ms;
         if (one.kind === "timer" && !timers.delete(one.name)) continue;
-        const [next, effects] = stepLink(link, one, { nowMs, chance: 0.9, limits: LIMITS });
+        const [next, effects] = stepLink(link, one, at(nowMs, 0.9));
         const was = link;
         link = next;
         effects.forEach(perform);
@@ -70,15 +87,15 @@ Deno.test("a link has one socket at most, and always something that brings it on
             ? 1
             : 0,
         );
-        assertEquals(open === undefined, next.kind !== "open" && next.kind !== "opening", next.kind);
+        assertEquals(opened === undefined, next.kind !== "open" && next.kind !== "opening", next.kind);
         if (next.kind === "waiting") assert(timers.has("retry"), "it will be tried again");
         if (next.kind === "authorizing" || next.kind === "opening") assert(timers.has("connect"));
         if (next.kind === "open") assert(timers.has("ping"), "it is asked whether anybody is there");
       }
-      const [last, effects] = stepLink(link, { kind: "close" }, { nowMs, chance: 0, limits: LIMITS });
+      const [last, effects] = stepLink(link, { kind: "close" }, at(nowMs, 0));
       effects.forEach(perform);
-      assertEquals([last.kind, open, timers.size], ["closed", undefined, 0]);
-      assertEquals(stepLink(last, { kind: "online" }, { nowMs, chance: 0, limits: LIMITS }), [last, []]);
+      assertEquals([last.kind, opened, timers.size], ["closed", undefined, 0]);
+      assertEquals(stepLink(last, { kind: "online" }, at(nowMs, 0)), [last, []]);
     }),
     { numRuns: 1_000 },
   );
@@ -89,47 +106,47 @@ function socketOf(link: Link): number | undefined {
 }
 
 Deno.test("after a code that says so nobody comes back, and why is told", () => {
-  const open: Link = {
-    kind: "open",
-    attempt: 0,
-    socket: 1,
-    sinceMs: 0,
-    heartbeat: HEARTBEAT,
-    isAsked: false,
-    slotMs: undefined,
-  };
   for (const code of [1000, 1009, 4400, 4401]) {
-    const [next] = stepLink(open, { kind: "ended", socket: 1, code }, {
-      nowMs: 0,
-      chance: 0,
-      limits: LIMITS,
-    });
+    const [next] = stepLink(open, { kind: "ended", socket: 1, code }, at(0, 0));
     assert(next.kind === "closed" && next.code === code && next.why.length > 3);
   }
-  const [waiting] = stepLink(open, { kind: "ended", socket: 1, code: 1006 }, {
-    nowMs: 5,
-    chance: 1,
-    limits: LIMITS,
-  });
+  const [waiting] = stepLink(open, { kind: "ended", socket: 1, code: 1006 }, at(5, 1));
   assert(waiting.kind === "waiting" && waiting.dueMs === 505);
 });
 
 Deno.test("the wait after a drain is until the slot, whenever the gateway closes", () => {
-  const open: Link = {
-    kind: "open",
-    attempt: 0,
-    socket: 1,
-    sinceMs: 0,
-    heartbeat: HEARTBEAT,
-    isAsked: false,
-    slotMs: undefined,
-  };
-  const context = { nowMs: 1_000, chance: 0.5, limits: LIMITS };
-  const [draining] = stepLink(open, { kind: "drain", socket: 1, afterMs: 700 }, context);
-  const [waiting] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, {
-    ...context,
-    nowMs: 1_200,
-  });
+  const [draining] = stepLink(open, { kind: "drain", socket: 1, afterMs: 700 }, at(1_000));
+  const [waiting] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, at(1_200));
   assert(waiting.kind === "waiting");
   assertEquals(waiting.dueMs, 1_700);
+});
+
+Deno.test("the wait after a drain is as long as the gateway said, whatever becomes of the clock", () => {
+  const [draining] = stepLink(open, { kind: "drain", socket: 1, afterMs: 700 }, at(3_600_000));
+  const back = { ...at(0), elapsedMs: 3_600_200 };
+  const [waiting, effects] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, back);
+  assert(waiting.kind === "waiting");
+  assertEquals(waiting.dueMs, 500);
+  assertEquals(effects.filter(({ kind }) => kind === "set"), [{ kind: "set", timer: "retry", ms: 500 }]);
+  // A clock that is not even steady.
+  const [later] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, at(0));
+  assert(later.kind === "waiting" && later.dueMs === 700);
+});
+
+Deno.test("a connection that there never was is not said to be lost", () => {
+  const opening: Link = { kind: "opening", attempt: 0, socket: 1 };
+  const why = (link: Link, code: number): string | undefined => {
+    const [next] = stepLink(link, { kind: "ended", socket: 1, code }, at(0));
+    return next.kind === "waiting" ? next.why : undefined;
+  };
+  assertEquals([0, 1006, 1013].map((code) => why(opening, code)), [
+    "the gateway could not be reached",
+    "the gateway could not be reached (1006)",
+    "overloaded, try later",
+  ]);
+  assertEquals([0, 1006, 4408].map((code) => why(open, code)), [
+    "the connection was lost",
+    "the connection was lost (1006)",
+    "idle: no traffic and no pong",
+  ]);
 });

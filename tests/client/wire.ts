@@ -7,6 +7,8 @@ import type { Peer, World } from "../connection/world.ts";
 /** How long a message is on its way, ms of the world's clock. */
 const LATENCY_MS = 5;
 const ABNORMAL = 1006;
+const TOO_BIG = 1009;
+const MAX_BYTES = 65_536;
 
 /** A network in memory between clients and the gateway of a world: every message takes a while, links break as told. */
 export class Wire {
@@ -77,7 +79,11 @@ class Link {
   }
 
   send(text: string): void {
-    this.#later(() => !this.#isMute && this.#peer?.connection.receive(text));
+    this.#later(() => {
+      if (this.#isMute) return;
+      if (new TextEncoder().encode(text).length > MAX_BYTES) return this.cut(TOO_BIG);
+      this.#peer?.connection.receive(text);
+    });
   }
 
   /** The client closes it. */

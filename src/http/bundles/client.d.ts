@@ -40,10 +40,7 @@ export interface Client extends Source {
 
 /** How a client is made. Times in ms. */
 export type ClientOptions = {
-  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: () =>
-    | string
-    | undefined
-    | Promise<string | undefined>;
+  /** Asked for a token before each connection, and before the one in use expires. */ readonly token?: Token;
   /** Names this client across its connections: 1–128 of `A-Za-z0-9._:-`. */
   readonly clientId?: string;
   /**
@@ -55,9 +52,9 @@ export type ClientOptions = {
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** Until a request must be answered. Default 10,000. */
+  /** Until a request must be answered, from when the gateway takes it. Default 10,000. */
   readonly requestTimeoutMs?: number;
-  /** Requests that may wait while there is no connection. Default 256. */
+  /** Requests that may wait while there is no connection. Default 1,024. */
   readonly maxWaiting?: number;
   /** The first wait after a lost connection is at most this, default 500; the longest at most `longestWaitMs`. */
   readonly firstWaitMs?: number;
@@ -135,7 +132,12 @@ export type SubscribeOptions = {
   /** Default `latest`: the present state first. */ readonly replay?: Replay;
   /** Told each time everything missed is there and what comes is live, and when that is so no more. */
   readonly onLive?: (isLive: boolean) => void;
-  /** Told when a topic does not exist or may not be held; the subscription is over then. */
+  /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */
+  readonly onTruncated?: () => void;
+  /**
+   * Told when a topic does not exist or may not be held: the subscription is over then. Told once, too, when the gateway
+   * holds no more topics of a connection (`LIMIT_EXCEEDED`): those in `details.topics` wait until others are given up.
+   */
   readonly onError?: (error: ClientError) => void;
 };
 
@@ -183,18 +185,14 @@ export type TaskStatusData = {
 };
 
 /** Tasks as a page shows them. */
-export type TasksView = {
+export type TasksView = ConnectedView & {
   /** The newest first. */ readonly tasks: readonly TaskStatusData[];
   /** Whether the first answer is still to come. */
   readonly isLoading: boolean;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how they are by now. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
 };
 
 /** A task as a page shows it. */
-export type TaskView = {
+export type TaskView = ConnectedView & {
   /** Undefined until the gateway has told of it: it may not exist yet. */ readonly status:
     | TaskStatusData["status"]
     | undefined;
@@ -203,10 +201,6 @@ export type TaskView = {
   readonly eta: number | null;
   /** The whole task, as of its last change of status. */
   readonly task: TaskStatusData | undefined;
-  readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
-  readonly isStale: boolean;
-  readonly error: ClientError | undefined;
 };
 
 /** How frames travel: `auto` begins with WebSockets, and takes streams where those do not get through. */
@@ -253,7 +247,7 @@ type ServerData = {
       readonly messages_burst: number;
     };
     readonly topics: readonly string[];
-    /** When the token expires, ms since the epoch; absent where it does not. */
+    /** When its token expires, ms since the epoch; absent where the connection never does. */
     readonly expires_at?: number;
   };
   authenticated: {
@@ -318,12 +312,17 @@ type ServerData = {
   };
 };
 
+/** Where tokens come from. */
+type Token = () => string | undefined | Promise<string | undefined>;
+
 /** How a WebSocket is made. */
 type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
 
 /** Time as the client needs it, so that tests own it. */
 interface Clock {
   /** Ms since the epoch. */ now(): number;
+  /** Ms since some moment, by a clock that nobody sets; {@link now} where there is none. */
+  elapsed?(): number;
   /** Calls `run` once after `delayMs`; returns how to call it off. */
   after(delayMs: number, run: () => void): () => void;
 }
@@ -367,6 +366,14 @@ type ProgressData = {
   readonly rate: number | null;
   /** Milliseconds to the end at that rate; null while unknown. */
   readonly eta_ms: number | null;
+};
+
+/** What every view of tasks says of how it came about. */
+type ConnectedView = {
+  readonly connection: ConnectionState["kind"];
+  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
+  readonly isStale: boolean;
+  readonly error: ClientError | undefined;
 };
 
 /** Why something that was asked of the client did not come about. */

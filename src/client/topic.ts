@@ -1,0 +1,19 @@
+import type { LatestFrames } from "./latest_frames.ts";
+import type { Cursor } from "./topic_request.ts";
+import type { Replay, Watch } from "./watch.ts";
+
+/** A topic as it is watched here. One that is to begin anew is another of the same name. */
+export type Topic = {
+  readonly watches: Set<Watch>;
+  replay: Replay;
+  /** Whether everything up to the cursor was brought. */
+  served: boolean;
+  /** From where it goes on when it is asked for again: up to there it was brought when it was last held. */
+  since: Cursor | undefined;
+  /**
+   * What is under way: what followed the cursor, in the order of the stream; or what no position stands for, the present
+   * state or the whole past.
+   */
+  pending: "resume" | "snapshot" | "history" | undefined;
+  readonly latest: LatestFrames;
+};
