@@ -38,6 +38,9 @@ export function accessGuard(
 ): MiddlewareHandler<Asking> {
   return async (c, next) => {
     const address = addressOf(c.env.incoming);
+    // The listener asks this already, for nothing; here it holds for whoever serves the app otherwise.
+    const wait = requests.waitOf(address);
+    if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
     const judged = await judge(c, gate);
     if ("problem" in judged) {
       requests.charge(address, REFUSED_COST);

@@ -1,4 +1,7 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { AccessError } from "../../src/access/authenticator.ts";
+import { JwtTokens } from "../../src/access/jwt_tokens.ts";
+import { parseAuthTokens } from "../../src/settings/auth_tokens.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { cli, linesOf } from "./cli_process.ts";
 
@@ -145,13 +148,40 @@ Deno.test("every command tells how it is used, and all of them what it ends with
   }
 });
 
-Deno.test("a token is random, its entry follows the setting's form, and it is said that nobody checks it yet", async () => {
+Deno.test("a token is random, and the setting takes its entry", async () => {
   const [one, other] = await Promise.all([
-    cli(["token", "--name", "ci", "--rights", "publish,cancel"]),
+    cli(["token", "--name", "ci", "--rights", "publish,cancel", "--topics", "task:id:ci-*,task:tag:ci"]),
     cli(["token"]),
   ]);
-  assertMatch(one.stdout, /^AUTH_TOKENS=ci:[\w-]{43}:publish\+cancel\n$/);
+  assertMatch(one.stdout, /^AUTH_TOKENS=ci:[\w-]{43}:publish\+cancel:task:id:ci-\*\+task:tag:ci\n$/);
   assertMatch(other.stdout, /^AUTH_TOKENS=me:[\w-]{43}:subscribe\n$/);
-  assertMatch(one.stderr, /checks no tokens yet/);
-  assertEquals(one.stdout.slice(0, 40) === other.stdout.slice(0, 40), false);
+  const [ci] = parseAuthTokens(one.stdout.trim().replace("AUTH_TOKENS=", "")) ?? [];
+  assertEquals([...ci?.access.rights ?? []], ["publish", "cancel"]);
+  assertEquals(ci?.access.scope.patterns, ["task:id:ci-*", "task:tag:ci"]);
+});
+
+Deno.test("a JSON Web Token is what a gateway with the same secret takes", async () => {
+  const env = {
+    JWT_SECRET: "a secret of this test, of 32 characters",
+    JWT_ISSUER: "here",
+    JWT_AUDIENCE: "tw",
+  };
+  const made = await cli(
+    ["token", "--jwt", "--name", "ann", "--topics", "task:tag:ann", "--expires", "15m"],
+    { env },
+  );
+  assertEquals(made.code, 0, made.stderr);
+  const keyFor = () => Promise.resolve(new TextEncoder().encode(env.JWT_SECRET));
+  const judge = (issuer: string) =>
+    new JwtTokens({ keyFor, algorithms: ["HS256"], issuer, audience: "tw", skewMs: 0, now: Date.now });
+  const access = await judge("here").authenticate(made.stdout.trim());
+  assertEquals([access.subject, [...access.rights], access.scope.patterns], ["ann", ["subscribe"], [
+    "task:tag:ann",
+  ]]);
+  const lastsMs = (access.expiresAtMs ?? 0) - Date.now();
+  assertEquals(lastsMs > 14 * 60_000 && lastsMs <= 15 * 60_000, true, `${lastsMs} ms`);
+  await assertRejects(() => judge("elsewhere").authenticate(made.stdout.trim()), AccessError);
+  const without = await cli(["token", "--jwt"]);
+  assertEquals([without.code, without.stdout], [2, ""]);
+  assertMatch(without.stderr, /JWT_SECRET: must be set/);
 });

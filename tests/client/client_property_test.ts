@@ -94,6 +94,7 @@ type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 /** What a gateway takes: anything, or so little that most lives hit upon it. */
 const limits = fc.record({
   maxTopics: fc.constantFrom(256, 5),
+  authMs: fc.constant(10_000),
   rate: fc.constantFrom({ perSecond: 1e9, burst: 1e9 }, { perSecond: 4, burst: 3 }),
 });
 

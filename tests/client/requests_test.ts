@@ -7,7 +7,9 @@ import { Bench } from "./bench.ts";
 const IDS = Array.from({ length: 1_000 }, (_, i) => `t${i}`);
 
 Deno.test("a thousand requests of one turn are all answered, as fast as the gateway takes them", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 256, rate: { perSecond: 50, burst: 100 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 256, rate: { perSecond: 50, burst: 100 }, authMs: 10_000 },
+  });
   await bench.event("t1", "started");
   const client = bench.connect();
   await bench.pass(100);
@@ -40,7 +42,9 @@ Deno.test("a thousand requests of the turn in which a client is made are all ans
 });
 
 Deno.test("a thousand requests of one turn outlive a lost connection", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 256, rate: { perSecond: 50, burst: 100 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 256, rate: { perSecond: 50, burst: 100 }, authMs: 10_000 },
+  });
   await bench.event("t1", "started");
   const client = bench.connect();
   await bench.pass(100);

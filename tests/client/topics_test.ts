@@ -3,7 +3,9 @@ import type { Client, ClientError, ClientOptions, PushedFrame } from "../../src/
 import { Bench, words } from "./bench.ts";
 
 Deno.test("a topic whose giving back came too early is given back later", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 256, rate: { perSecond: 1, burst: 2 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 256, rate: { perSecond: 1, burst: 2 }, authMs: 10_000 },
+  });
   const client = bench.connect();
   const { unsubscribe } = client.subscribe("task:status", () => {});
   await bench.pass(100);
@@ -17,7 +19,9 @@ Deno.test("a topic whose giving back came too early is given back later", async 
 });
 
 Deno.test("a topic that is watched again while its giving back comes too early is live in the end", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 256, rate: { perSecond: 1, burst: 2 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 256, rate: { perSecond: 1, burst: 2 }, authMs: 10_000 },
+  });
   await bench.event("t", "started");
   const client = bench.connect();
   const { unsubscribe } = client.subscribe("task:status", () => {});
@@ -36,7 +40,9 @@ Deno.test("a topic that is watched again while its giving back comes too early i
 });
 
 Deno.test("a history that is asked for while its topic is given back too early comes whole", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 256, rate: { perSecond: 1, burst: 2 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 256, rate: { perSecond: 1, burst: 2 }, authMs: 10_000 },
+  });
   for (const kind of ["started", "paused", "resumed"]) await bench.event("t", kind);
   const client = bench.connect();
   client.subscribe("task:status", () => {});
@@ -65,7 +71,9 @@ class Watcher {
 }
 
 Deno.test("of more topics than a connection may hold as many are held as fit, and the others wait and are told", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 3, rate: { perSecond: 1e9, burst: 1e9 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 3, rate: { perSecond: 1e9, burst: 1e9 }, authMs: 10_000 },
+  });
   const client = bench.connect();
   const watchers = ["a", "b", "c", "d", "e"].map((id) => new Watcher(client, `task:id:${id}`));
   const live = () => watchers.map(({ isLive }) => isLive);
@@ -94,7 +102,9 @@ Deno.test("of more topics than a connection may hold as many are held as fit, an
 });
 
 Deno.test("who does not know how many topics may be held learns it by being refused", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 3, rate: { perSecond: 1e9, burst: 1e9 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 3, rate: { perSecond: 1e9, burst: 1e9 }, authMs: 10_000 },
+  });
   const client = bench.connect({
     open: (url, listener) =>
       bench.wire.socket(url, {
@@ -115,7 +125,9 @@ Deno.test("who does not know how many topics may be held learns it by being refu
 });
 
 Deno.test("thousands of topics go in requests that a gateway takes", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 10_000, rate: { perSecond: 1e9, burst: 1e9 } } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 10_000, rate: { perSecond: 1e9, burst: 1e9 }, authMs: 10_000 },
+  });
   const client = bench.connect();
   const names = Array.from({ length: 3_000 }, (_, i) => `task:tag:${"字".repeat(15)}${i}`);
   const long = new Watcher(client, names);
