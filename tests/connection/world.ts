@@ -1,7 +1,12 @@
 import { type Access, EVERYBODY } from "../../src/access/access.ts";
 import type { Authenticator } from "../../src/access/authenticator.ts";
 import { Gate } from "../../src/access/gate.ts";
-import { Connection, type ConnectionCounts, type ConnectionDeps } from "../../src/connection/connection.ts";
+import {
+  Connection,
+  type ConnectionCounts,
+  type ConnectionDeps,
+  type Identity,
+} from "../../src/connection/connection.ts";
 import { LogError } from "../../src/log/event_log.ts";
 import { registerBuiltIn } from "../../src/messages/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
@@ -28,6 +33,13 @@ export type WorldOptions = {
   readonly limits?: ConnectionDeps["limits"];
   /** Who knows what tokens stand for. Default: everybody may do everything. */
   readonly tokens?: Authenticator;
+};
+
+/** How a connection is made. */
+export type PeerOptions = {
+  readonly codec?: CodecName;
+  readonly path?: string;
+  readonly admit?: NonNullable<Identity["admit"]>;
 };
 
 /** A connection with both its ends. */
@@ -202,12 +214,7 @@ export class World {
 
   /** Connects a client that is greeted at once, unless its `access` is `"unknown"`. Default: it may do everything. */
   connect(
-    options: {
-      readonly codec?: CodecName;
-      readonly path?: string;
-      readonly query?: object;
-      readonly access?: Access | "unknown";
-    } = {},
+    options: PeerOptions & { readonly query?: object; readonly access?: Access | "unknown" } = {},
   ): Peer {
     const socket = new FakeSocket();
     const peer = this.peer(socket, options);
@@ -222,11 +229,15 @@ export class World {
   /** A connection over `socket` that was not greeted yet. */
   peer(
     socket: FakeSocket,
-    { codec = "json", path = "/ws" }: { readonly codec?: CodecName; readonly path?: string } = {},
+    { codec = "json", path = "/ws", admit }: PeerOptions = {},
   ): Peer {
     const connectionId = `c${++this.#connections}`;
     const identity = { connectionId, clientId: connectionId, path, codec: CODECS[codec] };
-    const connection = new Connection(socket, identity, this.deps());
+    const connection = new Connection(
+      socket,
+      admit === undefined ? identity : { ...identity, admit },
+      this.deps(),
+    );
     let requests = 0;
     return {
       connection,
