@@ -35,12 +35,14 @@ const FILES = [
 
 /** Reads the dashboard from the project's folder. Rejects, naming the file, where one is not there. */
 export async function readDashboard(root: URL): Promise<readonly Asset[]> {
-  return await Promise.all(FILES.map(async ({ path, file, contentType }) => {
+  const assets: Asset[] = [];
+  for (const { path, file, contentType } of FILES) {
     const body = await Deno.readFile(new URL(file, root)).catch((cause) => {
       throw new Error(`Cannot read ${file}; deno task bundle makes what lies in src/http/bundles/`, {
         cause,
       });
     });
-    return { path, contentType, body, headers: HEADERS };
-  }));
+    assets.push({ path, contentType, body, headers: HEADERS });
+  }
+  return assets;
 }
