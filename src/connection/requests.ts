@@ -1,3 +1,4 @@
+import type { ClientFrame } from "../protocol/client_frames.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
 import { take } from "./rate_limit.ts";
 import type { RefusedAccess } from "./refused_access.ts";
@@ -9,6 +10,8 @@ const STRIKE_MS = 60_000;
 /** And so many times what may come at once, refused within this: then it costs more to say no than to ask. */
 const FLOOD_BURSTS = 10;
 const FLOOD_MS = 10_000;
+/** What answers with more entries than so many costs as several that answer with so many. */
+const ENTRIES = 100;
 
 /** What is to be done about the audience of a connection that ends. */
 export function leaving(state: Serving | Unknown): readonly Effect[] {
@@ -21,7 +24,8 @@ export function requested(
   input: Extract<Input, { kind: "request" }>,
   limits: Limits,
 ): Decision {
-  const { bucket, retryAfterMs } = take(state.bucket, limits.rate, input.cost, input.atMs);
+  const cost = input.cost * pagesIn(input.frame);
+  const { bucket, retryAfterMs } = take(state.bucket, limits.rate, cost, input.atMs);
   const next = { ...state, bucket };
   if (retryAfterMs === undefined) return [next, [{ kind: "dispatch", frame: input.frame }]];
   const error: ErrorBody = {
@@ -36,6 +40,12 @@ export function requested(
     return closing(state, { ...refused, close: "limited" });
   }
   return [{ ...next, flood }, [{ kind: "error", ...refused }]];
+}
+
+/** How many pages of {@link ENTRIES} a frame asks for at once, by its `limit`: at least one. */
+function pagesIn({ data }: ClientFrame): number {
+  const { limit } = data;
+  return typeof limit === "number" ? Math.max(1, limit / ENTRIES) : 1;
 }
 
 /** Says what is wrong with a frame; the tenth within a minute ends the connection. */

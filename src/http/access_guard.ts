@@ -38,7 +38,7 @@ export function accessGuard(
 ): MiddlewareHandler<Asking> {
   return async (c, next) => {
     const address = addressOf(c.env.incoming);
-    // The listener asks this already, for nothing; here it holds for whoever serves the app otherwise.
+    // Not every way here leads past whoever looks at that before: what is not below /api, a target that names its host.
     const wait = requests.waitOf(address);
     if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
     const judged = await judge(c, gate);

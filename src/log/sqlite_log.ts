@@ -12,6 +12,7 @@ import {
   type Page,
   type PageQuery,
 } from "./event_log.ts";
+import { othersFirst } from "./others_first.ts";
 import { type Append, AppendQueue } from "./sqlite_appends.ts";
 import { bootTime, closeFile, type Head, logFailure, openFile } from "./sqlite_file.ts";
 import { Changes, told } from "./sqlite_follow.ts";
@@ -166,7 +167,7 @@ class SqliteEventLog implements SqliteLog {
     let bytes = 0;
     let through = after;
     while (through < end && entries.length < limit) {
-      if (through > after) await turn();
+      if (through > after) await othersFirst();
       this.#assertLife(epoch);
       const page = this.#reading(() => this.#reader.chunk(subject, through, end, limit - entries.length));
       through = page.through;

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { othersFirst } from "../log/others_first.ts";
 import type { TaskState } from "../task/fold.ts";
 import type { Projection } from "./projection.ts";
 import type { Place, Retained } from "./retained.ts";
@@ -93,7 +93,7 @@ export class PastLists {
       const some = ids.slice(Math.max(0, end - READ_AT_ONCE), end);
       const states = await this.statesAt(some, seq);
       const { lastSeq } = await this.#retained.extent(place);
-      await turn(); // where nothing had to be read
+      await othersFirst(); // where nothing had to be read
       for (const id of some) {
         const state = states.get(id);
         if (state !== undefined) take(id, state);
@@ -131,9 +131,4 @@ function oldestSeq({ greatest }: TaskState): number {
   let oldest = Infinity;
   for (const event of Object.values(greatest)) oldest = Math.min(oldest, event.seq);
   return oldest;
-}
-
-/** The next turn of the event loop: whatever else waits comes first. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

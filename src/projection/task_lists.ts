@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { othersFirst } from "../log/others_first.ts";
 import type { TaskQuery } from "../protocol/client_frames.ts";
 import { fits, type TaskFilter, type TaskRecord, type TaskTable } from "./task_table.ts";
 
@@ -43,7 +43,7 @@ export class TaskLists {
   }
 
   async #finish(walk: ListWalk): Promise<Listed> {
-    do await turn(); while (!walk.goOn(this.#atOnce));
+    do await othersFirst(); while (!walk.goOn(this.#atOnce));
     return walk.listed;
   }
 }
@@ -88,9 +88,4 @@ function sorted(records: Iterable<TaskRecord>, query: Query): Listed {
   fitting.sort((one, other) => other.order - one.order);
   const start = (query.page - 1) * query.limit;
   return { records: fitting.slice(start, start + query.limit), total: fitting.length };
-}
-
-/** The next turn of the event loop: whatever else waits comes first. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -6,6 +6,7 @@ import { refusedBy } from "../connection/refused_access.ts";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { Connection, type ConnectionCounts, type ConnectionDeps } from "../connection/connection.ts";
+import { type Bucket, take } from "../connection/rate_limit.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
@@ -55,6 +56,8 @@ type Open = {
   readonly socket: WsSocket;
   lastHeardMs: number;
   pinged: boolean;
+  /** For pings and pongs, at the rate of messages. */
+  control: Bucket;
 };
 
 /** An upgrade that is being looked at. */
@@ -65,6 +68,14 @@ type Arrival = {
   readonly handshake: Handshake;
   readonly address: string;
 };
+
+/** A message may come in as many pieces, whether frames or what a socket reads at once, as it has this many bytes at most. */
+const PIECE_BYTES = 256;
+/** And in so many, however small it has to be. */
+const FEW_PIECES = 256;
+
+/** So many pongs may wait to be taken: more than who keeps to the rate of messages has us send at once. */
+const MAX_PONGS = 256;
 
 /** So many times longer may a peer take that has not taken yet what was written to it: 700 bytes a second will do. */
 export const STALLED_FACTOR = 5;
@@ -86,6 +97,7 @@ export class TaskWebSocketServer {
       clientTracking: false,
       maxPayload: options.maxMessageBytes,
       perMessageDeflate: false,
+      ...bounds(options.maxMessageBytes),
       handleProtocols: (_offered, request) => this.#judged.get(request)?.protocol ?? false,
     });
     server.on("upgrade", (request, stream, head) => this.#upgrade(request, stream, head));
@@ -186,7 +198,9 @@ export class TaskWebSocketServer {
     const { path, codec } = handshake;
     const identity = { connectionId, clientId, path, codec, admit: admitLate(place) };
     const connection = new Connection(socket, identity, this.#options.deps());
-    const open: Open = { connection, socket, lastHeardMs: this.#now(), pinged: false };
+    const nowMs = this.#now();
+    const control = { tokens: this.#options.deps().limits.rate.burst, atMs: nowMs };
+    const open: Open = { connection, socket, lastHeardMs: nowMs, pinged: false, control };
     this.#open.set(connection, open);
     const closed = this.#options.onOpen({ connection, path: handshake.path });
     this.#listen(ws, open, (code) => {
@@ -203,6 +217,7 @@ export class TaskWebSocketServer {
       open.pinged = false;
     };
     ws.on("message", (data: RawData, isBinary: boolean) => {
+      if (ws.readyState !== ws.OPEN) return; // what comes after we have closed is read for its close frame alone
       heard();
       open.socket.whenReading(() => {
         if (isBinary) open.connection.receiveBinary();
@@ -210,12 +225,26 @@ export class TaskWebSocketServer {
       });
     });
     open.socket.onTaken(heard);
-    ws.on("ping", heard);
-    ws.on("pong", heard);
+    const heardControl = (): void => {
+      heard();
+      if (ws.readyState === ws.OPEN) this.#countControl(open);
+    };
+    ws.on("ping", heardControl);
+    ws.on("pong", heardControl);
     ws.on("close", (code) => {
       open.connection.socketClosed();
-      closed(code);
+      closed(open.socket.code ?? code);
     });
+  }
+
+  /** Pings and pongs come at the rate of messages at most: nobody needs more. */
+  #countControl(open: Open): void {
+    const { rate } = this.#options.deps().limits;
+    const { bucket, retryAfterMs } = take(open.control, rate, 1, this.#now());
+    open.control = bucket;
+    if (retryAfterMs === undefined) return;
+    this.#options.refused("MESSAGES_PER_SECOND");
+    open.connection.close("limited");
   }
 
   /** Tells why on the socket, where a browser can see it, and closes. */
@@ -256,6 +285,15 @@ export class TaskWebSocketServer {
 export function tooMany({ limit, max }: Refusal): ErrorBody {
   const message = `too many connections: ${limit} is ${max}`;
   return { code: "LIMIT_EXCEEDED", message, details: { limit, max } };
+}
+
+/**
+ * Bounds of `ws` that its types do not know yet. A message in pieces holds what was read with each of them until it is whole,
+ * some 600 bytes for a piece of one.
+ */
+function bounds(maxMessageBytes: number): object {
+  const pieces = Math.max(FEW_PIECES, Math.ceil(maxMessageBytes / PIECE_BYTES));
+  return { maxFragments: pieces, maxBufferedChunks: pieces, maxPendingAutoPongs: MAX_PONGS };
 }
 
 function admitLate(place: Place): (subject: string) => ErrorBody | undefined {

@@ -4,6 +4,10 @@ import type { Socket } from "../connection/socket.ts";
 
 /** After this a close that the peer does not answer, or a drain that never comes, ends the hard way. */
 const CLOSE_MS = 5_000;
+/** So much may be under way from a peer that did not know yet that we have closed; one that sends more goes on regardless. */
+const CLOSE_BYTES = 262_144;
+/** So many messages of one peer are taken in before others have their turn, who would wait for all that it has sent at once. */
+const MESSAGES_A_TURN = 8;
 
 /**
  * A WebSocket of `ws` whose frames are prepared by us and written straight to its TCP socket: one system call a
@@ -15,10 +19,20 @@ export class WsSocket implements Socket {
   /** What is to be done with messages that `ws` had read along with the one at which reading stopped: 64 KiB at most. */
   readonly #held: (() => void)[] = [];
   #reading = true;
+  #code: number | undefined;
+  /** Messages taken in since the last turn of the event loop, and what begins the next. */
+  #taken = 0;
+  #nextTurn: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ws: WebSocket, stream: Duplex) {
     this.#ws = ws;
     this.#stream = stream;
+    ws.once("close", () => clearTimeout(this.#nextTurn));
+  }
+
+  /** The code that it was closed with by us, whatever the peer answers to that; undefined where we have not closed it. */
+  get code(): number | undefined {
+    return this.#code;
   }
 
   get congested(): boolean {
@@ -39,13 +53,21 @@ export class WsSocket implements Socket {
     if (this.#ws.readyState !== this.#ws.OPEN || reading === this.#reading) return;
     this.#reading = reading;
     if (!reading) this.#ws.pause();
-    else queueMicrotask(() => this.#goOn()); // who asks for it is in the middle of a turn
+    else this.#goOnLater();
   }
 
-  /** Takes a message in: at once, or when reading goes on. A paused `ws` still hands out what it has read already. */
+  /**
+   * Takes a message in: at once, or when reading goes on and others have had their turn. A paused `ws` still hands out what it
+   * has read already.
+   */
   whenReading(take: () => void): void {
-    if (this.#reading && this.#held.length === 0) take();
-    else this.#held.push(take);
+    if (!this.#reading || this.#held.length > 0) {
+      this.#held.push(take);
+      return;
+    }
+    if (this.#taken < MESSAGES_A_TURN) return this.#take(take);
+    this.#held.push(take);
+    this.#ws.pause();
   }
 
   /** Calls `run` whenever what had piled up has gone out: the peer reads, though its pongs may be long in coming. */
@@ -54,17 +76,46 @@ export class WsSocket implements Socket {
   }
 
   close(code: number, reason: string): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#code = code;
     this.#reading = true;
     this.#held.length = 0;
+    clearTimeout(this.#nextTurn);
     if (this.#ws.isPaused) this.#ws.resume();
     this.#ws.close(code, reason);
     const timer = setTimeout(() => this.#ws.terminate(), CLOSE_MS);
     this.#ws.once("close", () => clearTimeout(timer));
+    this.#endWhenFlooded();
+  }
+
+  /** What comes now is read for the answer to our close frame alone. */
+  #endWhenFlooded(): void {
+    let left = CLOSE_BYTES;
+    this.#stream.on("data", (piece: Uint8Array) => {
+      left -= piece.length;
+      if (left < 0) this.#ws.terminate();
+    });
+  }
+
+  #take(take: () => void): void {
+    this.#taken++;
+    this.#goOnLater();
+    take();
+  }
+
+  #goOnLater(): void {
+    this.#nextTurn ??= setTimeout(() => this.#goOn(), 0);
   }
 
   #goOn(): void {
-    while (this.#reading && this.#held.length > 0) this.#held.shift()?.();
-    if (this.#reading && this.#ws.readyState === this.#ws.OPEN) this.#ws.resume();
+    this.#nextTurn = undefined;
+    this.#taken = 0;
+    while (this.#reading && this.#taken < MESSAGES_A_TURN) {
+      const take = this.#held.shift();
+      if (take === undefined) break;
+      this.#take(take);
+    }
+    const isFree = this.#reading && this.#held.length === 0;
+    if (isFree && this.#ws.isPaused && this.#ws.readyState === this.#ws.OPEN) this.#ws.resume();
   }
 
   /** Asks whether the peer is there. */

@@ -1,5 +1,6 @@
-import { assertEquals, assertExists, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertExists, assertRejects, assertStrictEquals } from "@std/assert";
 import { LogError } from "../../src/log/event_log.ts";
+import type { TaskQuery } from "../../src/protocol/client_frames.ts";
 import type { TaskPage } from "../../src/protocol/server_frames.ts";
 import { World } from "../connection/world.ts";
 import { boundsOf } from "./bounds.ts";
@@ -33,10 +34,10 @@ Deno.test("rubbish that is the last of its kind hides nothing of a task that has
   assertEquals((await world.queries.task("old"))?.data.result, 7);
 });
 
-/** A list that is there at once: of few tasks. */
-function listed(world: World, query: Parameters<World["queries"]["list"]>[0]): TaskPage {
+/** A page of a list that is had at once, as one of few tasks is. */
+function listed(world: World, query: TaskQuery): TaskPage {
   const page = world.queries.list(query);
-  if (page instanceof Promise || "refused" in page) throw new Error("the list is not there at once");
+  assert(!(page instanceof Promise) && !("refused" in page));
   return page;
 }
 
@@ -62,7 +63,7 @@ Deno.test("a page of large tasks is smaller than asked for, and goes on by its o
   const told: string[] = [];
   let query: { page: number; limit: number } | undefined = { page: 1, limit: 100 };
   while (query !== undefined) {
-    const page = listed(world, query);
+    const page: TaskPage = listed(world, query);
     assertEquals([page.tasks.length, page.limit, page.total], [50, query.page === 1 ? 50 : undefined, 100]);
     told.push(...page.tasks.map(({ task_id }) => task_id));
     query = page.next_page === undefined

@@ -1,0 +1,34 @@
+/** A process, as `/proc` tells of it. */
+export type Seen = {
+  readonly pid: string;
+  /** Resident memory, bytes. */
+  readonly memory: () => Promise<number>;
+  /** Open files and sockets. */
+  readonly handles: () => Promise<number>;
+  /** What `ps` would show of it: its name and its command line. */
+  readonly title: () => Promise<string>;
+};
+
+/** The process with this variable in its environment; undefined where `/proc` tells of none. */
+export async function processWith(name: string, value: string): Promise<Seen | undefined> {
+  const entries = await Array.fromAsync(Deno.readDir("/proc")).catch(() => []);
+  for (const { name: pid } of entries) {
+    if (!/^\d+$/.test(pid)) continue;
+    const environ = await read(pid, "environ");
+    if (environ.split("\0").includes(`${name}=${value}`)) return seen(pid);
+  }
+  return undefined;
+}
+
+function seen(pid: string): Seen {
+  return {
+    pid,
+    memory: async () => 1_024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(await read(pid, "status"))?.[1]),
+    handles: async () => (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length,
+    title: async () => `${await read(pid, "comm")}${await read(pid, "cmdline")}`,
+  };
+}
+
+async function read(pid: string, file: string): Promise<string> {
+  return await Deno.readTextFile(`/proc/${pid}/${file}`).catch(() => "");
+}
