@@ -1,5 +1,3 @@
-import { CLOSE_CODES } from "../protocol/close_codes.ts";
-
 /** How the connection to the gateway stands. Sockets are numbered: what a former one still says is nobody's. */
 export type Link =
   | { readonly kind: "idle" }
@@ -42,7 +40,8 @@ export type LinkInput =
   /** Anything came. */
   | { readonly kind: "heard"; readonly socket: number }
   | { readonly kind: "drain"; readonly socket: number; readonly afterMs: number }
-  | { readonly kind: "ended"; readonly socket: number; readonly code: number }
+  /** By whoever ended it: `why`, where they said so. */
+  | { readonly kind: "ended"; readonly socket: number; readonly code: number; readonly why: string }
   | { readonly kind: "timer"; readonly name: TimerName }
   | { readonly kind: "online" }
   | { readonly kind: "offline" }
@@ -125,7 +124,7 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
       return [{ ...link, slot }, [{ kind: "set", timer: "slot", ms: input.afterMs }]];
     }
     case "ended":
-      return ended(link, input.code, context);
+      return ended(link, input, context);
     case "timer":
       return timedOut(link, input.name, context);
     case "online":
@@ -239,16 +238,18 @@ function retry(
   ]];
 }
 
-const BY_CODE = new Map<number, (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES]>(
-  Object.values(CLOSE_CODES).map((row) => [row.code, row]),
-);
+/** After these a gateway wants nobody back. */
+const FOR_GOOD: readonly number[] = [1000, 1009, 4400, 4401];
 
-function ended(link: Link, code: number, context: LinkContext): Decision {
+function ended(
+  link: Link,
+  { code, why: said }: Extract<LinkInput, { kind: "ended" }>,
+  context: LinkContext,
+): Decision {
   if (link.kind !== "authorizing" && link.kind !== "opening" && link.kind !== "open") return [link, []];
-  const row = BY_CODE.get(code);
   const what = link.kind === "open" ? "the connection was lost" : "the gateway could not be reached";
-  const why = row?.reason ?? what + (code === 0 ? "" : ` (${code})`);
-  if (row?.reconnect === "no") return over(link, why, code);
+  const why = said || what + (code === 0 ? "" : ` (${code})`);
+  if (FOR_GOOD.includes(code)) return over(link, why, code);
   const slot = link.kind === "open" ? link.slot : undefined;
   if (slot === undefined) return retry(link, why, context);
   const left = slot.saidMs + slot.waitMs - context.elapsedMs;

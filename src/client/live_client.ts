@@ -20,8 +20,6 @@ import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
-const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
-const REQUESTS = { timeoutMs: 10_000, maxWaiting: 1_024 };
 /** So many stores may be remembered before those that nobody has any more are looked for. */
 const LEAST_SWEPT = 100;
 
@@ -57,7 +55,7 @@ export class LiveClient implements Client {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#openSocket = options.open ?? socketsOf(options);
-    const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
+    const { requestTimeoutMs: timeoutMs = 10_000, maxWaiting = 1_024 } = options;
     this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
     this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
       post: (type, data) => this.#post(type, data),
@@ -91,8 +89,7 @@ export class LiveClient implements Client {
   subscribe(
     topics: string | readonly string[],
     onFrame: (frame: PushedFrame) => void,
-    { replay = "latest", onLive = () => {}, onTruncated = () => {}, onError = () => {} }: SubscribeOptions =
-      {},
+    { replay = "latest", onLive, onTruncated, onError }: SubscribeOptions = {},
   ): Subscription {
     const watch: Watch = {
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
@@ -102,11 +99,9 @@ export class LiveClient implements Client {
       onTruncated: guarded(onTruncated),
       onError: guarded(onError),
     };
-    const error = this.#link.kind === "closed"
-      ? new ClientError("CLOSED", this.#link.why)
-      : watch.topics.some(isTooLong)
+    const error = watch.topics.some(isTooLong)
       ? new ClientError("TOPIC_NOT_FOUND", "no topic has so long a name")
-      : undefined;
+      : this.#closed();
     this.#subscriptions.add(watch);
     if (error !== undefined) queueMicrotask(() => this.#subscriptions.refuse(watch, error));
     this.#topics.changed();
@@ -144,52 +139,53 @@ export class LiveClient implements Client {
     return made;
   }
 
-  async getTask(
+  getTask(
     id: string,
     { at }: { readonly at?: At } = {},
   ): Promise<TaskStatusData & { readonly at?: AsOf }> {
-    return await this.#ask("get_task", {
-      task_id: id,
-      ...(at === undefined ? {} : { at }),
-    }) as TaskStatusData & { readonly at?: AsOf };
+    return this.#ask("get_task", { task_id: id, at });
   }
 
-  async getTasks(
+  getTasks(
     query: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At } = {},
   ): Promise<TasksPage> {
-    return await this.#ask("get_tasks", query) as TasksPage;
+    return this.#ask("get_tasks", query);
   }
 
-  async getHistory(
+  getHistory(
     id: string,
-    { afterSeq = 0, limit = 100 }: { readonly afterSeq?: number; readonly limit?: number } = {},
+    { afterSeq, limit }: { readonly afterSeq?: number; readonly limit?: number } = {},
   ): Promise<ServerData["task_history"]> {
-    const data = { task_id: id, after_seq: afterSeq, limit };
-    return await this.#ask("get_history", data) as ServerData["task_history"];
+    return this.#ask("get_history", { task_id: id, after_seq: afterSeq, limit });
   }
 
-  async cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }> {
-    const data = { task_id: id, ...(reason === undefined ? {} : { reason }) };
-    return await this.#ask("cancel_task", data) as { readonly task_id: string; readonly seq: number };
+  cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }> {
+    return this.#ask("cancel_task", { task_id: id, reason });
   }
 
   close(): void {
     this.#step({ kind: "close" });
   }
 
-  /** The answer is what the gateway says it is: it is ours, and of the version that serves this client. */
-  #ask(type: string, data: Readonly<Record<string, unknown>>): Promise<unknown> {
-    if (this.#link.kind === "closed") return Promise.reject(new ClientError("CLOSED", this.#link.why));
-    return this.#requests.ask({ type, id: this.#newId(type), data });
+  /** What is undefined is not sent. */
+  #ask<T>(type: string, data: Request["data"]): Promise<T> {
+    const closed = this.#closed();
+    if (closed !== undefined) return Promise.reject(closed);
+    // The answer is what the gateway says it is: it is ours, and of the version that serves this client.
+    return this.#requests.ask({ type, id: this.#newId(type), data }) as Promise<T>;
+  }
+
+  #closed(): ClientError | undefined {
+    return this.#link.kind === "closed" ? new ClientError("CLOSED", this.#link.why) : undefined;
   }
 
   #step(input: LinkInput): void {
-    const { connectTimeoutMs, firstWaitMs, longestWaitMs } = this.#options;
-    const limits = {
-      connectMs: connectTimeoutMs ?? DEFAULTS.connectMs,
-      firstMs: firstWaitMs ?? DEFAULTS.firstMs,
-      longestMs: longestWaitMs ?? DEFAULTS.longestMs,
-    };
+    const {
+      connectTimeoutMs: connectMs = 10_000,
+      firstWaitMs: firstMs = 500,
+      longestWaitMs: longestMs = 30_000,
+    } = this.#options;
+    const limits = { connectMs, firstMs, longestMs };
     const nowMs = this.#clock.now();
     const context = { nowMs, elapsedMs: this.#clock.elapsed?.() ?? nowMs, chance: this.#random(), limits };
     const [link, effects] = stepLink(this.#link, input, context);
@@ -222,20 +218,15 @@ export class LiveClient implements Client {
         this.#subscriptions.close();
         return this.#requests.close(effect.why);
       case "set":
-        this.#timers.get(effect.timer)?.();
-        this.#timers.set(
-          effect.timer,
-          this.#clock.after(effect.ms, () => {
-            this.#timers.delete(effect.timer);
-            this.#step({ kind: "timer", name: effect.timer });
-          }),
-        );
-        return;
       case "clear":
-        this.#timers.get(effect.timer)?.();
-        this.#timers.delete(effect.timer);
-        return;
+        return this.#set(effect.timer, effect.kind === "set" ? effect.ms : undefined);
     }
+  }
+
+  #set(name: TimerName, ms: number | undefined): void {
+    this.#timers.get(name)?.();
+    if (ms === undefined) return;
+    this.#timers.set(name, this.#clock.after(ms, () => this.#step({ kind: "timer", name })));
   }
 
   #authorize(socket: number): void {
@@ -254,13 +245,13 @@ export class LiveClient implements Client {
     if (token !== undefined) url.searchParams.set("token", token);
     this.#socket = this.#openSocket(url.href, {
       message: (text) => this.#heard(socket, text),
-      ended: (code) => this.#step({ kind: "ended", socket, code }),
+      ended: (code, why = "") => this.#step({ kind: "ended", socket, code, why }),
     });
   }
 
   #heard(socket: number, text: string): void {
     const frame = parsed(text);
-    if (frame === undefined) return;
+    if (!frame?.type) return;
     this.#step({ kind: "heard", socket });
     for (const one of frame.type === "batch" ? frame.data.frames : [frame]) {
       // It may be left because of what came before.
@@ -364,7 +355,7 @@ function leftOf(
   return data.expires_at === undefined ? undefined : data.expires_at - timestamp;
 }
 
-/** A frame, or a batch of them; undefined where it is neither. */
+/** A frame, or a batch of them; undefined where it is no JSON. */
 function parsed(
   text: string,
 ):
@@ -372,9 +363,7 @@ function parsed(
   | { readonly type: "batch"; readonly data: { readonly frames: readonly ServerFrame[] } }
   | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    // The gateway is ours, and of the version that serves this client.
-    return typeof value === "object" && value !== null && "type" in value ? value as ServerFrame : undefined;
+    return JSON.parse(text); // the gateway is ours, and of the version that serves this client
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@ import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
 import { Told } from "./told.ts";
 import type { Topic } from "./topic.ts";
-import type { TopicLimits, TopicRequest } from "./topic_request.ts";
+import type { TopicRequest } from "./topic_request.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
 const LIST = "task:list";
@@ -79,16 +79,15 @@ export class Subscriptions {
   }
 
   /** Tells whose topics have to wait, once. */
-  tellWaiting({ maxTopics, maxUrlBytes }: TopicLimits): void {
-    const isFull = this.holdings.size >= maxTopics;
-    const limit = isFull ? { limit: "MAX_TOPICS", max: maxTopics } : { limit: "URL", max: maxUrlBytes };
-    const what = isFull ? `${maxTopics} topics` : `topics of ${maxUrlBytes} bytes in a URL`;
-    const message = `the gateway holds ${what} of a connection: more wait until others are given up`;
+  tellWaiting(): void {
+    const { size: max, waiting } = this.holdings;
+    if (waiting.size === 0) return;
+    const message = "there is no room for more topics: they wait until others are given up";
     for (const [watch, told] of [...this.#told]) {
-      const topics = watch.topics.filter((name) => this.holdings.waiting.has(name));
+      const topics = watch.topics.filter((name) => waiting.has(name));
       if (topics.length === 0 || told.ofWaiting || !this.#told.has(watch)) continue;
       told.ofWaiting = true;
-      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
+      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { limit: "MAX_TOPICS", max, topics }));
     }
   }
 

@@ -82,20 +82,16 @@ export class TopicRequests {
   refused(id: string, { code, message, details }: ErrorBody): void {
     const request = this.#settle(id);
     if (request === undefined) return;
-    const { topics, max, retry_after_ms: retryAfterMs } = details;
-    const isLimit = code === "LIMIT_EXCEEDED";
+    const { topics, max = Infinity, retry_after_ms: retryAfterMs } = details;
     const isForGood = request.type === "subscribe" && !isPassing(code);
-    const offending = !isForGood || isLimit
-      ? []
-      : Array.isArray(topics)
-      ? topics.map(String)
-      : request.topics;
-    this.#subscriptions.refused(request, offending, new ClientError(code, message, details));
-    if (isLimit && this.#limits !== undefined) {
-      const { maxTopics } = this.#limits;
-      const isNew = typeof max === "number" && max < maxTopics;
-      this.#limits = { ...this.#limits, maxTopics: isNew ? max : this.#subscriptions.holdings.size };
+    let offending = !isForGood ? [] : Array.isArray(topics) ? topics.map(String) : request.topics;
+    if (code === "LIMIT_EXCEEDED" && this.#limits !== undefined) {
+      // Fewer than were tried, in any case.
+      const maxTopics = Math.min(Number(max), this.#limits.maxTopics - 1);
+      this.#limits = { ...this.#limits, maxTopics };
+      offending = [];
     }
+    this.#subscriptions.refused(request, offending, new ClientError(code, message, details));
     if (isForGood) this.changed();
     else this.#waitFor(typeof retryAfterMs === "number" ? retryAfterMs : AGAIN_MS);
   }
@@ -131,7 +127,7 @@ export class TopicRequests {
       const id = this.#hands.post(type, data);
       this.#underWay.set(id, { request, isOverdue: false, callOff: this.#due(id) });
     }
-    this.#subscriptions.tellWaiting(this.#limits);
+    this.#subscriptions.tellWaiting();
   }
 
   #due(id: string): () => void {
