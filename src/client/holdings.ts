@@ -99,8 +99,8 @@ export class Holdings {
   }
 
   /** What is watched and not held, as far as there is room. */
-  #thatFit({ maxTopics, maxUrlBytes }: TopicLimits): ReadonlyMap<string, Topic> {
-    const weigh = maxUrlBytes === Infinity ? () => 0 : urlBytesOf;
+  #thatFit(limits: TopicLimits): ReadonlyMap<string, Topic> {
+    const weigh = limits.max_url_bytes === Infinity ? () => 0 : urlBytesOf;
     const fit = new Map<string, Topic>();
     const waiting = new Set<string>();
     let bytes = 0;
@@ -108,7 +108,8 @@ export class Holdings {
     for (const [name, topic] of this.#topics) {
       if (this.#places.has(name)) continue;
       bytes += weigh(name);
-      const fits = waiting.size === 0 && this.#places.size + fit.size < maxTopics && bytes <= maxUrlBytes;
+      const fits = waiting.size === 0 && this.#places.size + fit.size < limits.max_topics &&
+        bytes <= limits.max_url_bytes;
       if (fits) fit.set(name, topic);
       else waiting.add(name);
     }

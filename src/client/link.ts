@@ -47,10 +47,8 @@ export type LinkInput =
   | { readonly kind: "offline" }
   /** A tab that was hidden is seen again: timers may have stood still for hours. */
   | { readonly kind: "shown" }
-  /** The gateway does not take a new token: another connection has to be made with another one. */
-  | { readonly kind: "renew" }
-  /** It does not answer what it was asked, though it is there. */
-  | { readonly kind: "unanswered" }
+  /** The connection is of no use any more: another has to be made. */
+  | { readonly kind: "useless"; readonly why: string }
   | { readonly kind: "close" };
 
 /** `connect`: until greeted; `retry`: until the next try; `ping`: until the next; `dead`: until a word; `slot`: see `drain`. */
@@ -81,11 +79,12 @@ export type LinkContext = {
 
 /** All in ms. */
 export type LinkLimits = {
-  /** From the first step of a connection until it is greeted. */
-  readonly connectMs: number;
-  /** The first wait is at most this; each after it at most twice the one before, up to `longestMs`. */
-  readonly firstMs: number;
-  readonly longestMs: number;
+  /** From the first step of a connection until it is greeted. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** The first wait is at most this, default 500; each after it at most twice the one before, up to `longestWaitMs`. */
+  readonly firstWaitMs?: number;
+  /** Default 30,000. */
+  readonly longestWaitMs?: number;
 };
 
 /** A connection that lived as long was a good one: what comes after it starts with short waits again. */
@@ -140,10 +139,8 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
         : awake(link);
     case "shown":
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
-    case "renew":
-      return link.kind === "open" ? retry(link, "the token was refused", context) : [link, []];
-    case "unanswered":
-      return link.kind === "open" ? retry(link, "the gateway did not answer", context) : [link, []];
+    case "useless":
+      return link.kind === "open" ? retry(link, input.why, context) : [link, []];
     case "close":
       return over(link, "closed by its owner", undefined);
   }
@@ -156,7 +153,7 @@ function socketOf(link: Link): number | undefined {
 function begin(attempt: number, socket: number, { limits }: LinkContext): Decision {
   return [{ kind: "authorizing", attempt, socket }, [
     ...ALL_TIMERS,
-    { kind: "set", timer: "connect", ms: limits.connectMs },
+    { kind: "set", timer: "connect", ms: limits.connectTimeoutMs ?? 10_000 },
     { kind: "authorize", socket },
   ]];
 }
@@ -224,11 +221,11 @@ function retry(
   context: LinkContext,
   waitMs?: number,
 ): Decision {
-  const { nowMs, elapsedMs, chance, limits } = context;
+  const { nowMs, elapsedMs, chance, limits: { firstWaitMs = 500, longestWaitMs = 30_000 } } = context;
   const wasGood = link.kind === "open" && elapsedMs - link.sinceMs >= GOOD_MS;
   const attempt = wasGood ? 0 : link.attempt;
   // Full jitter: of those whom one outage threw out, no two need come back at once.
-  const ms = waitMs ?? chance * Math.min(limits.longestMs, limits.firstMs * 2 ** Math.min(attempt, 30));
+  const ms = waitMs ?? chance * Math.min(longestWaitMs, firstWaitMs * 2 ** attempt);
   const next: Link = { kind: "waiting", attempt: attempt + 1, socket: link.socket, dueMs: nowMs + ms, why };
   return [next, [
     ...ALL_TIMERS,

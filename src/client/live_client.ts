@@ -1,9 +1,10 @@
-import type { AsOf, ErrorBody, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import { ClientError, isPassing } from "./client_error.ts";
+import type { AsOf, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import { ClientError } from "./client_error.ts";
 import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
 import { listenToDevice } from "./device.ts";
+import type { Hands } from "./hands.ts";
 import { Lateness } from "./lateness.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { guarded } from "./listener.ts";
@@ -15,6 +16,7 @@ import type { Store } from "./store.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { Told } from "./told.ts";
 import { isTooLong, type TopicLimits } from "./topic_request.ts";
 import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
@@ -46,7 +48,7 @@ export class LiveClient implements Client {
   /** States that listeners have still to be told of. */
   readonly #news: ConnectionState[] = [];
   /** Of the gateway that greeted last. */
-  #limits: TopicLimits = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity };
+  #limits: TopicLimits = { max_topics: 256, max_message_bytes: 65_536, max_url_bytes: Infinity };
   #sent = 0;
 
   constructor(url: URL, options: ClientOptions) {
@@ -57,22 +59,16 @@ export class LiveClient implements Client {
     this.#openSocket = options.open ?? socketsOf(options);
     const { requestTimeoutMs: timeoutMs = 10_000, maxWaiting = 1_024 } = options;
     this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
-    this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
-      post: (type, data) => this.#post(type, data),
-      unanswered: () => this.#step({ kind: "unanswered" }),
-    });
-    this.#lateness = new Lateness(this.#clock, {
-      ping: () => this.#ping(),
-      tell: (isLate) => this.#subscriptions.late(isLate),
-    });
-    const { token } = options;
-    this.#renewal = token && new Renewal({
+    const hands: Hands = {
       clock: this.#clock,
-      random: this.#random,
-      token,
-      send: (fresh) => this.#post("auth", { token: fresh }),
-    });
-    this.#stopListening = listenToDevice((input) => this.#step(input));
+      post: (type, data) => this.#post(type, data),
+      ping: () => this.#ping(),
+      step: (input) => this.#step(input),
+    };
+    this.#topics = new TopicRequests(hands, this.#subscriptions, timeoutMs);
+    this.#lateness = new Lateness(hands, (isLate) => this.#subscriptions.late(isLate));
+    this.#renewal = options.token && new Renewal(hands, options.token);
+    this.#stopListening = listenToDevice(hands.step);
     this.#step({ kind: "start" });
   }
 
@@ -92,6 +88,7 @@ export class LiveClient implements Client {
     { replay = "latest", onLive, onTruncated, onError }: SubscribeOptions = {},
   ): Subscription {
     const watch: Watch = {
+      told: new Told(),
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
       replay,
       onFrame: guarded(onFrame),
@@ -118,11 +115,8 @@ export class LiveClient implements Client {
   }
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {
-    const { status = "", tag = "", parent_id = "", type = "" } = filter;
-    return this.#store(
-      `tasks ${JSON.stringify([status, tag, parent_id, type])}`,
-      () => tasksStore(this, filter, this.#clock),
-    );
+    const key = JSON.stringify(filter, ["status", "tag", "parent_id", "type"]);
+    return this.#store(`tasks ${key}`, () => tasksStore(this, filter, this.#clock));
   }
 
   /** The same store for who asks for the same, so that frameworks may ask at every render; for as long as anybody has it. */
@@ -180,15 +174,13 @@ export class LiveClient implements Client {
   }
 
   #step(input: LinkInput): void {
-    const {
-      connectTimeoutMs: connectMs = 10_000,
-      firstWaitMs: firstMs = 500,
-      longestWaitMs: longestMs = 30_000,
-    } = this.#options;
-    const limits = { connectMs, firstMs, longestMs };
     const nowMs = this.#clock.now();
-    const context = { nowMs, elapsedMs: this.#clock.elapsed?.() ?? nowMs, chance: this.#random(), limits };
-    const [link, effects] = stepLink(this.#link, input, context);
+    const [link, effects] = stepLink(this.#link, input, {
+      nowMs,
+      elapsedMs: this.#clock.elapsed?.() ?? nowMs,
+      chance: this.#random(),
+      limits: this.#options,
+    });
     this.#link = link;
     for (const effect of effects) this.#perform(effect);
     this.#tellState();
@@ -240,9 +232,9 @@ export class LiveClient implements Client {
 
   #open(socket: number, token: string | undefined): void {
     const url = new URL(this.#url);
-    url.searchParams.set("batch", "1");
-    if (this.#options.clientId !== undefined) url.searchParams.set("client_id", this.#options.clientId);
-    if (token !== undefined) url.searchParams.set("token", token);
+    for (const [name, value] of Object.entries({ batch: "1", client_id: this.#options.clientId, token })) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
     this.#socket = this.#openSocket(url.href, {
       message: (text) => this.#heard(socket, text),
       ended: (code, why = "") => this.#step({ kind: "ended", socket, code, why }),
@@ -263,14 +255,14 @@ export class LiveClient implements Client {
     switch (frame.type) {
       case "welcome": {
         const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
-        this.#limits = limitsOf(this.#limits, frame.data.limits);
+        // Over streams little is told before there is one.
+        this.#limits = { ...this.#limits, max_url_bytes: Infinity, ...frame.data.limits };
         this.#renewal?.begin(leftOf(frame));
         this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
         return this.#topics.up(this.#limits);
       }
       case "authenticated":
-        if (this.#renewal?.isAsked(frame.id)) this.#renewal.begin(leftOf(frame));
-        return;
+        return this.#renewal?.taken(frame.id, leftOf(frame));
       case "drain":
         return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
       case "pong":
@@ -280,8 +272,8 @@ export class LiveClient implements Client {
       case "unsubscribed":
         return this.#topics.taken(frame.id, frame.data);
       case "error":
-        this.#ponged(frame.id);
-        if (this.#renewal?.isAsked(frame.id)) return this.#notRenewed(frame.error);
+        if (frame.id.startsWith("ping")) return this.#ponged(frame.id);
+        this.#renewal?.refused(frame.id, frame.error);
         if (this.#requests.refused(frame.id, frame.error)) return;
         return this.#topics.refused(frame.id, frame.error);
       case "task_list":
@@ -308,12 +300,7 @@ export class LiveClient implements Client {
   /** A ping was answered, if only by that it came too early: all that was sent before has come. */
   #ponged(id: string): void {
     this.#lateness.ponged(id);
-    this.#topics.ponged(id);
-  }
-
-  #notRenewed({ code }: ErrorBody): void {
-    if (isPassing(code)) this.#renewal?.again();
-    else this.#step({ kind: "renew" });
+    this.#topics.ponged();
   }
 
   #ping(): void {
@@ -350,9 +337,12 @@ export class LiveClient implements Client {
 
 /** How long a token lives yet, by the clock that says so, ms. */
 function leftOf(
-  { data, timestamp }: Extract<ServerFrame, { type: "welcome" | "authenticated" }>,
-): number | undefined {
-  return data.expires_at === undefined ? undefined : data.expires_at - timestamp;
+  { data: { expires_at: expiresAt = Infinity }, timestamp }: Extract<
+    ServerFrame,
+    { type: "welcome" | "authenticated" }
+  >,
+): number {
+  return expiresAt - timestamp;
 }
 
 /** A frame, or a batch of them; undefined where it is no JSON. */
@@ -367,15 +357,4 @@ function parsed(
   } catch {
     return undefined;
   }
-}
-
-/** What a gateway says of its limits, and what is known of those that are not told of over streams. */
-type Said = Partial<ServerData["welcome"]["limits"] & { readonly max_url_bytes: number }>;
-
-function limitsOf(known: TopicLimits, said: Said = {}): TopicLimits {
-  return {
-    maxTopics: said.max_topics ?? known.maxTopics,
-    maxMessageBytes: said.max_message_bytes ?? known.maxMessageBytes,
-    maxUrlBytes: said.max_url_bytes ?? Infinity,
-  };
 }

@@ -7,14 +7,14 @@ export type TopicRequest =
   | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly replay: string }
   | { readonly type: "unsubscribe"; readonly topics: readonly string[] };
 
-/** What a gateway takes. */
+/** What a gateway takes, as its `welcome` says it. */
 export type TopicLimits = {
   /** How many topics a connection may hold. */
-  readonly maxTopics: number;
-  /** The largest message, bytes. */
-  readonly maxMessageBytes: number;
-  /** What the names of all topics held may weigh in a URL, bytes: there is none but over streams. */
-  readonly maxUrlBytes: number;
+  readonly max_topics: number;
+  /** The largest message. */
+  readonly max_message_bytes: number;
+  /** What the names of all topics held may weigh in a URL: there is none but over streams. */
+  readonly max_url_bytes: number;
 };
 
 /** So many topics a gateway takes in one request. */
@@ -36,7 +36,10 @@ export function urlBytesOf(name: string): number {
 }
 
 /** These topics, in requests that a gateway takes however long their names are. */
-export function parted(names: readonly string[], { maxMessageBytes }: TopicLimits): readonly string[][] {
-  const most = Math.max(1, Math.min(MAX_TOPICS, Math.floor((maxMessageBytes - FRAME_BYTES) / NAME_BYTES)));
+export function parted(names: readonly string[], limits: TopicLimits): readonly string[][] {
+  const most = Math.max(
+    1,
+    Math.min(MAX_TOPICS, Math.floor((limits.max_message_bytes - FRAME_BYTES) / NAME_BYTES)),
+  );
   return names.flatMap((_, i) => i % most === 0 ? [names.slice(i, i + most)] : []);
 }

@@ -10,7 +10,7 @@ import {
 } from "../../src/client/link.ts";
 import { CLOSE_CODES } from "../../src/protocol/close_codes.ts";
 
-const LIMITS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
+const LIMITS = { connectTimeoutMs: 10_000, firstWaitMs: 500, longestWaitMs: 30_000 };
 const HEARTBEAT = { intervalMs: 30_000, timeoutMs: 60_000 };
 const TIMERS: readonly TimerName[] = ["connect", "retry", "ping", "dead", "slot"];
 
@@ -36,8 +36,7 @@ const input: fc.Arbitrary<LinkInput> = fc.oneof(
     { kind: "online" },
     { kind: "offline" },
     { kind: "shown" },
-    { kind: "renew" },
-    { kind: "unanswered" },
+    { kind: "useless", why: "because" },
   ),
   fc.record({ kind: fc.constant("token" as const), socket, token: fc.constantFrom("t", undefined) }),
   fc.record({ kind: fc.constant("tokenFailed" as const), socket }),
