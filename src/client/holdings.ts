@@ -9,6 +9,11 @@ type Place = {
   readonly topic: Topic;
 };
 
+type How =
+  | { readonly type: "unsubscribe" }
+  | { readonly type: "subscribe"; readonly since: Cursor }
+  | { readonly type: "subscribe"; readonly replay: Replay };
+
 const PENDING = { latest: "snapshot", none: undefined, all: "history" } as const;
 
 /** What the gateway holds for this connection, of the topics that are watched here. */
@@ -57,50 +62,45 @@ export class Holdings {
    * begin anew is given back first, and asked for when this is called again. Nor is what is given back room before.
    */
   sync(limits: TopicLimits): readonly TopicRequest[] {
-    const gone = [...this.#places].filter(([name, { kind, topic }]) =>
-      kind === "held" && topic !== this.#topics.get(name)
-    );
-    const wanted = this.#thatFit(limits);
-    const resumed: string[] = [];
-    const fresh: Record<Replay, string[]> = { latest: [], none: [], all: [] };
-    let since: Cursor | undefined;
-    for (const [name, topic] of wanted) {
-      const from = topic.served ? topic.since : undefined;
-      // Cursors of one life of the stream at a time; the others are asked about when this is called again.
-      if (from !== undefined && since !== undefined && from.epoch !== since.epoch) continue;
-      topic.pending = from === undefined ? PENDING[topic.replay] : "resume";
-      (from === undefined ? fresh[topic.replay] : resumed).push(name);
-      if (from !== undefined && (since === undefined || from.seq < since.seq)) since = from;
-    }
     const requests: TopicRequest[] = [];
-    const ask = (
-      kind: Place["kind"],
-      names: readonly string[],
-      how: (topics: string[]) => TopicRequest,
-    ): void => {
-      for (const part of parted(names, limits)) {
-        const request = how(part);
+    const ask = (kind: "asked" | "leaving", topics: ReadonlyMap<string, Topic>, how: How): void => {
+      for (const part of parted([...topics.keys()], limits)) {
+        const request: TopicRequest = { ...how, topics: part };
         requests.push(request);
         for (const name of part) {
-          const topic = wanted.get(name) ?? this.#places.get(name)?.topic;
+          const topic = topics.get(name);
           if (topic !== undefined) this.#places.set(name, { kind, request, topic });
         }
       }
     };
-    ask("leaving", gone.map(([name]) => name), (topics) => ({ type: "unsubscribe", topics }));
-    if (since !== undefined) {
-      const from = since;
-      ask("asked", resumed, (topics) => ({ type: "subscribe", topics, since: from }));
+    const [gone, resumed] = [new Map<string, Topic>(), new Map<string, Topic>()];
+    const fresh = { latest: new Map<string, Topic>(), none: new Map(), all: new Map() };
+    for (const [name, { kind, topic }] of this.#places) {
+      if (kind === "held" && topic !== this.#topics.get(name)) gone.set(name, topic);
     }
+    let since: Cursor | undefined;
+    for (const [name, topic] of this.#thatFit(limits)) {
+      if (!topic.served || topic.since === undefined) {
+        topic.pending = PENDING[topic.replay];
+        fresh[topic.replay].set(name, topic);
+        // Cursors of one life of the stream at a time; the others are asked about when this is called again.
+      } else if (since === undefined || since.epoch === topic.since.epoch) {
+        topic.pending = "resume";
+        resumed.set(name, topic);
+        if (since === undefined || topic.since.seq < since.seq) since = topic.since;
+      }
+    }
+    ask("leaving", gone, { type: "unsubscribe" });
+    if (since !== undefined) ask("asked", resumed, { type: "subscribe", since });
     for (const replay of ["latest", "none", "all"] as const) {
-      ask("asked", fresh[replay], (topics) => ({ type: "subscribe", topics, replay }));
+      ask("asked", fresh[replay], { type: "subscribe", replay });
     }
     return requests;
   }
 
   /** What is watched and not held, as far as there is room. */
-  #thatFit({ maxTopics, maxUrlBytes }: TopicLimits): ReadonlyMap<string, Topic> {
-    const weigh = maxUrlBytes === Infinity ? () => 0 : urlBytesOf;
+  #thatFit(limits: TopicLimits): ReadonlyMap<string, Topic> {
+    const weigh = limits.max_url_bytes === Infinity ? () => 0 : urlBytesOf;
     const fit = new Map<string, Topic>();
     const waiting = new Set<string>();
     let bytes = 0;
@@ -108,7 +108,8 @@ export class Holdings {
     for (const [name, topic] of this.#topics) {
       if (this.#places.has(name)) continue;
       bytes += weigh(name);
-      const fits = waiting.size === 0 && this.#places.size + fit.size < maxTopics && bytes <= maxUrlBytes;
+      const fits = waiting.size === 0 && this.#places.size + fit.size < limits.max_topics &&
+        bytes <= limits.max_url_bytes;
       if (fits) fit.set(name, topic);
       else waiting.add(name);
     }

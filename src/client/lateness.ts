@@ -1,11 +1,4 @@
-import type { Clock } from "./clock.ts";
-
-/** What tells lateness, and is told of it. */
-export type LatenessHands = {
-  /** Asks whether the other side is there. */
-  readonly ping: () => void;
-  readonly tell: (isLate: boolean) => void;
-};
+import type { Hands } from "./hands.ts";
 
 /** Who is told what was so long ago is late, ms. */
 const LATE_MS = 2_000;
@@ -16,22 +9,22 @@ const LATE_MS = 2_000;
  * timely of them, and a question that is answered in time shows that everything before it has come.
  */
 export class Lateness {
-  readonly #clock: Clock;
-  readonly #hands: LatenessHands;
+  readonly #hands: Pick<Hands, "clock" | "ping">;
+  readonly #tell: (isLate: boolean) => void;
   #isLate = false;
   /** By how much our clock was ahead of the time of the most timely frame, ms. */
   #least = Infinity;
   /** The first ping that is not answered, and whether it should have been by now. */
   #asked: { readonly id: string; isOverdue: boolean; readonly callOff: () => void } | undefined;
 
-  constructor(clock: Clock, hands: LatenessHands) {
-    this.#clock = clock;
+  constructor(hands: Pick<Hands, "clock" | "ping">, tell: (isLate: boolean) => void) {
     this.#hands = hands;
+    this.#tell = tell;
   }
 
   /** Something came that happened at this time, ms since the epoch. */
   came(atMs: number): void {
-    const ahead = this.#clock.now() - atMs;
+    const ahead = this.#hands.clock.now() - atMs;
     this.#least = Math.min(this.#least, ahead);
     if (this.#isLate || ahead - this.#least <= LATE_MS) return;
     this.#become(true);
@@ -41,7 +34,7 @@ export class Lateness {
   /** The other side was asked whether it is there. */
   pinged(id: string): void {
     if (this.#asked !== undefined) return;
-    const callOff = this.#clock.after(LATE_MS, () => {
+    const callOff = this.#hands.clock.after(LATE_MS, () => {
       asked.isOverdue = true;
       this.#become(true);
     });
@@ -71,6 +64,6 @@ export class Lateness {
   }
 
   #become(isLate: boolean): void {
-    if (isLate !== this.#isLate) this.#hands.tell(this.#isLate = isLate);
+    if (isLate !== this.#isLate) this.#tell(this.#isLate = isLate);
   }
 }

@@ -1,5 +1,3 @@
-import { CLOSE_CODES } from "../protocol/close_codes.ts";
-
 /** How the connection to the gateway stands. Sockets are numbered: what a former one still says is nobody's. */
 export type Link =
   | { readonly kind: "idle" }
@@ -42,16 +40,15 @@ export type LinkInput =
   /** Anything came. */
   | { readonly kind: "heard"; readonly socket: number }
   | { readonly kind: "drain"; readonly socket: number; readonly afterMs: number }
-  | { readonly kind: "ended"; readonly socket: number; readonly code: number }
+  /** By whoever ended it: `why`, where they said so. */
+  | { readonly kind: "ended"; readonly socket: number; readonly code: number; readonly why: string }
   | { readonly kind: "timer"; readonly name: TimerName }
   | { readonly kind: "online" }
   | { readonly kind: "offline" }
   /** A tab that was hidden is seen again: timers may have stood still for hours. */
   | { readonly kind: "shown" }
-  /** The gateway does not take a new token: another connection has to be made with another one. */
-  | { readonly kind: "renew" }
-  /** It does not answer what it was asked, though it is there. */
-  | { readonly kind: "unanswered" }
+  /** The connection is of no use any more: another has to be made. */
+  | { readonly kind: "useless"; readonly why: string }
   | { readonly kind: "close" };
 
 /** `connect`: until greeted; `retry`: until the next try; `ping`: until the next; `dead`: until a word; `slot`: see `drain`. */
@@ -82,11 +79,12 @@ export type LinkContext = {
 
 /** All in ms. */
 export type LinkLimits = {
-  /** From the first step of a connection until it is greeted. */
-  readonly connectMs: number;
-  /** The first wait is at most this; each after it at most twice the one before, up to `longestMs`. */
-  readonly firstMs: number;
-  readonly longestMs: number;
+  /** From the first step of a connection until it is greeted. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** The first wait is at most this, default 500; each after it at most twice the one before, up to `longestWaitMs`. */
+  readonly firstWaitMs?: number;
+  /** Default 30,000. */
+  readonly longestWaitMs?: number;
 };
 
 /** A connection that lived as long was a good one: what comes after it starts with short waits again. */
@@ -125,7 +123,7 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
       return [{ ...link, slot }, [{ kind: "set", timer: "slot", ms: input.afterMs }]];
     }
     case "ended":
-      return ended(link, input.code, context);
+      return ended(link, input, context);
     case "timer":
       return timedOut(link, input.name, context);
     case "online":
@@ -141,10 +139,8 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
         : awake(link);
     case "shown":
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
-    case "renew":
-      return link.kind === "open" ? retry(link, "the token was refused", context) : [link, []];
-    case "unanswered":
-      return link.kind === "open" ? retry(link, "the gateway did not answer", context) : [link, []];
+    case "useless":
+      return link.kind === "open" ? retry(link, input.why, context) : [link, []];
     case "close":
       return over(link, "closed by its owner", undefined);
   }
@@ -157,7 +153,7 @@ function socketOf(link: Link): number | undefined {
 function begin(attempt: number, socket: number, { limits }: LinkContext): Decision {
   return [{ kind: "authorizing", attempt, socket }, [
     ...ALL_TIMERS,
-    { kind: "set", timer: "connect", ms: limits.connectMs },
+    { kind: "set", timer: "connect", ms: limits.connectTimeoutMs ?? 10_000 },
     { kind: "authorize", socket },
   ]];
 }
@@ -225,11 +221,11 @@ function retry(
   context: LinkContext,
   waitMs?: number,
 ): Decision {
-  const { nowMs, elapsedMs, chance, limits } = context;
+  const { nowMs, elapsedMs, chance, limits: { firstWaitMs = 500, longestWaitMs = 30_000 } } = context;
   const wasGood = link.kind === "open" && elapsedMs - link.sinceMs >= GOOD_MS;
   const attempt = wasGood ? 0 : link.attempt;
   // Full jitter: of those whom one outage threw out, no two need come back at once.
-  const ms = waitMs ?? chance * Math.min(limits.longestMs, limits.firstMs * 2 ** Math.min(attempt, 30));
+  const ms = waitMs ?? chance * Math.min(longestWaitMs, firstWaitMs * 2 ** attempt);
   const next: Link = { kind: "waiting", attempt: attempt + 1, socket: link.socket, dueMs: nowMs + ms, why };
   return [next, [
     ...ALL_TIMERS,
@@ -239,16 +235,18 @@ function retry(
   ]];
 }
 
-const BY_CODE = new Map<number, (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES]>(
-  Object.values(CLOSE_CODES).map((row) => [row.code, row]),
-);
+/** After these a gateway wants nobody back. */
+const FOR_GOOD: readonly number[] = [1000, 1009, 4400, 4401];
 
-function ended(link: Link, code: number, context: LinkContext): Decision {
+function ended(
+  link: Link,
+  { code, why: said }: Extract<LinkInput, { kind: "ended" }>,
+  context: LinkContext,
+): Decision {
   if (link.kind !== "authorizing" && link.kind !== "opening" && link.kind !== "open") return [link, []];
-  const row = BY_CODE.get(code);
   const what = link.kind === "open" ? "the connection was lost" : "the gateway could not be reached";
-  const why = row?.reason ?? what + (code === 0 ? "" : ` (${code})`);
-  if (row?.reconnect === "no") return over(link, why, code);
+  const why = said || what + (code === 0 ? "" : ` (${code})`);
+  if (FOR_GOOD.includes(code)) return over(link, why, code);
   const slot = link.kind === "open" ? link.slot : undefined;
   if (slot === undefined) return retry(link, why, context);
   const left = slot.saidMs + slot.waitMs - context.elapsedMs;

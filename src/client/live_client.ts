@@ -1,9 +1,10 @@
-import type { AsOf, ErrorBody, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
-import { ClientError, isPassing } from "./client_error.ts";
+import type { AsOf, ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import { ClientError } from "./client_error.ts";
 import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
 import { listenToDevice } from "./device.ts";
+import type { Hands } from "./hands.ts";
 import { Lateness } from "./lateness.ts";
 import { type Link, type LinkEffect, type LinkInput, stepLink, type TimerName } from "./link.ts";
 import { guarded } from "./listener.ts";
@@ -15,13 +16,12 @@ import type { Store } from "./store.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { Told } from "./told.ts";
 import { isTooLong, type TopicLimits } from "./topic_request.ts";
 import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
-const DEFAULTS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
-const REQUESTS = { timeoutMs: 10_000, maxWaiting: 1_024 };
 /** So many stores may be remembered before those that nobody has any more are looked for. */
 const LEAST_SWEPT = 100;
 
@@ -48,7 +48,7 @@ export class LiveClient implements Client {
   /** States that listeners have still to be told of. */
   readonly #news: ConnectionState[] = [];
   /** Of the gateway that greeted last. */
-  #limits: TopicLimits = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity };
+  #limits: TopicLimits = { max_topics: 256, max_message_bytes: 65_536, max_url_bytes: Infinity };
   #sent = 0;
 
   constructor(url: URL, options: ClientOptions) {
@@ -57,24 +57,18 @@ export class LiveClient implements Client {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#openSocket = options.open ?? socketsOf(options);
-    const { requestTimeoutMs: timeoutMs = REQUESTS.timeoutMs, maxWaiting = REQUESTS.maxWaiting } = options;
+    const { requestTimeoutMs: timeoutMs = 10_000, maxWaiting = 1_024 } = options;
     this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
-    this.#topics = new TopicRequests(this.#subscriptions, this.#clock, timeoutMs, {
-      post: (type, data) => this.#post(type, data),
-      unanswered: () => this.#step({ kind: "unanswered" }),
-    });
-    this.#lateness = new Lateness(this.#clock, {
-      ping: () => this.#ping(),
-      tell: (isLate) => this.#subscriptions.late(isLate),
-    });
-    const { token } = options;
-    this.#renewal = token && new Renewal({
+    const hands: Hands = {
       clock: this.#clock,
-      random: this.#random,
-      token,
-      send: (fresh) => this.#post("auth", { token: fresh }),
-    });
-    this.#stopListening = listenToDevice((input) => this.#step(input));
+      post: (type, data) => this.#post(type, data),
+      ping: () => this.#ping(),
+      step: (input) => this.#step(input),
+    };
+    this.#topics = new TopicRequests(hands, this.#subscriptions, timeoutMs);
+    this.#lateness = new Lateness(hands, (isLate) => this.#subscriptions.late(isLate));
+    this.#renewal = options.token && new Renewal(hands, options.token);
+    this.#stopListening = listenToDevice(hands.step);
     this.#step({ kind: "start" });
   }
 
@@ -91,10 +85,10 @@ export class LiveClient implements Client {
   subscribe(
     topics: string | readonly string[],
     onFrame: (frame: PushedFrame) => void,
-    { replay = "latest", onLive = () => {}, onTruncated = () => {}, onError = () => {} }: SubscribeOptions =
-      {},
+    { replay = "latest", onLive, onTruncated, onError }: SubscribeOptions = {},
   ): Subscription {
     const watch: Watch = {
+      told: new Told(),
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
       replay,
       onFrame: guarded(onFrame),
@@ -102,11 +96,9 @@ export class LiveClient implements Client {
       onTruncated: guarded(onTruncated),
       onError: guarded(onError),
     };
-    const error = this.#link.kind === "closed"
-      ? new ClientError("CLOSED", this.#link.why)
-      : watch.topics.some(isTooLong)
+    const error = watch.topics.some(isTooLong)
       ? new ClientError("TOPIC_NOT_FOUND", "no topic has so long a name")
-      : undefined;
+      : this.#closed();
     this.#subscriptions.add(watch);
     if (error !== undefined) queueMicrotask(() => this.#subscriptions.refuse(watch, error));
     this.#topics.changed();
@@ -123,11 +115,8 @@ export class LiveClient implements Client {
   }
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {
-    const { status = "", tag = "", parent_id = "", type = "" } = filter;
-    return this.#store(
-      `tasks ${JSON.stringify([status, tag, parent_id, type])}`,
-      () => tasksStore(this, filter, this.#clock),
-    );
+    const key = JSON.stringify(filter, ["status", "tag", "parent_id", "type"]);
+    return this.#store(`tasks ${key}`, () => tasksStore(this, filter, this.#clock));
   }
 
   /** The same store for who asks for the same, so that frameworks may ask at every render; for as long as anybody has it. */
@@ -144,55 +133,54 @@ export class LiveClient implements Client {
     return made;
   }
 
-  async getTask(
+  getTask(
     id: string,
     { at }: { readonly at?: At } = {},
   ): Promise<TaskStatusData & { readonly at?: AsOf }> {
-    return await this.#ask("get_task", {
-      task_id: id,
-      ...(at === undefined ? {} : { at }),
-    }) as TaskStatusData & { readonly at?: AsOf };
+    return this.#ask("get_task", { task_id: id, at });
   }
 
-  async getTasks(
+  getTasks(
     query: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At } = {},
   ): Promise<TasksPage> {
-    return await this.#ask("get_tasks", query) as TasksPage;
+    return this.#ask("get_tasks", query);
   }
 
-  async getHistory(
+  getHistory(
     id: string,
-    { afterSeq = 0, limit = 100 }: { readonly afterSeq?: number; readonly limit?: number } = {},
+    { afterSeq, limit }: { readonly afterSeq?: number; readonly limit?: number } = {},
   ): Promise<ServerData["task_history"]> {
-    const data = { task_id: id, after_seq: afterSeq, limit };
-    return await this.#ask("get_history", data) as ServerData["task_history"];
+    return this.#ask("get_history", { task_id: id, after_seq: afterSeq, limit });
   }
 
-  async cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }> {
-    const data = { task_id: id, ...(reason === undefined ? {} : { reason }) };
-    return await this.#ask("cancel_task", data) as { readonly task_id: string; readonly seq: number };
+  cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }> {
+    return this.#ask("cancel_task", { task_id: id, reason });
   }
 
   close(): void {
     this.#step({ kind: "close" });
   }
 
-  /** The answer is what the gateway says it is: it is ours, and of the version that serves this client. */
-  #ask(type: string, data: Readonly<Record<string, unknown>>): Promise<unknown> {
-    if (this.#link.kind === "closed") return Promise.reject(new ClientError("CLOSED", this.#link.why));
-    return this.#requests.ask({ type, id: this.#newId(type), data });
+  /** What is undefined is not sent. */
+  #ask<T>(type: string, data: Request["data"]): Promise<T> {
+    const closed = this.#closed();
+    if (closed !== undefined) return Promise.reject(closed);
+    // The answer is what the gateway says it is: it is ours, and of the version that serves this client.
+    return this.#requests.ask({ type, id: this.#newId(type), data }) as Promise<T>;
+  }
+
+  #closed(): ClientError | undefined {
+    return this.#link.kind === "closed" ? new ClientError("CLOSED", this.#link.why) : undefined;
   }
 
   #step(input: LinkInput): void {
-    const { connectTimeoutMs, firstWaitMs, longestWaitMs } = this.#options;
-    const limits = {
-      connectMs: connectTimeoutMs ?? DEFAULTS.connectMs,
-      firstMs: firstWaitMs ?? DEFAULTS.firstMs,
-      longestMs: longestWaitMs ?? DEFAULTS.longestMs,
-    };
     const nowMs = this.#clock.now();
-    const context = { nowMs, elapsedMs: this.#clock.elapsed?.() ?? nowMs, chance: this.#random(), limits };
-    const [link, effects] = stepLink(this.#link, input, context);
+    const [link, effects] = stepLink(this.#link, input, {
+      nowMs,
+      elapsedMs: this.#clock.elapsed?.() ?? nowMs,
+      chance: this.#random(),
+      limits: this.#options,
+    });
     this.#link = link;
     for (const effect of effects) this.#perform(effect);
     this.#tellState();
@@ -222,20 +210,15 @@ export class LiveClient implements Client {
         this.#subscriptions.close();
         return this.#requests.close(effect.why);
       case "set":
-        this.#timers.get(effect.timer)?.();
-        this.#timers.set(
-          effect.timer,
-          this.#clock.after(effect.ms, () => {
-            this.#timers.delete(effect.timer);
-            this.#step({ kind: "timer", name: effect.timer });
-          }),
-        );
-        return;
       case "clear":
-        this.#timers.get(effect.timer)?.();
-        this.#timers.delete(effect.timer);
-        return;
+        return this.#set(effect.timer, effect.kind === "set" ? effect.ms : undefined);
     }
+  }
+
+  #set(name: TimerName, ms: number | undefined): void {
+    this.#timers.get(name)?.();
+    if (ms === undefined) return;
+    this.#timers.set(name, this.#clock.after(ms, () => this.#step({ kind: "timer", name })));
   }
 
   #authorize(socket: number): void {
@@ -249,18 +232,18 @@ export class LiveClient implements Client {
 
   #open(socket: number, token: string | undefined): void {
     const url = new URL(this.#url);
-    url.searchParams.set("batch", "1");
-    if (this.#options.clientId !== undefined) url.searchParams.set("client_id", this.#options.clientId);
-    if (token !== undefined) url.searchParams.set("token", token);
+    for (const [name, value] of Object.entries({ batch: "1", client_id: this.#options.clientId, token })) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
     this.#socket = this.#openSocket(url.href, {
       message: (text) => this.#heard(socket, text),
-      ended: (code) => this.#step({ kind: "ended", socket, code }),
+      ended: (code, why = "") => this.#step({ kind: "ended", socket, code, why }),
     });
   }
 
   #heard(socket: number, text: string): void {
     const frame = parsed(text);
-    if (frame === undefined) return;
+    if (!frame?.type) return;
     this.#step({ kind: "heard", socket });
     for (const one of frame.type === "batch" ? frame.data.frames : [frame]) {
       // It may be left because of what came before.
@@ -272,14 +255,14 @@ export class LiveClient implements Client {
     switch (frame.type) {
       case "welcome": {
         const { interval_ms: intervalMs, timeout_ms: timeoutMs } = frame.data.heartbeat;
-        this.#limits = limitsOf(this.#limits, frame.data.limits);
+        // Over streams little is told before there is one.
+        this.#limits = { ...this.#limits, max_url_bytes: Infinity, ...frame.data.limits };
         this.#renewal?.begin(leftOf(frame));
         this.#step({ kind: "greeted", socket, heartbeat: { intervalMs, timeoutMs } });
         return this.#topics.up(this.#limits);
       }
       case "authenticated":
-        if (this.#renewal?.isAsked(frame.id)) this.#renewal.begin(leftOf(frame));
-        return;
+        return this.#renewal?.taken(frame.id, leftOf(frame));
       case "drain":
         return this.#step({ kind: "drain", socket, afterMs: frame.data.reconnect_after_ms });
       case "pong":
@@ -289,8 +272,8 @@ export class LiveClient implements Client {
       case "unsubscribed":
         return this.#topics.taken(frame.id, frame.data);
       case "error":
-        this.#ponged(frame.id);
-        if (this.#renewal?.isAsked(frame.id)) return this.#notRenewed(frame.error);
+        if (frame.id.startsWith("ping")) return this.#ponged(frame.id);
+        this.#renewal?.refused(frame.id, frame.error);
         if (this.#requests.refused(frame.id, frame.error)) return;
         return this.#topics.refused(frame.id, frame.error);
       case "task_list":
@@ -317,12 +300,7 @@ export class LiveClient implements Client {
   /** A ping was answered, if only by that it came too early: all that was sent before has come. */
   #ponged(id: string): void {
     this.#lateness.ponged(id);
-    this.#topics.ponged(id);
-  }
-
-  #notRenewed({ code }: ErrorBody): void {
-    if (isPassing(code)) this.#renewal?.again();
-    else this.#step({ kind: "renew" });
+    this.#topics.ponged();
   }
 
   #ping(): void {
@@ -359,12 +337,15 @@ export class LiveClient implements Client {
 
 /** How long a token lives yet, by the clock that says so, ms. */
 function leftOf(
-  { data, timestamp }: Extract<ServerFrame, { type: "welcome" | "authenticated" }>,
-): number | undefined {
-  return data.expires_at === undefined ? undefined : data.expires_at - timestamp;
+  { data: { expires_at: expiresAt = Infinity }, timestamp }: Extract<
+    ServerFrame,
+    { type: "welcome" | "authenticated" }
+  >,
+): number {
+  return expiresAt - timestamp;
 }
 
-/** A frame, or a batch of them; undefined where it is neither. */
+/** A frame, or a batch of them; undefined where it is no JSON. */
 function parsed(
   text: string,
 ):
@@ -372,21 +353,8 @@ function parsed(
   | { readonly type: "batch"; readonly data: { readonly frames: readonly ServerFrame[] } }
   | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    // The gateway is ours, and of the version that serves this client.
-    return typeof value === "object" && value !== null && "type" in value ? value as ServerFrame : undefined;
+    return JSON.parse(text); // the gateway is ours, and of the version that serves this client
   } catch {
     return undefined;
   }
-}
-
-/** What a gateway says of its limits, and what is known of those that are not told of over streams. */
-type Said = Partial<ServerData["welcome"]["limits"] & { readonly max_url_bytes: number }>;
-
-function limitsOf(known: TopicLimits, said: Said = {}): TopicLimits {
-  return {
-    maxTopics: said.max_topics ?? known.maxTopics,
-    maxMessageBytes: said.max_message_bytes ?? known.maxMessageBytes,
-    maxUrlBytes: said.max_url_bytes ?? Infinity,
-  };
 }

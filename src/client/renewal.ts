@@ -1,16 +1,9 @@
-import type { Clock } from "./clock.ts";
+import type { ErrorBody } from "../protocol/server_frames.ts";
+import { isPassing } from "./client_error.ts";
+import type { Hands } from "./hands.ts";
 
 /** Where tokens come from. */
 export type Token = () => string | undefined | Promise<string | undefined>;
-
-/** What a renewal is made with. */
-export type RenewalHands = {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly token: Token;
-  /** Gives the gateway a token; returns the id of that request. */
-  readonly send: (token: string) => string;
-};
 
 /** So much of its life a token is used, and up to so long before its end. */
 const USED = 0.8;
@@ -24,22 +17,24 @@ const LONGEST_MS = 30_000;
 
 /** Keeps the token of a connection fresh, one renewal at a time. */
 export class Renewal {
-  readonly #hands: RenewalHands;
+  readonly #hands: Hands;
+  readonly #token: Token;
   #callOff = (): void => {};
   /** What an earlier turn still brings is nobody's. */
   #turn = 0;
   #failures = 0;
   #asked: string | undefined;
 
-  constructor(hands: RenewalHands) {
+  constructor(hands: Hands, token: Token) {
     this.#hands = hands;
+    this.#token = token;
   }
 
-  /** The connection's token lives for so long yet, ms; undefined: for good. */
-  begin(leftMs: number | undefined): void {
+  /** The connection's token lives for so long yet, ms. */
+  begin(leftMs: number): void {
     const isFirst = this.#asked === undefined;
     this.end();
-    if (leftMs === undefined) return;
+    if (leftMs === Infinity) return;
     const ms = Math.min(leftMs * USED, leftMs - SPARE_MS, MOST_MS);
     this.#after(Math.max(ms, isFirst ? 0 : LEAST_MS));
   }
@@ -52,15 +47,20 @@ export class Renewal {
     this.#callOff();
   }
 
-  /** Whether this is the request that the gateway was given a token with. */
-  isAsked(id: string): boolean {
-    return id === this.#asked;
+  /** The gateway took a token, if this is the one: it lives for so long. */
+  taken(id: string, leftMs: number): void {
+    if (id === this.#asked) this.begin(leftMs);
   }
 
-  /** It did not work just now. */
-  again(): void {
-    const ms = Math.min(LONGEST_MS, LEAST_MS * 2 ** this.#failures++);
-    this.#after(ms * (1 + this.#hands.random()) / 2);
+  /** The gateway refused a token, if this is the one: nothing but another connection can be made with another. */
+  refused(id: string, { code }: ErrorBody): void {
+    if (id !== this.#asked) return;
+    if (isPassing(code)) this.#again();
+    else this.#hands.step({ kind: "useless", why: "the token was refused" });
+  }
+
+  #again(): void {
+    this.#after(Math.min(LONGEST_MS, LEAST_MS * 2 ** this.#failures++));
   }
 
   #after(ms: number): void {
@@ -70,10 +70,10 @@ export class Renewal {
 
   #renew(): void {
     const turn = ++this.#turn;
-    Promise.resolve().then(this.#hands.token).catch(() => undefined).then((token) => {
+    Promise.resolve().then(this.#token).catch(() => undefined).then((token) => {
       if (turn !== this.#turn) return;
-      if (token === undefined) return this.again();
-      this.#asked = this.#hands.send(token);
+      if (token === undefined) return this.#again();
+      this.#asked = this.#hands.post("auth", { token });
       this.#after(ANSWER_MS);
     });
   }

@@ -16,10 +16,8 @@ type Pending = {
   callOff: () => void;
   /** Whether it was sent on the present connection. */
   sent: boolean;
-  /** Whether it is not its turn yet, or was not when it was sent last. */
-  waits: boolean;
-  /** How many had been answered when its time began. */
-  answers: number;
+  /** Whether its turn has come: its time began with that. */
+  begun: boolean;
 };
 
 /** Bounds of what is asked. */
@@ -45,7 +43,6 @@ export class Requests {
   #isUp = false;
   #underWay = 0;
   #window = MOST_UNDER_WAY;
-  #answers = 0;
   /** Calls off the end of a wait: nothing is sent meanwhile. */
   #wait: (() => void) | undefined;
 
@@ -64,7 +61,7 @@ export class Requests {
       );
     }
     return new Promise((resolve, reject) => {
-      const pending = { request, resolve, reject, callOff: () => {}, sent: false, waits: true, answers: 0 };
+      const pending = { request, resolve, reject, callOff: () => {}, sent: false, begun: false };
       this.#pending.set(request.id, pending);
       this.#begin(pending);
       this.#pump();
@@ -100,7 +97,6 @@ export class Requests {
     }
     if (pending.sent) this.#underWay--;
     pending.sent = false;
-    pending.waits = true;
     this.#window = Math.max(1, this.#window >> 1);
     this.#endWait();
     this.#wait = this.#clock.after(retryAfterMs, () => {
@@ -128,11 +124,10 @@ export class Requests {
     const { request: { id, type } } = pending;
     const { timeoutMs } = this.#limits;
     pending.callOff();
-    pending.answers = this.#answers;
     pending.callOff = this.#clock.after(timeoutMs, () => {
-      // Where the gateway has answered others, it is only not its turn yet.
-      if (!pending.sent && this.#isUp && pending.answers < this.#answers) return this.#begin(pending);
-      const why = this.#isUp && pending.waits ? ": the gateway takes no more just now" : "";
+      // Those before it have had as long.
+      if (this.#isUp && !pending.begun) return this.#begin(pending);
+      const why = this.#isUp && !pending.sent ? ": the gateway takes no more just now" : "";
       const message = `${type}: no answer within ${timeoutMs} ms${why}`;
       this.#settle(id, ({ reject }) => reject(new ClientError("TIMEOUT", message)));
     });
@@ -143,9 +138,9 @@ export class Requests {
     for (const pending of this.#pending.values()) {
       if (this.#underWay >= this.#window) return;
       if (pending.sent) continue;
-      if (pending.waits && pending.answers < this.#answers) this.#begin(pending);
+      if (!pending.begun) this.#begin(pending);
+      pending.begun = true;
       pending.sent = true;
-      pending.waits = false;
       this.#underWay++;
       this.#send(pending.request);
     }
@@ -154,7 +149,6 @@ export class Requests {
   /** The gateway has settled it; false where there is no such request. */
   #settled(id: string, how: (pending: Pending) => void): boolean {
     if (!this.#pending.has(id)) return false;
-    this.#answers++;
     this.#window = Math.min(MOST_UNDER_WAY, this.#window + 1);
     this.#settle(id, how);
     return true;

@@ -9,7 +9,7 @@ export interface Socket {
 /** What is heard of a socket. After `ended` nothing more. */
 export type SocketListener = {
   readonly message: (text: string) => void;
-  readonly ended: (code: number) => void;
+  readonly ended: (code: number, why?: string) => void;
 };
 
 /** Opens a socket; it never throws: what fails is told as `ended`. */
@@ -19,7 +19,7 @@ export type OpenSocket = (url: string, listener: SocketListener) => Socket;
 export interface WebSocketLike {
   readonly readyState: number;
   onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number }) => void) | null;
+  onclose: ((event: { code: number; reason?: string }) => void) | null;
   onerror: ((event: never) => void) | null;
   send(text: string): void;
   close(code?: number): void;
@@ -44,15 +44,13 @@ export function webSockets(WebSocketOf: WebSocketClass): OpenSocket {
     }
     const opened = socket;
     let isOver = false;
-    const end = (code: number): void => {
-      if (isOver) return;
-      isOver = true;
-      listener.ended(code);
-    };
     opened.onmessage = ({ data }) => {
       if (!isOver && typeof data === "string") listener.message(data);
     };
-    opened.onclose = ({ code }) => end(code);
+    opened.onclose = ({ code, reason }) => {
+      if (!isOver) listener.ended(code, reason);
+      isOver = true;
+    };
     // `close` follows, and says more.
     opened.onerror = () => {};
     return {

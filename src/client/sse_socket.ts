@@ -3,31 +3,34 @@ import { eventsOf, type StreamEvent } from "./event_stream.ts";
 import { type Asked, type HttpRequest, problemOf, requestOf } from "./http_requests.ts";
 import type { OpenSocket, Socket, SocketListener } from "./socket.ts";
 import { positionOf } from "./task_frame.ts";
+import type { Cursor } from "./topic_request.ts";
 
 /** What of the machine is used; its own unless given. */
 export type StreamOptions = { readonly fetch?: typeof fetch; readonly now?: () => number };
 
-/** How a stream begins: after a cursor `<epoch>:<seq>`, or as a `subscribe` frame says. */
-type Start = { readonly since: string } | { readonly replay: string };
+/** How a stream begins: after a cursor, or as a `subscribe` frame says. */
+type Start = { readonly since?: Cursor | undefined; readonly replay?: string };
 
 /** Topics that begin in one way, and the requests that asked for them; none where they only go on. */
 type Group = { readonly topics: readonly string[]; readonly ids: readonly string[] };
 
 /** A stream that is wanted. */
-type Wanted = Group & {
-  readonly start: Start;
+type Wanted = Group & Start & {
   /**
    * For topics that come alone: it is over once they have caught up, and of what happens it brings what lies up to here
    * only. What is after this comes with the others, in order.
    */
-  readonly upTo?: number;
+  readonly upTo?: number | undefined;
 };
 
-const ABNORMAL = 1006;
-const OVERLOADED = 1013;
-const UNAUTHORIZED = 4401;
-const EXPIRED = 4402;
-const LIMITED = 4429;
+/** How it ends, as a gateway would tell of it: the code, and why. */
+type End = readonly [code: number, why?: string];
+
+const ABNORMAL: End = [1006];
+const OVERLOADED: End = [1013];
+const UNAUTHORIZED: End = [4401, "unauthorized"];
+const EXPIRED: End = [4402];
+const LIMITED: End = [4429];
 /** As a gateway says unless it was told otherwise. */
 const HEARTBEAT = { interval_ms: 30_000, timeout_ms: 60_000 };
 /** Of the 16 KiB that a request with its headers may have; the rest is for those, the token and the cursor. */
@@ -50,8 +53,8 @@ class StreamSocket implements Socket {
   readonly #now: () => number;
   readonly #closing = new AbortController();
   readonly #held = new Set<string>();
-  /** `<epoch>:<seq>`: what is held was brought up to here. */
-  #cursor = "";
+  /** What is held was brought up to here. */
+  #cursor: Cursor | undefined;
   #token: unknown;
   #stream: AbortController | undefined;
   #heardMs = 0;
@@ -96,10 +99,10 @@ class StreamSocket implements Socket {
     return this.#closing.signal.aborted;
   }
 
-  #end(code: number): void {
+  #end(how: End): void {
     if (this.#isOver) return;
     this.close();
-    this.#listener.ended(code);
+    this.#listener.ended(...how);
   }
 
   /** Whatever cannot be had of the network ends all of it: the client comes back, and asks again. */
@@ -115,9 +118,8 @@ class StreamSocket implements Socket {
     if (!this.#isOver) this.#listener.message(text);
   }
 
-  #get(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (this.#token) headers.set("authorization", `Bearer ${this.#token}`);
+  #get(path: string, init: RequestInit = {}, headers: Record<string, string> = {}): Promise<Response> {
+    if (this.#token) headers["authorization"] = `Bearer ${this.#token}`;
     return this.#fetch(this.#base + path, { signal: this.#closing.signal, ...init, headers });
   }
 
@@ -137,8 +139,8 @@ class StreamSocket implements Socket {
       // That the gateway answers says nothing of a stream which has fallen silent.
       if (this.#stream && this.#now() - this.#heardMs > this.#silenceMs) return this.#end(ABNORMAL);
     }
-    const json = { body: body ?? null, headers: { "content-type": "application/json" } };
-    const response = await this.#get(path, { method, ...(body === undefined ? {} : json) });
+    const json: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const response = await this.#get(path, { method, body: body ?? null }, json);
     if (!response.ok) return this.#refused([id], response);
     const data: unknown = await response.json();
     this.#hear(answer, id, { data: type === "ping" ? { server_time: this.#now() } : data });
@@ -159,29 +161,26 @@ class StreamSocket implements Socket {
   async #become(asked: readonly Asked[]): Promise<void> {
     const fresh = new Map<string, Group>();
     let resumed = NONE;
-    // Who resumes some topics and holds others has one cursor for all of them: the older will do.
     let since = this.#held.size > 0 ? this.#cursor : undefined;
     for (const { type, id, data } of asked) {
-      const topics = stringsOf(data["topics"]);
-      if (type === "subscribe") {
-        const start = startOf(data);
-        if ("since" in start) {
-          since = since === undefined ? start.since : olderOf(start.since, since);
-          resumed = joined(resumed, topics, id);
-        } else fresh.set(start.replay, joined(fresh.get(start.replay) ?? NONE, topics, id));
-        continue;
-      }
-      for (const topic of topics) this.#held.delete(topic);
-      if (type === "auth") this.#token = data["token"];
-      // A new stream says when its token expires; where there is none, nothing does.
-      if (type === "unsubscribe") this.#hear("unsubscribed", id, { data: { topics: [...this.#held] } });
-      else if (this.#held.size === 0) this.#hear("authenticated", id, { data: {} });
+      // They are the client's own.
+      const { topics = [], since: from, replay = "latest", token } = data as Partial<Group> & Start & {
+        token?: string;
+      };
+      if (type !== "subscribe") {
+        for (const topic of topics) this.#held.delete(topic);
+        this.#token = token ?? this.#token;
+        // A new stream says when its token expires; where there is none, nothing does.
+        if (type === "unsubscribe") this.#hear("unsubscribed", id, { data });
+        else if (this.#held.size === 0) this.#hear("authenticated", id, { data: {} });
+      } else if (from !== undefined) {
+        since = olderOf(from, since);
+        resumed = joined(topics, id, resumed);
+      } else fresh.set(replay, joined(topics, id, fresh.get(replay)));
     }
     let isWhole = false;
     for (const [replay, group] of fresh) {
-      const alone = since === undefined ? {} : { upTo: parsed(since).seq };
-      const isTaken = await this.#follow({ ...group, start: { replay }, ...alone });
-      if (isTaken) { for (const topic of group.topics) this.#held.add(topic); }
+      const isTaken = await this.#follow({ ...group, replay, upTo: since?.seq });
       isWhole = isTaken && since === undefined;
       if (isWhole) since = this.#cursor;
     }
@@ -189,16 +188,12 @@ class StreamSocket implements Socket {
   }
 
   /** One stream for all that is held, and these. */
-  async #resume({ topics, ids }: Group, since = ""): Promise<void> {
-    const all = [...new Set([...this.#held, ...topics])];
+  async #resume({ topics, ids }: Group, since: Cursor | undefined): Promise<void> {
     this.#stream?.abort();
     this.#stream = undefined;
-    if (all.length === 0 || this.#isOver) return;
-    if (await this.#follow({ topics: all, ids, start: { since } })) {
-      for (const topic of topics) this.#held.add(topic);
-    } else if (this.#held.size > 0) {
-      await this.#follow({ topics: [...this.#held], ids: [], start: { since } });
-    }
+    const all = [...new Set([...this.#held, ...topics])];
+    if (all.length === 0 || await this.#follow({ topics: all, ids, since }) || this.#held.size === 0) return;
+    await this.#follow({ topics: [...this.#held], ids: [], since });
   }
 
   /** Streams this and nothing else; resolves once it may be left for another, false where it was refused. Then it goes on. */
@@ -206,7 +201,6 @@ class StreamSocket implements Socket {
     this.#stream?.abort();
     const stream = new AbortController();
     this.#stream = stream;
-    if (this.#isOver) return Promise.resolve(false);
     return new Promise((settle) => {
       this.#pump(wanted, stream, settle)
         .catch(() => stream.signal.aborted ? undefined : this.#end(ABNORMAL))
@@ -215,26 +209,33 @@ class StreamSocket implements Socket {
   }
 
   async #pump(wanted: Wanted, stream: AbortController, settle: (isTaken: boolean) => void): Promise<void> {
+    const { topics, ids, since, replay = "", upTo } = wanted;
     const params = new URLSearchParams(this.#params);
-    params.set("topics", wanted.topics.join(","));
-    for (const [name, value] of Object.entries(wanted.start)) params.set(name, value);
+    params.set("topics", topics.join(","));
+    if (since === undefined) params.set("replay", replay);
+    else params.set("since", `${since.epoch}:${since.seq}`);
+    if (this.#isOver) return;
     this.#heardMs = this.#now();
     const response = await this.#get(`/api/stream?${params}`, { signal: stream.signal });
-    if (!response.ok || response.body === null) return this.#refused(wanted.ids, response, true);
+    if (!response.ok || response.body === null) return this.#refused(ids, response, true);
     for await (const event of eventsOf(response.body)) {
       if (stream.signal.aborted) return;
       this.#heardMs = this.#now();
-      if (event.event === "close") return this.#end(JSON.parse(event.data).code);
-      if (event.id !== undefined && wanted.upTo === undefined) this.#cursor = event.id;
+      if (event.event === "close") {
+        const { code, reason } = JSON.parse(event.data);
+        return this.#end([code, reason]);
+      }
+      if (event.id !== undefined && upTo === undefined) this.#cursor = cursorOf(event.id);
       if (!this.#told(event, wanted)) continue;
+      for (const topic of topics) this.#held.add(topic);
       settle(true);
-      if (wanted.upTo !== undefined) return stream.abort();
+      if (upTo !== undefined) return stream.abort();
     }
     this.#end(ABNORMAL);
   }
 
   /** Passes an event on; returns whether the stream may be left for another, which goes on from the cursor. */
-  #told({ event, data }: StreamEvent, { start, ids, upTo }: Wanted): boolean {
+  #told({ event, data }: StreamEvent, { ids, since, replay, upTo }: Wanted): boolean {
     switch (event) {
       case "":
         return false;
@@ -248,9 +249,8 @@ class StreamSocket implements Socket {
       case "subscribed": {
         const { data: subscribed } = JSON.parse(data);
         for (const id of ids) this.#hear(event, id, { data: subscribed });
-        if ("since" in start) return true;
-        if (upTo === undefined) this.#cursor = `${subscribed.epoch}:${subscribed.seq}`;
-        return start.replay === "none";
+        if (since === undefined && upTo === undefined) this.#cursor = subscribed;
+        return since !== undefined || replay === "none";
       }
       case "caught_up":
         // Of a part alone it would say that all are as far; the stream that follows has one for all.
@@ -272,33 +272,22 @@ class StreamSocket implements Socket {
   }
 }
 
-function joined({ topics, ids }: Group, more: readonly string[], id: string): Group {
+function joined(more: readonly string[], id: string, { topics, ids } = NONE): Group {
   return { topics: [...topics, ...more], ids: [...ids, id] };
 }
 
-function startOf({ since, replay }: Asked["data"]): Start {
-  if (typeof since !== "object" || since === null) return { replay: String(replay ?? "latest") };
-  const { epoch, seq } = since as { readonly epoch?: unknown; readonly seq?: unknown };
-  return { since: `${epoch}:${seq}` };
-}
-
 /** The older of two cursors; the first where they are of different streams, which makes a gap of either. */
-function olderOf(one: string, other: string): string {
-  const [first, second] = [parsed(one), parsed(other)];
-  return first.epoch === second.epoch && second.seq < first.seq ? other : one;
+function olderOf(one: Cursor, other: Cursor | undefined): Cursor {
+  return one.epoch === other?.epoch && other.seq < one.seq ? other : one;
 }
 
-function parsed(cursor: string): { readonly epoch: string; readonly seq: number } {
-  const colon = cursor.lastIndexOf(":");
-  return { epoch: cursor.slice(0, Math.max(0, colon)), seq: Number(cursor.slice(colon + 1)) };
+function cursorOf(id: string): Cursor {
+  const colon = id.lastIndexOf(":");
+  return { epoch: id.slice(0, colon), seq: Number(id.slice(colon + 1)) };
 }
 
 /** Whether a frame is of a snapshot, or tells of nothing after this position. */
 function isWithin(frame: ServerFrame, upTo: number): boolean {
   if (frame.type !== "task_status" && frame.type !== "task_progress") return true;
   return frame.snapshot === true || positionOf(frame) <= upTo;
-}
-
-function stringsOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
 }

@@ -19,12 +19,10 @@ export class LiveStore<T> implements Store<T> {
   constructor(initial: T, begin: (set: (change: (value: T) => T) => void) => () => void) {
     this.#value = initial;
     this.#begin = begin;
-    // Handed to frameworks without its object.
-    this.subscribe = this.subscribe.bind(this);
-    this.getSnapshot = this.getSnapshot.bind(this);
   }
 
-  subscribe(listener: (value: T) => void): () => void {
+  // Both are handed to frameworks without their object.
+  readonly subscribe = (listener: (value: T) => void): () => void => {
     const own = guarded(listener);
     // Nobody is told before it has begun: whoever is told may subscribe too.
     this.#end ??= this.#begin((change) => this.#set(change));
@@ -35,11 +33,9 @@ export class LiveStore<T> implements Store<T> {
       this.#end?.();
       this.#end = undefined;
     };
-  }
+  };
 
-  getSnapshot(): T {
-    return this.#value;
-  }
+  readonly getSnapshot = (): T => this.#value;
 
   #set(change: (value: T) => T): void {
     const value = change(this.#value);

@@ -3,9 +3,8 @@ import { ClientError } from "./client_error.ts";
 import { Holdings } from "./holdings.ts";
 import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
-import { Told } from "./told.ts";
 import type { Topic } from "./topic.ts";
-import type { TopicLimits, TopicRequest } from "./topic_request.ts";
+import type { TopicRequest } from "./topic_request.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
 const LIST = "task:list";
@@ -16,12 +15,9 @@ const LIST = "task:list";
  */
 export class Subscriptions {
   readonly #topics = new Map<string, Topic>();
-  readonly #told = new Map<Watch, Told>();
+  readonly #watches = new Set<Watch>();
   /** What the gateway holds of them. */
   readonly holdings = new Holdings(this.#topics);
-  /** Those that have just come to topics that others watch. */
-  readonly #joining = new Set<Watch>();
-  readonly #live = new Set<Watch>();
   readonly #tags = new Map<string, readonly string[]>();
   readonly #list = new Map<string, TaskStatusData>();
   #epoch: string | undefined;
@@ -32,7 +28,7 @@ export class Subscriptions {
   add(watch: Watch): void {
     const { replay } = watch;
     const known: string[] = [];
-    this.#told.set(watch, new Told());
+    this.#watches.add(watch);
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
       const isUnknown = replay === "latest" && topic?.replay === "none";
@@ -51,9 +47,9 @@ export class Subscriptions {
         latest: topic?.latest ?? new LatestFrames(),
       });
     }
-    if (known.length > 0) this.#joining.add(watch);
+    watch.told.isNew = known.length > 0;
     queueMicrotask(() => {
-      this.#joining.delete(watch);
+      watch.told.isNew = false;
       this.#retell(watch, known);
       this.#tellLive();
     });
@@ -61,9 +57,7 @@ export class Subscriptions {
 
   /** Takes a watch away, and the topics that nobody else watches. */
   remove(watch: Watch): void {
-    if (!this.#told.delete(watch)) return;
-    this.#joining.delete(watch);
-    this.#live.delete(watch);
+    if (!this.#watches.delete(watch)) return;
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
       if (topic?.watches.delete(watch) && topic.watches.size === 0) this.#topics.delete(name);
@@ -79,16 +73,15 @@ export class Subscriptions {
   }
 
   /** Tells whose topics have to wait, once. */
-  tellWaiting({ maxTopics, maxUrlBytes }: TopicLimits): void {
-    const isFull = this.holdings.size >= maxTopics;
-    const limit = isFull ? { limit: "MAX_TOPICS", max: maxTopics } : { limit: "URL", max: maxUrlBytes };
-    const what = isFull ? `${maxTopics} topics` : `topics of ${maxUrlBytes} bytes in a URL`;
-    const message = `the gateway holds ${what} of a connection: more wait until others are given up`;
-    for (const [watch, told] of [...this.#told]) {
-      const topics = watch.topics.filter((name) => this.holdings.waiting.has(name));
-      if (topics.length === 0 || told.ofWaiting || !this.#told.has(watch)) continue;
-      told.ofWaiting = true;
-      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { ...limit, topics }));
+  tellWaiting(): void {
+    const { size: max, waiting } = this.holdings;
+    if (waiting.size === 0) return;
+    const message = "there is no room for more topics: they wait until others are given up";
+    for (const watch of [...this.#watches]) {
+      const topics = watch.topics.filter((name) => waiting.has(name));
+      if (topics.length === 0 || watch.told.ofWaiting || !this.#watches.has(watch)) continue;
+      watch.told.ofWaiting = true;
+      watch.onError(new ClientError("LIMIT_EXCEEDED", message, { limit: "MAX_TOPICS", max, topics }));
     }
   }
 
@@ -102,11 +95,9 @@ export class Subscriptions {
     if ("replay" in request && request.replay === "none") { for (const topic of topics) topic.served = true; }
     this.#tellLive();
     if (replay?.truncated !== true) return;
-    const watches = new Set(topics.flatMap((topic) => [...topic.watches]));
-    for (const watch of watches) {
-      const told = this.#told.get(watch);
-      if (told === undefined || told.ofTruncation || watch.replay !== "all") continue;
-      told.ofTruncation = true;
+    for (const watch of topics.flatMap(({ watches }) => [...watches])) {
+      if (watch.told.ofTruncation || watch.replay !== "all" || !this.#watches.has(watch)) continue;
+      watch.told.ofTruncation = true;
       watch.onTruncated();
     }
   }
@@ -121,14 +112,14 @@ export class Subscriptions {
 
   /** A watch has come in vain. */
   refuse(watch: Watch, error: ClientError): void {
-    if (!this.#told.has(watch)) return;
+    if (!this.#watches.has(watch)) return;
     this.remove(watch);
     watch.onError(error);
   }
 
   /** Nothing is told any more. */
   close(): void {
-    for (const watch of [...this.#told.keys()]) this.remove(watch);
+    for (const watch of [...this.#watches]) this.remove(watch);
   }
 
   /** Hands a pushed frame to those who watch for it, each event once. */
@@ -178,41 +169,34 @@ export class Subscriptions {
     this.#epoch = epoch;
     this.#seq = seq;
     this.#list.clear();
-    for (const told of this.#told.values()) told.clear();
+    for (const { told } of this.#watches) told.clear();
     for (const { latest } of this.#topics.values()) latest.clear();
   }
 
   #task(frame: TaskFrame): void {
     const { task_id: id } = frame.data;
     if (frame.type === "task_status") this.#tags.set(id, frame.data.tags);
-    const watches = new Set<Watch>();
-    for (const name of topicsOf(frame, this.#tags.get(id), this.#tagTopics())) {
-      const topic = this.holdings.held(name);
+    const held = topicsOf(frame, this.#tags.get(id), this.#topics.keys())
+      .flatMap((name) => this.holdings.held(name) ?? [])
       // A snapshot is for topics that were just asked for. To others it would come before what happened until then.
-      if (topic === undefined || frame.snapshot === true && topic.pending !== "snapshot") continue;
-      topic.latest.keep(frame);
-      for (const watch of topic.watches) watches.add(watch);
-    }
-    for (const watch of watches) this.#tell(watch, frame);
+      .filter(({ pending }) => frame.snapshot !== true || pending === "snapshot");
+    for (const topic of held) topic.latest.keep(frame);
+    this.#handAll(held, frame);
     if (saysEnded(frame)) this.#tags.delete(id);
   }
 
-  *#tagTopics(): Generator<string> {
-    for (const name of this.#topics.keys()) if (name.startsWith("task:tag:")) yield name;
+  #handAll(topics: readonly Topic[], frame: PushedFrame): void {
+    for (const watch of new Set(topics.flatMap(({ watches }) => [...watches]))) this.#hand(watch, frame);
   }
 
-  /** Somebody may have gone while others were told, and who has just come is about to be told how things are. */
+  /** Somebody may have gone while others were told. */
   #hand(watch: Watch, frame: PushedFrame): void {
-    if (this.#told.has(watch) && !this.#joining.has(watch)) watch.onFrame(frame);
-  }
-
-  #tell(watch: Watch, frame: TaskFrame): void {
-    if (!this.#joining.has(watch) && this.#told.get(watch)?.isNews(frame)) watch.onFrame(frame);
+    if (this.#watches.has(watch) && watch.told.isNews(frame)) watch.onFrame(frame);
   }
 
   #retell(watch: Watch, names: readonly string[]): void {
     const frames = names.flatMap((name) => this.#topics.get(name)?.latest.frames() ?? []);
-    for (const frame of frames.sort((a, b) => positionOf(a) - positionOf(b))) this.#tell(watch, frame);
+    for (const frame of frames.sort((a, b) => positionOf(a) - positionOf(b))) this.#hand(watch, frame);
     if (!names.includes(LIST) || this.#list.size === 0) return;
     const data = { tasks: [...this.#list.values()], removed: [] };
     this.#hand(watch, { type: "task_list", id: `list_${this.#seq}`, timestamp: 0, data });
@@ -227,32 +211,26 @@ export class Subscriptions {
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
     const { topics, epoch, missed_to: missedTo } = frame.data;
     this.#enter(epoch, missedTo);
-    const watches = new Set<Watch>();
-    for (const name of topics) {
-      const topic = this.holdings.held(name);
-      if (topic === undefined) continue;
+    if (topics.includes(LIST)) this.#list.clear();
+    const held = topics.flatMap((name) => this.holdings.held(name) ?? []);
+    for (const topic of held) {
       topic.pending = "snapshot";
       topic.served = false;
       if (topic.replay === "none") topic.replay = "latest"; // what was missed may be what it wanted
-      if (name === LIST) this.#list.clear();
-      for (const watch of topic.watches) watches.add(watch);
     }
     this.#tellLive();
-    for (const watch of watches) this.#hand(watch, frame);
+    this.#handAll(held, frame);
   }
 
   #caughtUp(frame: Extract<ServerFrame, { type: "caught_up" }>): void {
-    const watches = new Set<Watch>();
-    for (const name of frame.data.topics) {
-      const topic = this.holdings.held(name);
-      if (topic === undefined) continue;
+    const held = frame.data.topics.flatMap((name) => this.holdings.held(name) ?? []);
+    for (const topic of held) {
       topic.pending = undefined;
       topic.served = true;
-      for (const watch of topic.watches) watches.add(watch);
     }
     // Others may not have been brought as far.
     if (!this.isReplaying) this.moved(frame.data.seq);
-    for (const watch of watches) this.#hand(watch, frame);
+    this.#handAll(held, frame);
     this.#tellLive();
   }
 
@@ -265,11 +243,10 @@ export class Subscriptions {
   }
 
   #tellLive(): void {
-    for (const watch of [...this.#told.keys()]) {
+    for (const watch of [...this.#watches]) {
       const isLive = this.#isLive(watch);
-      if (isLive === this.#live.has(watch) || !this.#told.has(watch)) continue;
-      if (isLive) this.#live.add(watch);
-      else this.#live.delete(watch);
+      if (isLive === watch.told.isLive || !this.#watches.has(watch)) continue;
+      watch.told.isLive = isLive;
       watch.onLive(isLive);
     }
   }

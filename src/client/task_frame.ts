@@ -18,17 +18,18 @@ export function saysEnded(frame: TaskFrame): boolean {
 
 /**
  * The topics that a frame belongs to, by its task and these tags; of `undefined` tags nobody told yet: then it may belong
- * to any of `tagTopics`, since the gateway sends nothing that nobody holds.
+ * to any topic of tags among `topics`, since the gateway sends nothing that nobody holds.
  */
 export function topicsOf(
   frame: TaskFrame,
   tags: readonly string[] | undefined,
-  tagTopics: Iterable<string>,
+  topics: Iterable<string>,
 ): readonly string[] {
   const half = frame.type === "task_progress" ? "progress" : "status";
   const id = `task:id:${frame.data.task_id}`;
   const names = [`task:${half}`, id, `${id}:${half}`];
-  for (const name of tagTopics) {
+  for (const name of topics) {
+    if (!name.startsWith("task:tag:")) continue;
     const [, , tag = "", facet = half] = name.split(":");
     if (facet === half && (tags === undefined || tags.includes(tag))) names.push(name);
   }

@@ -125,11 +125,11 @@ class TaskList {
     return true;
   }
 
-  #fits({ status, tags, parent_id: parent, type }: TaskStatusData): boolean {
-    const filter = this.#filter;
-    return (filter.status === undefined || filter.status === status) &&
-      (filter.tag === undefined || tags.includes(filter.tag)) &&
-      (filter.parent_id === undefined || filter.parent_id === parent) &&
-      (filter.type === undefined || filter.type === type);
+  #fits(task: TaskStatusData): boolean {
+    const { tag, ...filter } = this.#filter;
+    if (tag !== undefined && !task.tags.includes(tag)) return false;
+    return (["status", "parent_id", "type"] as const).every((member) =>
+      filter[member] === undefined || filter[member] === task[member]
+    );
   }
 }

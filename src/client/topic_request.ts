@@ -7,32 +7,27 @@ export type TopicRequest =
   | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly replay: string }
   | { readonly type: "unsubscribe"; readonly topics: readonly string[] };
 
-/** What a gateway takes. */
+/** What a gateway takes, as its `welcome` says it. */
 export type TopicLimits = {
   /** How many topics a connection may hold. */
-  readonly maxTopics: number;
-  /** The largest message, bytes. */
-  readonly maxMessageBytes: number;
-  /** What the names of all topics held may weigh in a URL, bytes: there is none but over streams. */
-  readonly maxUrlBytes: number;
+  readonly max_topics: number;
+  /** The largest message. */
+  readonly max_message_bytes: number;
+  /** What the names of all topics held may weigh in a URL: there is none but over streams. */
+  readonly max_url_bytes: number;
 };
 
 /** So many topics a gateway takes in one request. */
 const MAX_TOPICS = 1_024;
+/** No topic has a longer name, in UTF-16 code units; each of them has three bytes at most. */
+const MAX_NAME = 160;
+const NAME_BYTES = 3 * MAX_NAME;
 /** What a request weighs beside its topics at most. */
 const FRAME_BYTES = 256;
-/** More than the name of any topic weighs. */
-const MAX_NAME_BYTES = 512;
-
-const encoder = new TextEncoder();
-
-function bytesOf(name: string): number {
-  return encoder.encode(JSON.stringify(name)).length + 1;
-}
 
 /** Whether this is longer than the name of any topic. */
 export function isTooLong(name: string): boolean {
-  return bytesOf(name) > MAX_NAME_BYTES;
+  return name.length > MAX_NAME;
 }
 
 /** What a name weighs in a URL, bytes. */
@@ -40,19 +35,11 @@ export function urlBytesOf(name: string): number {
   return String(new URLSearchParams({ "": name })).length;
 }
 
-/** These topics, as few requests take them. */
-export function parted(names: readonly string[], { maxMessageBytes }: TopicLimits): readonly string[][] {
-  const parts: string[][] = [];
-  let part: string[] = [];
-  let left = 0;
-  for (const name of names) {
-    const bytes = bytesOf(name);
-    if (bytes > left || part.length >= MAX_TOPICS) {
-      parts.push(part = []);
-      left = maxMessageBytes - FRAME_BYTES;
-    }
-    part.push(name);
-    left -= bytes;
-  }
-  return parts;
+/** These topics, in requests that a gateway takes however long their names are. */
+export function parted(names: readonly string[], limits: TopicLimits): readonly string[][] {
+  const most = Math.max(
+    1,
+    Math.min(MAX_TOPICS, Math.floor((limits.max_message_bytes - FRAME_BYTES) / NAME_BYTES)),
+  );
+  return names.flatMap((_, i) => i % most === 0 ? [names.slice(i, i + most)] : []);
 }

@@ -1,21 +1,13 @@
 import type { ErrorBody, ServerData } from "../protocol/server_frames.ts";
 import { ClientError, isPassing } from "./client_error.ts";
-import type { Clock } from "./clock.ts";
-import type { Request } from "./requests.ts";
+import type { Hands } from "./hands.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { TopicLimits, TopicRequest } from "./topic_request.ts";
 
-/** What requests about topics are made with. */
-export type TopicHands = {
-  /** Sends a frame; returns the id under which it is answered. */
-  readonly post: (type: string, data: Request["data"]) => string;
-  /** Told when the gateway does not answer, though everything that it sent has come. */
-  readonly unanswered: () => void;
-};
-
 type UnderWay = {
   readonly request: TopicRequest;
-  isOverdue: boolean;
+  /** How many pings were answered since it is overdue; undefined while it is not. */
+  pongs: number | undefined;
   callOff: () => void;
 };
 
@@ -24,24 +16,20 @@ const AGAIN_MS = 1_000;
 
 /** Has the gateway hold what is watched here: asks, and asks again. */
 export class TopicRequests {
+  readonly #hands: Hands;
   readonly #subscriptions: Subscriptions;
-  readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #hands: TopicHands;
   readonly #underWay = new Map<string, UnderWay>();
-  /** Pings, by the request that was overdue when they were sent. */
-  readonly #pings = new Map<string, string>();
   /** Of the present connection, if there is one. */
   #limits: TopicLimits | undefined;
   #isSoon = false;
   /** Calls off the end of a wait: nothing is asked meanwhile. */
   #wait: (() => void) | undefined;
 
-  constructor(subscriptions: Subscriptions, clock: Clock, timeoutMs: number, hands: TopicHands) {
-    this.#subscriptions = subscriptions;
-    this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+  constructor(hands: Hands, subscriptions: Subscriptions, timeoutMs: number) {
     this.#hands = hands;
+    this.#subscriptions = subscriptions;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** There is a connection. */
@@ -57,7 +45,6 @@ export class TopicRequests {
     this.#wait = undefined;
     for (const { callOff } of this.#underWay.values()) callOff();
     this.#underWay.clear();
-    this.#pings.clear();
     this.#subscriptions.down();
   }
 
@@ -82,34 +69,35 @@ export class TopicRequests {
   refused(id: string, { code, message, details }: ErrorBody): void {
     const request = this.#settle(id);
     if (request === undefined) return;
-    const { topics, max, retry_after_ms: retryAfterMs } = details;
-    const isLimit = code === "LIMIT_EXCEEDED";
+    const { topics, max = Infinity, retry_after_ms: retryAfterMs } = details;
     const isForGood = request.type === "subscribe" && !isPassing(code);
-    const offending = !isForGood || isLimit
-      ? []
-      : Array.isArray(topics)
-      ? topics.map(String)
-      : request.topics;
-    this.#subscriptions.refused(request, offending, new ClientError(code, message, details));
-    if (isLimit && this.#limits !== undefined) {
-      const { maxTopics } = this.#limits;
-      const isNew = typeof max === "number" && max < maxTopics;
-      this.#limits = { ...this.#limits, maxTopics: isNew ? max : this.#subscriptions.holdings.size };
+    let offending = !isForGood ? [] : Array.isArray(topics) ? topics.map(String) : request.topics;
+    if (code === "LIMIT_EXCEEDED" && this.#limits !== undefined) {
+      // Fewer than were tried, in any case.
+      const most = Math.min(Number(max), this.#limits.max_topics - 1);
+      this.#limits = { ...this.#limits, max_topics: most };
+      offending = [];
     }
+    this.#subscriptions.refused(request, offending, new ClientError(code, message, details));
     if (isForGood) this.changed();
     else this.#waitFor(typeof retryAfterMs === "number" ? retryAfterMs : AGAIN_MS);
   }
 
-  /** A ping was answered. What was sent before it has come then, however slow the network is. */
-  ponged(id: string): void {
-    const overdue = this.#pings.get(id);
-    this.#pings.delete(id);
-    if (overdue !== undefined && this.#underWay.has(overdue)) this.#hands.unanswered();
+  /**
+   * A ping was answered. The second that is since a request is overdue was sent after that: what the gateway answered before
+   * has come then, however slow the network is.
+   */
+  ponged(): void {
+    for (const late of this.#underWay.values()) {
+      if (late.pongs !== undefined && ++late.pongs > 1) {
+        return this.#hands.step({ kind: "useless", why: "the gateway did not answer" });
+      }
+    }
   }
 
   #waitFor(ms: number): void {
     this.#wait?.();
-    this.#wait = this.#clock.after(ms, () => {
+    this.#wait = this.#hands.clock.after(ms, () => {
       this.#wait = undefined;
       this.#sync();
     });
@@ -124,23 +112,23 @@ export class TopicRequests {
 
   #sync(): void {
     // Those before may be answered after these. One that is overdue holds up nothing but what it is about.
-    const isBusy = [...this.#underWay.values()].some(({ isOverdue }) => !isOverdue);
+    const isBusy = [...this.#underWay.values()].some(({ pongs }) => pongs === undefined);
     if (this.#limits === undefined || this.#wait !== undefined || isBusy) return;
     for (const request of this.#subscriptions.holdings.sync(this.#limits)) {
       const { type, ...data } = request;
       const id = this.#hands.post(type, data);
-      this.#underWay.set(id, { request, isOverdue: false, callOff: this.#due(id) });
+      this.#underWay.set(id, { request, pongs: undefined, callOff: this.#due(id) });
     }
-    this.#subscriptions.tellWaiting(this.#limits);
+    this.#subscriptions.tellWaiting();
   }
 
   #due(id: string): () => void {
-    return this.#clock.after(this.#timeoutMs, () => {
+    return this.#hands.clock.after(this.#timeoutMs, () => {
       const late = this.#underWay.get(id);
       if (late === undefined) return;
-      late.isOverdue = true;
+      late.pongs ??= 0;
       late.callOff = this.#due(id);
-      this.#pings.set(this.#hands.post("ping", {}), id);
+      this.#hands.ping();
       this.#sync();
     });
   }

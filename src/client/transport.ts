@@ -22,7 +22,7 @@ export function firstThen(first: OpenSocket, second: OpenSocket): OpenSocket {
         futile = isFirst ? 0 : before;
         listener.message(text);
       },
-      ended: (code) => listener.ended(code),
+      ended: listener.ended,
     });
   };
 }
@@ -42,7 +42,5 @@ export function socketsOf(
 function ownWebSocket(): WebSocketClass {
   const own: unknown = globalThis.WebSocket;
   if (typeof own === "function") return own as WebSocketClass;
-  throw new TypeError(
-    "WebSocket: this runtime has none; pass one in (Node before 22: that of the package ws)",
-  );
+  throw new TypeError("WebSocket: this runtime has none, pass one in (Node before 22: that of ws)");
 }

@@ -1,5 +1,6 @@
 import type { ServerFrame } from "../protocol/server_frames.ts";
 import type { ClientError } from "./client_error.ts";
+import type { Told } from "./told.ts";
 
 /** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
 export type Replay = "latest" | "none" | "all";
@@ -10,8 +11,9 @@ export type PushedFrame = Extract<
   { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
 >;
 
-/** What somebody here wants to see. */
+/** What somebody here wants to see, and was told of. */
 export type Watch = {
+  readonly told: Told;
   readonly topics: readonly string[];
   readonly replay: Replay;
   readonly onFrame: (frame: PushedFrame) => void;

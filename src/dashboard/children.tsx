@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Client } from "../client/client.ts";
-import { useNow, useStore } from "./hooks.ts";
+import { useStore } from "./hooks.ts";
 import { count, say } from "./reader.ts";
 import { TaskRow, TaskRowHeads } from "./task_row.tsx";
 
@@ -10,11 +10,10 @@ const MAX_SHOWN = 100;
 
 /** The tasks that name this one as their parent, where there are any. */
 export function Children(
-  { client, id }: { readonly client: Client; readonly id: string },
+  { client, id, nowMs }: { readonly client: Client; readonly id: string; readonly nowMs: number },
 ): JSX.Element | null {
   const store = useMemo(() => client.tasks({ parent_id: id }), [client, id]);
   const { tasks } = useStore(store);
-  const nowMs = useNow(1_000);
   if (tasks.length === 0) return null;
   return (
     <section class="children" aria-labelledby="children-title">

@@ -8,15 +8,18 @@ import { StatusShape } from "./status_mark.tsx";
 
 /** Chooses what of all tasks is shown: by status, with how many there are; by words; by tag. */
 export function FilterBar(
-  { filter, model, onFilter }: {
+  { filter, model, isPartial, onFilter }: {
     readonly filter: ListFilter;
     readonly model: ListModel;
+    /** Whether there are more tasks than the model was made from, so that it counts too few. */
+    readonly isPartial: boolean;
     readonly onFilter: (filter: ListFilter) => void;
   },
 ): JSX.Element {
   const { status, tag, text } = filter;
   const change = (wanted: { status?: TaskStatus | undefined; tag?: string; text?: string }): void =>
     onFilter(without({ ...filter, ...wanted }));
+  const counted = (tasks: number): string => `${count(tasks)}${isPartial ? "+" : ""}`;
   return (
     <div class="filters" role="search">
       <div class="chips" role="group" aria-label={say("status")}>
@@ -25,7 +28,7 @@ export function FilterBar(
           aria-pressed={status === undefined}
           onClick={() => change({ status: undefined })}
         >
-          {say("allTasks")} <b>{count(model.total)}</b>
+          {say("allTasks")} <b>{counted(model.total)}</b>
         </button>
         {STATUSES.filter((name) => model.counts[name] > 0 || name === status).map((name) => (
           <button
@@ -35,7 +38,7 @@ export function FilterBar(
             aria-pressed={name === status}
             onClick={() => change({ status: name === status ? undefined : name })}
           >
-            <StatusShape status={name} /> {say(name)} <b>{count(model.counts[name])}</b>
+            <StatusShape status={name} /> {say(name)} <b>{counted(model.counts[name])}</b>
           </button>
         ))}
       </div>

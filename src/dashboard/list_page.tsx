@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Client, TaskStatusData } from "../client/client.ts";
 import { EmptyState } from "./empty_state.tsx";
 import { firstKept, why } from "./failure.ts";
@@ -7,7 +7,7 @@ import { FilterBar } from "./filter_bar.tsx";
 import { useStore } from "./hooks.ts";
 import { listModel } from "./list_model.ts";
 import type { LiveView } from "./live.ts";
-import { usePast } from "./past.ts";
+import { MAX_PAST_TASKS, type PastList, usePastList } from "./past_list.ts";
 import { count, perSecond, say, span } from "./reader.ts";
 import type { ListFilter } from "./route.ts";
 import { Scrubber } from "./scrubber.tsx";
@@ -25,14 +25,11 @@ export type ListPageProps = {
   readonly onMove: (at: number | undefined, isDone: boolean) => void;
 };
 
-/** As many tasks of a past moment are shown; the answer says how many there were. */
-const PAST_LIMIT = 1_000;
-
 /** All tasks, or those that fit: as they are, or as they were. */
 export function ListPage(props: ListPageProps): JSX.Element {
   const { client, live, filter, at, chosen, onChoose, onFilter, onMove } = props;
   const now = useStore(client.tasks());
-  const past = usePast(at, (seq) => client.getTasks({ at: { seq }, limit: PAST_LIMIT }));
+  const past = usePastList(client, at);
   const [first, setFirst] = useState(1);
   const kept = firstKept(past.error);
   useEffect(() => {
@@ -41,31 +38,53 @@ export function ListPage(props: ListPageProps): JSX.Element {
     setFirst(kept);
     onMove(kept, true);
   }, [kept, at]);
-  const isPast = at !== undefined && past.value !== undefined;
-  const tasks: readonly TaskStatusData[] = isPast ? past.value.tasks : now.tasks;
+  const isPast = past.at !== undefined;
+  // Until the past is there what was shown stands still; what is now is not the past.
+  const shown = useRef<readonly TaskStatusData[]>([]);
+  const tasks = isPast ? past.tasks : at === undefined ? now.tasks : shown.current;
+  shown.current = tasks;
   const model = useMemo(() => listModel(tasks, filter), [tasks, filter]);
   const error = at === undefined ? now.error : kept === undefined ? past.error : undefined;
+  const isPartial = isPast && past.tasks.length < past.total;
+  const isShort = model.tasks.length === 0 && past.hasMore;
+  useEffect(() => {
+    if (isShort) past.more();
+  });
+  const isLoading = isShort || kept !== undefined || (!isPast && (at !== undefined || now.isLoading));
   const isEmpty = at === undefined && !now.isLoading && now.tasks.length === 0 && error === undefined;
   if (isEmpty) return <EmptyState />;
   return (
     <div class={`list${isPast ? " past" : ""}`}>
       <h1 class="hidden">{say("tasks")}</h1>
-      <FilterBar filter={filter} model={model} onFilter={onFilter} />
-      {error === undefined
-        ? null
-        : <p class="failure" role="alert">{say("listFailed", { why: why(error) })}</p>}
-      {isPast && past.value.at?.truncated === true
-        ? <p class="stale" role="status">{say("truncated")}</p>
-        : null}
-      {now.isLoading && now.tasks.length === 0 && at === undefined
-        ? <p class="loading" role="status">{say("loading")}</p>
-        : model.tasks.length === 0 && error === undefined
-        ? <p class="loading" role="status">{say("none")}</p>
-        : <TaskTable tasks={model.tasks} at={at} chosen={chosen} onChoose={onChoose} />}
+      <FilterBar filter={filter} model={model} isPartial={isPartial} onFilter={onFilter} />
+      {error === undefined ? null : (
+        <p class="failure" role="alert">
+          {say("listFailed", { why: why(error) })}{" "}
+          {isPast ? <button type="button" onClick={past.again}>{say("again")}</button> : null}
+        </p>
+      )}
+      {past.isTruncated ? <p class="stale" role="status">{say("truncated")}</p> : null}
+      {model.tasks.length > 0
+        ? (
+          <TaskTable
+            tasks={model.tasks}
+            hasMore={past.hasMore}
+            at={at}
+            chosen={chosen}
+            nowMs={live.nowMs}
+            onChoose={onChoose}
+            onEnd={past.more}
+          />
+        )
+        : (
+          <p class="loading" role="status">
+            {error !== undefined ? null : say(isLoading ? "loading" : "none")}
+          </p>
+        )}
       <footer>
         <p>
-          {isPast && past.value.total > past.value.tasks.length
-            ? say("pastPart", { shown: count(past.value.tasks.length), total: count(past.value.total) })
+          {isPartial
+            ? partOf(past, model.tasks.length)
             : say("shown", { shown: count(model.tasks.length), total: count(tasks.length) })}
           {model.rate === null || isPast ? null : ` · ${
             say("summary", {
@@ -79,4 +98,12 @@ export function ListPage(props: ListPageProps): JSX.Element {
       </footer>
     </div>
   );
+}
+
+/** How much of a list of the past is there, and whether more can be. */
+function partOf({ tasks, total, hasMore }: PastList, shown: number): string {
+  const loaded = { shown: count(shown), loaded: count(tasks.length), total: count(total) };
+  return `${say("pastPart", loaded)} · ${
+    hasMore ? say("pastMore") : say("pastMost", { most: count(MAX_PAST_TASKS) })
+  }`;
 }

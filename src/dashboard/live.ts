@@ -1,5 +1,6 @@
 import type { Client, ConnectionState, Store } from "../client/client.ts";
 import { LiveStore } from "../client/store.ts";
+import { ServerClock } from "./server_clock.ts";
 import { type Second, Traffic } from "./traffic.ts";
 
 /** How the connection does. */
@@ -11,20 +12,30 @@ export type LiveView = {
   readonly head: number;
   /** The last minute, a second each. */
   readonly seconds: readonly Second[];
+  /** What time it is for the gateway, ms since the epoch; for this device while nothing was heard of the gateway. */
+  readonly nowMs: number;
 };
 
 /** The connection's own store: it changes with the connection, and once a second. */
 export function liveStore(client: Client): Store<LiveView> {
-  const initial: LiveView = { state: client.state, isLive: false, head: 0, seconds: [] };
+  const initial: LiveView = { state: client.state, isLive: false, head: 0, seconds: [], nowMs: Date.now() };
   return new LiveStore<LiveView>(initial, (set) => {
+    const clock = new ServerClock();
     const traffic = new Traffic();
     let isLive = false;
-    const show = (): void =>
-      set(() => ({ state: client.state, isLive, head: traffic.head, seconds: traffic.seconds }));
-    const endOfState = client.onState(show);
+    const nowMs = (): number => clock.now(performance.now()) ?? Date.now();
+    const show = (): void => {
+      const { head, seconds } = traffic;
+      set(() => ({ state: client.state, isLive, head, seconds, nowMs: nowMs() }));
+    };
+    const endOfState = client.onState(({ kind }) => {
+      if (kind !== "open") traffic.down();
+      show();
+    });
     const { unsubscribe } = client.subscribe(["task:list", "task:progress"], (frame) => {
       const wasUnknown = traffic.head === 0;
-      traffic.note(frame, { isLive, nowMs: Date.now() });
+      clock.heard(frame.timestamp, performance.now());
+      traffic.note(frame, nowMs());
       if (wasUnknown && traffic.head > 0) show();
     }, {
       onLive: (now) => {

@@ -1,4 +1,7 @@
-/** The points of a line through values, `null` where there is none: `x,y` pairs for an SVG polyline, one text a run. */
+/**
+ * The points of a line through values, `null` where there is none: `x,y` pairs for an SVG polyline, one text a run. A value
+ * alone is there twice, so that round ends make a dot of it.
+ */
 export function sparkRuns(
   values: readonly (number | null)[],
   { slots, width, height }: { readonly slots: number; readonly width: number; readonly height: number },
@@ -16,7 +19,9 @@ export function sparkRuns(
     const y = height - (value / most) * height;
     runs.at(-1)?.push(`${round(x)},${round(y)}`);
   });
-  return runs.filter((run) => run.length > 0).map((run) => run.join(" "));
+  return runs.filter((run) => run.length > 0).map((run) =>
+    (run.length === 1 ? [...run, ...run] : run).join(" ")
+  );
 }
 
 function round(value: number): number {

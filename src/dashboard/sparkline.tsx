@@ -1,32 +1,41 @@
 import type { JSX } from "preact";
+import { say } from "./reader.ts";
 import { sparkRuns } from "./spark_path.ts";
 import { SECONDS } from "./traffic.ts";
 
 const WIDTH = 120;
 const HEIGHT = 24;
 
+/** What a sparkline shows: `null` where there was none of it. */
+export type SparklineProps = {
+  readonly label: string;
+  readonly values: readonly (number | null)[];
+  readonly now: number | null;
+  /** How the quantity is written. */
+  readonly write: (value: number) => string;
+  readonly hint?: string;
+};
+
 /** The last minute of a quantity as a line, with what it is now. */
-export function Sparkline(
-  { values, label, now, hint }: {
-    readonly values: readonly (number | null)[];
-    readonly label: string;
-    readonly now: string;
-    readonly hint?: string;
-  },
-): JSX.Element {
+export function Sparkline({ label, values, now, write, hint = label }: SparklineProps): JSX.Element {
+  const some = values.filter((value) => value !== null);
+  const words = some.length === 0 ? say("sparkNone") : say("spark", {
+    now: now === null ? say("sparkNothing") : write(now),
+    most: write(Math.max(...some)),
+  });
   const runs = sparkRuns(values, { slots: SECONDS, width: WIDTH, height: HEIGHT });
   return (
-    <figure class="spark" title={hint ?? label}>
+    <figure class="spark" title={hint}>
       <svg
         viewBox={`0 -1 ${WIDTH} ${HEIGHT + 2}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${label}: ${now}`}
+        aria-label={`${label}: ${words}`}
       >
         {runs.map((points) => <polyline key={points} points={points} />)}
       </svg>
       <figcaption aria-hidden="true">
-        <span>{label}</span> <b>{now}</b>
+        <span>{label}</span> <b>{now === null ? "—" : write(now)}</b>
       </figcaption>
     </figure>
   );

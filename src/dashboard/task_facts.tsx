@@ -1,7 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { TaskStatusData } from "../client/client.ts";
 import { elapsedMs } from "./formats.ts";
-import { useNow } from "./hooks.ts";
 import { ProgressBar } from "./progress_bar.tsx";
 import { moment, perSecond, say, span } from "./reader.ts";
 import { printRoute } from "./route.ts";
@@ -9,13 +8,15 @@ import { StatusMark } from "./status_mark.tsx";
 import { isMoving } from "./statuses.ts";
 import type { TextKey } from "./texts.ts";
 
-/** What a task is: its status, its bar, and everything else that is known of it. */
+/**
+ * What a task is: its status, its bar, and everything else that is known of it; `nowMs` is the gateway's time, undefined
+ * where the task is shown as it was.
+ */
 export function TaskFacts(
-  { task, isPast }: { readonly task: TaskStatusData; readonly isPast: boolean },
+  { task, nowMs }: { readonly task: TaskStatusData; readonly nowMs: number | undefined },
 ): JSX.Element {
-  const nowMs = useNow(1_000);
   const { progress, error, result, parent_id: parent } = task;
-  const elapsed = elapsedMs(task.start_time, task.end_time, isPast ? undefined : nowMs);
+  const elapsed = elapsedMs(task.start_time, task.end_time, nowMs);
   const rate = isMoving(task.status) ? progress.rate : null;
   const eta = isMoving(task.status) ? progress.eta_ms : null;
   return (

@@ -61,12 +61,13 @@ export function TaskPage({ client, live, id, at, listHref, onMove }: TaskPagePro
         at={at}
         error={at === undefined ? view.error : past.error}
         isLoading={view.isStale}
+        nowMs={live.nowMs}
       />
       {at !== undefined && past.value?.at?.truncated === true
         ? <p class="stale" role="status">{say("truncated")}</p>
         : null}
       <Attempts events={upTo(history.events, at)} />
-      <Children client={client} id={id} />
+      <Children client={client} id={id} nowMs={live.nowMs} />
       <TimelineList history={history} at={at} onLook={(seq) => onMove(seq, true)} />
       {shown === undefined ? null : (
         <details class="raw">
@@ -87,12 +88,13 @@ function upTo<T extends { readonly seq: number }>(
 
 /** The task itself, or why there is none to show. */
 function TaskState(
-  { id, task, at, error, isLoading }: {
+  { id, task, at, error, isLoading, nowMs }: {
     readonly id: string;
     readonly task: TaskStatusData | undefined;
     readonly at: number | undefined;
     readonly error: unknown;
     readonly isLoading: boolean;
+    readonly nowMs: number;
   },
 ): JSX.Element {
   if (error !== undefined && at !== undefined && isNotFound(error)) {
@@ -109,7 +111,7 @@ function TaskState(
             {say("asItWas", { seq: at })}
           </p>
         )}
-        <TaskFacts task={task} isPast={at !== undefined} />
+        <TaskFacts task={task} nowMs={at === undefined ? nowMs : undefined} />
       </>
     );
   }

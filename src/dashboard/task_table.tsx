@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { TaskStatusData } from "../client/client.ts";
-import { useLatest, useNow } from "./hooks.ts";
+import { useLatest } from "./hooks.ts";
 import { keyAction } from "./keys.ts";
 import { moved } from "./list_model.ts";
 import { pressedOn } from "./pressed_on.ts";
@@ -13,26 +13,38 @@ import { TaskRow, TaskRowHeads } from "./task_row.tsx";
 /** Tasks to choose from, of which only those that are seen are in the page. */
 export type TaskTableProps = {
   readonly tasks: readonly TaskStatusData[];
+  /** Whether more of them may follow, if they are asked for. */
+  readonly hasMore: boolean;
   readonly at: number | undefined;
   readonly chosen: string | undefined;
+  /** The gateway's time, ms since the epoch. */
+  readonly nowMs: number;
   readonly onChoose: (id: string | undefined) => void;
+  /** Called, maybe often, while the last of them are near and more may follow. */
+  readonly onEnd: () => void;
 };
 
 /** How high a row is, px; the same in style.css. */
 const ROW_PX = { wide: 56, narrow: 96 };
 const NARROW = "(max-width: 720px)";
 
+/** So many rows before the last what follows is asked for. */
+const NEAR_END = 100;
+
 /** A table of any length that scrolls by itself. Its rows are moved through with j and k. */
-export function TaskTable({ tasks, at, chosen, onChoose }: TaskTableProps): JSX.Element {
+export function TaskTable(props: TaskTableProps): JSX.Element {
+  const { tasks, hasMore, at, chosen, nowMs, onChoose, onEnd } = props;
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ scrollPx: 0, heightPx: 600 });
   const rowPx = useNarrow() ? ROW_PX.narrow : ROW_PX.wide;
-  const nowMs = useNow(1_000);
   const viewport = { ...view, rowPx };
   const { first, end } = rowWindow(tasks.length, viewport);
   useHeight(box, (heightPx) => setView((known) => ({ ...known, heightPx })));
   useAnchor(box, tasks, first, viewport);
 
+  useEffect(() => {
+    if (hasMore && end + NEAR_END >= tasks.length) onEnd();
+  });
   const latest = useLatest({ tasks, chosen, viewport, onChoose });
   useEffect(() => {
     const choose = (step: number): void => {
@@ -61,7 +73,7 @@ export function TaskTable({ tasks, at, chosen, onChoose }: TaskTableProps): JSX.
   }, [chosen]);
 
   return (
-    <div class="table" role="table" aria-label={say("tasks")} aria-rowcount={tasks.length + 1}>
+    <div class="table" role="table" aria-label={say("tasks")} aria-rowcount={hasMore ? -1 : tasks.length + 1}>
       <div role="rowgroup">
         <TaskRowHeads />
       </div>

@@ -10,6 +10,8 @@ export const SECONDS = 60;
 export class Traffic {
   #head = 0;
   #lastHead = 0;
+  /** Whether what comes may be of the past. */
+  #isReplay = true;
   #lagMs: number | null = null;
   #seconds: readonly Second[] = [];
 
@@ -23,22 +25,24 @@ export class Traffic {
     return this.#seconds;
   }
 
-  /** Takes a frame in. While a replay is under way (`isLive` false) it moves the head, and counts as no traffic. */
-  note(frame: PushedFrame, { isLive, nowMs }: { readonly isLive: boolean; readonly nowMs: number }): void {
+  /** The connection is gone: what comes next tells of what was missed. */
+  down(): void {
+    this.#isReplay = true;
+  }
+
+  /** Takes a frame in, at the gateway's time. What a replay brings moves the head, and counts as no traffic. */
+  note(frame: PushedFrame, nowMs: number): void {
     const position = positionOf(frame);
     if (frame.type === "gap") {
+      this.#isReplay = true;
       // Positions of another life of the stream mean nothing here.
       if (frame.data.reason === "epoch") this.#head = this.#lastHead = position;
       return;
     }
-    const isFirst = this.#head === 0;
     if (position > this.#head) this.#head = position;
-    if (!isLive || isFirst) {
-      this.#lastHead = this.#head;
-      return;
-    }
-    if (frame.type === "caught_up") return;
-    this.#lagMs = Math.max(nowMs - frame.timestamp, this.#lagMs ?? 0, 0);
+    if (this.#isReplay) this.#lastHead = this.#head;
+    if (frame.type === "caught_up") this.#isReplay = false;
+    else if (!this.#isReplay) this.#lagMs = Math.max(nowMs - frame.timestamp, this.#lagMs ?? 0, 0);
   }
 
   /** A second is over. */

@@ -6,18 +6,19 @@ import type { Second } from "./traffic.ts";
 
 /** How much came in the last minute, and how late. */
 export function TrafficLines({ seconds }: { readonly seconds: readonly Second[] }): JSX.Element {
-  const lagMs = recentLagMs(seconds);
   return (
     <div class="traffic">
       <Sparkline
         label={say("throughput")}
         values={seconds.map(({ events }) => events)}
-        now={perSecond(seconds.at(-1)?.events ?? 0)}
+        write={perSecond}
+        now={seconds.at(-1)?.events ?? 0}
       />
       <Sparkline
         label={say("lag")}
         values={seconds.map(({ lagMs }) => lagMs)}
-        now={lagMs === null ? "—" : span(lagMs)}
+        write={span}
+        now={recentLagMs(seconds)}
         hint={say("lagMeaning")}
       />
     </div>

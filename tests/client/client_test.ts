@@ -204,11 +204,11 @@ Deno.test("a gap is told, and the present state follows", async () => {
 Deno.test("a gateway that goes away is left at the time it gave, and one that wants nobody back is obeyed", async () => {
   const bench = await Bench.start();
   const socket = bench.wire.socket;
-  let drop: (code: number) => void = () => {};
+  let drop: (code: number, why: string) => void = () => {};
   let tell: (text: string) => void = () => {};
   const client = bench.connect({
     open(url, listener) {
-      drop = (code) => listener.ended(code);
+      drop = listener.ended;
       tell = listener.message;
       return socket(url, listener);
     },
@@ -220,7 +220,7 @@ Deno.test("a gateway that goes away is left at the time it gave, and one that wa
   assertEquals(bench.wire.opened, 1);
   await bench.pass(200);
   assertEquals([bench.wire.opened, client.state.kind], [2, "open"]);
-  drop(4401);
+  drop(4401, "unauthorized");
   assertEquals(client.state, { kind: "closed", why: "unauthorized", code: 4401 });
   await bench.pass(60_000);
   assertEquals(bench.wire.opened, 2);

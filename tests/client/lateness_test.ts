@@ -7,13 +7,11 @@ function played() {
   const clock = new ManualClock();
   const pings: string[] = [];
   const told: boolean[] = [];
-  const lateness = new Lateness(clock, {
-    ping: () => {
-      pings.push(`p${pings.length}`);
-      lateness.pinged(`p${pings.length - 1}`);
-    },
-    tell: (isLate) => told.push(isLate),
-  });
+  const ping = () => {
+    pings.push(`p${pings.length}`);
+    lateness.pinged(`p${pings.length - 1}`);
+  };
+  const lateness = new Lateness({ clock, ping }, (isLate) => told.push(isLate));
   /** A frame that was `ms` on its way, by a clock that is an hour off. */
   const frame = (ms: number) => lateness.came(clock.now() - ms + 3_600_000);
   return { clock, lateness, pings, told, frame };

@@ -8,8 +8,9 @@ import {
   stepLink,
   type TimerName,
 } from "../../src/client/link.ts";
+import { CLOSE_CODES } from "../../src/protocol/close_codes.ts";
 
-const LIMITS = { connectMs: 10_000, firstMs: 500, longestMs: 30_000 };
+const LIMITS = { connectTimeoutMs: 10_000, firstWaitMs: 500, longestWaitMs: 30_000 };
 const HEARTBEAT = { intervalMs: 30_000, timeoutMs: 60_000 };
 const TIMERS: readonly TimerName[] = ["connect", "retry", "ping", "dead", "slot"];
 
@@ -35,8 +36,7 @@ const input: fc.Arbitrary<LinkInput> = fc.oneof(
     { kind: "online" },
     { kind: "offline" },
     { kind: "shown" },
-    { kind: "renew" },
-    { kind: "unanswered" },
+    { kind: "useless", why: "because" },
   ),
   fc.record({ kind: fc.constant("token" as const), socket, token: fc.constantFrom("t", undefined) }),
   fc.record({ kind: fc.constant("tokenFailed" as const), socket }),
@@ -47,6 +47,7 @@ const input: fc.Arbitrary<LinkInput> = fc.oneof(
     kind: fc.constant("ended" as const),
     socket,
     code: fc.constantFrom(1006, 1011, 1012, 1013, 4402, 4408, 4429),
+    why: fc.constantFrom("", "because"),
   }),
   fc.record({ kind: fc.constant("timer" as const), name: fc.constantFrom(...TIMERS) }),
 );
@@ -106,17 +107,18 @@ function socketOf(link: Link): number | undefined {
 }
 
 Deno.test("after a code that says so nobody comes back, and why is told", () => {
-  for (const code of [1000, 1009, 4400, 4401]) {
-    const [next] = stepLink(open, { kind: "ended", socket: 1, code }, at(0, 0));
-    assert(next.kind === "closed" && next.code === code && next.why.length > 3);
+  for (const { code, reason: why, reconnect } of Object.values(CLOSE_CODES)) {
+    const [next] = stepLink(open, { kind: "ended", socket: 1, code, why }, at(0, 0));
+    assertEquals(next.kind, reconnect === "no" ? "closed" : "waiting");
+    assert("why" in next && next.why === why);
   }
-  const [waiting] = stepLink(open, { kind: "ended", socket: 1, code: 1006 }, at(5, 1));
+  const [waiting] = stepLink(open, { kind: "ended", socket: 1, code: 1006, why: "" }, at(5, 1));
   assert(waiting.kind === "waiting" && waiting.dueMs === 505);
 });
 
 Deno.test("the wait after a drain is until the slot, whenever the gateway closes", () => {
   const [draining] = stepLink(open, { kind: "drain", socket: 1, afterMs: 700 }, at(1_000));
-  const [waiting] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, at(1_200));
+  const [waiting] = stepLink(draining, { kind: "ended", socket: 1, code: 1012, why: "" }, at(1_200));
   assert(waiting.kind === "waiting");
   assertEquals(waiting.dueMs, 1_700);
 });
@@ -124,29 +126,28 @@ Deno.test("the wait after a drain is until the slot, whenever the gateway closes
 Deno.test("the wait after a drain is as long as the gateway said, whatever becomes of the clock", () => {
   const [draining] = stepLink(open, { kind: "drain", socket: 1, afterMs: 700 }, at(3_600_000));
   const back = { ...at(0), elapsedMs: 3_600_200 };
-  const [waiting, effects] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, back);
+  const [waiting, effects] = stepLink(draining, { kind: "ended", socket: 1, code: 1012, why: "" }, back);
   assert(waiting.kind === "waiting");
   assertEquals(waiting.dueMs, 500);
   assertEquals(effects.filter(({ kind }) => kind === "set"), [{ kind: "set", timer: "retry", ms: 500 }]);
   // A clock that is not even steady.
-  const [later] = stepLink(draining, { kind: "ended", socket: 1, code: 1012 }, at(0));
+  const [later] = stepLink(draining, { kind: "ended", socket: 1, code: 1012, why: "" }, at(0));
   assert(later.kind === "waiting" && later.dueMs === 700);
 });
 
 Deno.test("a connection that there never was is not said to be lost", () => {
   const opening: Link = { kind: "opening", attempt: 0, socket: 1 };
-  const why = (link: Link, code: number): string | undefined => {
-    const [next] = stepLink(link, { kind: "ended", socket: 1, code }, at(0));
+  const why = (link: Link, code: number, said = ""): string | undefined => {
+    const [next] = stepLink(link, { kind: "ended", socket: 1, code, why: said }, at(0));
     return next.kind === "waiting" ? next.why : undefined;
   };
-  assertEquals([0, 1006, 1013].map((code) => why(opening, code)), [
+  assertEquals([why(opening, 0), why(opening, 1006), why(opening, 1013, "try later")], [
     "the gateway could not be reached",
     "the gateway could not be reached (1006)",
-    "overloaded, try later",
+    "try later",
   ]);
-  assertEquals([0, 1006, 4408].map((code) => why(open, code)), [
+  assertEquals([why(open, 0), why(open, 1006)], [
     "the connection was lost",
     "the connection was lost (1006)",
-    "idle: no traffic and no pong",
   ]);
 });

@@ -1,14 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { ClientError } from "../../src/client/client_error.ts";
 import { Subscriptions } from "../../src/client/subscriptions.ts";
+import { Told } from "../../src/client/told.ts";
 import type { TopicRequest } from "../../src/client/topic_request.ts";
 import type { Replay, Watch } from "../../src/client/watch.ts";
 
-const LIMITS = { maxTopics: 256, maxMessageBytes: 65_536, maxUrlBytes: Infinity };
+const LIMITS = { max_topics: 256, max_message_bytes: 65_536, max_url_bytes: Infinity };
 
 /** Somebody who only wants these topics held. */
 function watchOf(topics: readonly string[], replay: Replay = "latest"): Watch {
-  return { topics, replay, onFrame: () => {}, onLive: () => {}, onTruncated: () => {}, onError: () => {} };
+  const nobody = { onFrame: () => {}, onLive: () => {}, onTruncated: () => {}, onError: () => {} };
+  return { topics, replay, told: new Told(), ...nobody };
 }
 
 /** A gateway takes a request at this position, and says that its replay is over. */

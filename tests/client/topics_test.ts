@@ -171,7 +171,7 @@ Deno.test("a topic request that is never answered is made again on another conne
   const bench = await Bench.start();
   const client = bench.connect(losing(bench));
   const lost = new Watcher(client, "task:list");
-  await bench.pass(9_900);
+  await bench.pass(19_900);
   assertEquals([lost.isLive, bench.wire.opened], [false, 1]);
   await bench.pass(1_000);
   assertEquals([lost.isLive, bench.wire.opened], [true, 2]);

@@ -1,53 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
 import { connectWorker } from "../../src/worker/task_reporter.ts";
-import { type NatsServer, startNatsServer } from "../nats_server.ts";
-import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
 import { BareNats } from "../gateway/bare_nats.ts";
 import { eventually } from "../eventually.ts";
-import { type DashboardPage, openDashboard, seriousFindings } from "./dashboard_page.ts";
-
-type World = { readonly nats: NatsServer; readonly gateway: GatewayProcess };
-
-/** A test with a real nats-server and a gateway on it. The browser's driver keeps timers and pipes for a moment. */
-function inBrowser(
-  name: string,
-  run: (world: World) => Promise<void>,
-  settings: Readonly<Record<string, string>> = {},
-): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: async () => {
-      await using nats = await startNatsServer();
-      await withGateway(
-        { settings: { NATS_URL: nats.url, ...settings } },
-        (gateway) => run({ nats, gateway }),
-      );
-    },
-  });
-}
-
-/** Nothing went wrong in the page, and it asked nothing of anybody else. */
-function assertQuiet({ complaints, foreign }: DashboardPage): void {
-  assertEquals([complaints, foreign], [[], []]);
-}
-
-const row = (id: string): string => `[data-task="${id}"]`;
-
-async function percentage(page: Page, id: string): Promise<number> {
-  return Number(await page.getAttribute(`${row(id)} [role=progressbar]`, "aria-valuenow"));
-}
-
-async function badge(page: Page): Promise<string | null> {
-  return await page.getAttribute("[data-badge]", "data-badge");
-}
-
-/** The status that the task page, or a row, shows. */
-async function status(page: Page, within: string): Promise<string | null> {
-  return await page.getAttribute(`${within} [data-status]`, "data-status");
-}
+import { openDashboard, seriousFindings } from "./dashboard_page.ts";
+import { assertQuiet, badge, inBrowser, percentage, row, status } from "./in_browser.ts";
 
 inBrowser("a task moves in the list as its worker goes on, and ends there", async ({ nats, gateway }) => {
   await using dashboard = await openDashboard(`${gateway.url}/`);

@@ -12,10 +12,13 @@ export type DashboardPage = AsyncDisposable & {
   readonly foreign: string[];
 };
 
-/** Opens the dashboard that `url` serves, on a screen and for a reader like these. */
+/** Whose dashboard it is: their screen, their language, and by how much their clock is wrong, ms. */
+export type Reader = BrowserContextOptions & { readonly clockAheadMs?: number };
+
+/** Opens the dashboard that `url` serves, for such a reader. */
 export async function openDashboard(
   url: string,
-  options: BrowserContextOptions = {},
+  { clockAheadMs = 0, ...options }: Reader = {},
 ): Promise<DashboardPage> {
   const executablePath = await browserBinary("chromium");
   const browser = await chromium.launch({ executablePath, chromiumSandbox: Deno.uid() !== 0 });
@@ -26,6 +29,7 @@ export async function openDashboard(
       colorScheme: "light",
       ...options,
     });
+    if (clockAheadMs !== 0) await context.addInitScript(`(${shiftClock})(${clockAheadMs})`);
     const page = await context.newPage();
     const complaints: string[] = [];
     const foreign: string[] = [];
@@ -41,6 +45,15 @@ export async function openDashboard(
     await browser.close();
     throw error;
   }
+}
+
+/** Sets the clock of a page; what has elapsed is measured by another, which goes on. */
+function shiftClock(aheadMs: number): void {
+  const { now } = Date;
+  globalThis.Date = new Proxy(Date, {
+    construct: (target, args) => Reflect.construct(target, args.length === 0 ? [target.now()] : args),
+  });
+  Date.now = () => now() + aheadMs;
 }
 
 /** What axe-core finds wrong with the page as it is, where it is serious: the rule, and where. */

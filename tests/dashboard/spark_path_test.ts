@@ -8,8 +8,8 @@ Deno.test("the newest value is at the right edge, and the greatest at the top", 
   assertEquals(sparkRuns([9, 9, 9, 9, 9, 9, 0], BOX), ["0,0 10,0 20,0 30,0 40,10"]);
 });
 
-Deno.test("where there is no value there is no line", () => {
-  assertEquals(sparkRuns([2, null, 2, 1], BOX), ["10,0", "30,0 40,5"]);
+Deno.test("where there is no value there is no line, and a value alone is a dot", () => {
+  assertEquals(sparkRuns([2, null, 2, 1], BOX), ["10,0 10,0", "30,0 40,5"]);
   assertEquals(sparkRuns([], BOX), []);
   assertEquals(sparkRuns([0, 0], BOX), ["30,10 40,10"]);
 });

@@ -419,6 +419,7 @@ interface WebSocketLike {
   onclose:
     | ((event: {
       code: number;
+      reason?: string;
     }) => void)
     | null;
   onerror: ((event: never) => void) | null;
@@ -427,7 +428,10 @@ interface WebSocketLike {
 }
 
 /** What is heard of a socket. After `ended` nothing more. */
-type SocketListener = { readonly message: (text: string) => void; readonly ended: (code: number) => void };
+type SocketListener = {
+  readonly message: (text: string) => void;
+  readonly ended: (code: number, why?: string) => void;
+};
 
 /** A connection that carries frames as text, whatever it is made of. */
 interface Socket {
