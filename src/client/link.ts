@@ -171,16 +171,6 @@ function greeted(
   ]];
 }
 
-/** Whoever may have slept asks at once whether the other side is still there, and gives it less time to answer. */
-function awake(link: Link): Decision {
-  if (link.kind !== "open") return [link, []];
-  return [{ ...link, isAsked: true }, [
-    { kind: "ping" },
-    { kind: "set", timer: "ping", ms: link.heartbeat.intervalMs },
-    { kind: "set", timer: "dead", ms: Math.min(WAKE_MS, link.heartbeat.timeoutMs) },
-  ]];
-}
-
 function timedOut(link: Link, name: TimerName, context: LinkContext): Decision {
   switch (name) {
     case "retry":
@@ -199,13 +189,20 @@ function timedOut(link: Link, name: TimerName, context: LinkContext): Decision {
 }
 
 /** Asks whether the other side is there. The time to answer runs from the first question that nothing followed. */
-function asked(link: Open): Decision {
+function asked(link: Open, soonMs = Infinity): Decision {
   const { intervalMs, timeoutMs } = link.heartbeat;
   return [{ ...link, isAsked: true }, [
     { kind: "ping" },
     { kind: "set", timer: "ping", ms: intervalMs },
-    ...(link.isAsked ? [] : [{ kind: "set", timer: "dead", ms: timeoutMs } as const]),
+    ...(link.isAsked && soonMs === Infinity
+      ? []
+      : [{ kind: "set", timer: "dead", ms: Math.min(soonMs, timeoutMs) } as const]),
   ]];
+}
+
+/** Whoever may have slept asks at once, and gives the other side less time to answer. */
+function awake(link: Link): Decision {
+  return link.kind === "open" ? asked(link, WAKE_MS) : [link, []];
 }
 
 /** Leaves this connection for another at once. */
