@@ -23,6 +23,8 @@ export class Subscriptions {
   #epoch: string | undefined;
   #seq = 0;
   #isLate = false;
+  /** How many have come and were not told how things are yet. */
+  #joining = 0;
 
   /** Adds a watch. Of what is held already it is told what was told last, once whoever added it is done. */
   add(watch: Watch): void {
@@ -48,10 +50,11 @@ export class Subscriptions {
       });
     }
     watch.told.isNew = known.length > 0;
+    this.#joining++;
     queueMicrotask(() => {
       watch.told.isNew = false;
       this.#retell(watch, known);
-      this.#tellLive();
+      if (--this.#joining === 0) this.#tellLive(); // once for all that came in this turn
     });
   }
 

@@ -130,7 +130,7 @@ export interface Store<T> {
 /** What a subscription is to begin with. */
 export type SubscribeOptions = {
   /** Default `latest`: the present state first. */ readonly replay?: Replay;
-  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
+  /** Told each time everything missed is there and what comes is live, and when that is so no more, or comes late. */
   readonly onLive?: (isLive: boolean) => void;
   /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */
   readonly onTruncated?: () => void;
@@ -371,7 +371,10 @@ type ProgressData = {
 /** What every view of tasks says of how it came about. */
 type ConnectedView = {
   readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
+  /**
+   * Whether this may not be how it is by now: the connection is gone or does not answer, what was missed is still being
+   * read, or what comes is late.
+   */
   readonly isStale: boolean;
   readonly error: ClientError | undefined;
 };
