@@ -47,6 +47,8 @@ export type LinkInput =
   | { readonly kind: "offline" }
   /** A tab that was hidden is seen again: timers may have stood still for hours. */
   | { readonly kind: "shown" }
+  /** Nothing is wrong, but another connection is wanted, at once. */
+  | { readonly kind: "anew" }
   /** The connection is of no use any more: another has to be made. */
   | { readonly kind: "useless"; readonly why: string }
   | { readonly kind: "close" };
@@ -139,6 +141,8 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
         : awake(link);
     case "shown":
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
+    case "anew":
+      return anew(link, context);
     case "useless":
       return link.kind === "open" ? retry(link, input.why, context) : [link, []];
     case "close":
@@ -209,6 +213,14 @@ function awake(link: Link): Decision {
 function again(link: Open, context: LinkContext): Decision {
   const [next, effects] = begin(0, link.socket + 1, context);
   return [next, [{ kind: "drop", socket: link.socket }, { kind: "down" }, ...effects]];
+}
+
+/** The same from wherever a connection is made, or waited for. */
+function anew(link: Exclude<Link, { kind: "closed" }>, context: LinkContext): Decision {
+  if (link.kind === "open") return again(link, context);
+  if (link.kind === "idle" || link.kind === "offline") return [link, []];
+  const [next, effects] = begin(link.attempt, link.socket + 1, context);
+  return [next, [{ kind: "drop", socket: link.socket }, ...effects]];
 }
 
 /** Gives the socket up and waits. */
