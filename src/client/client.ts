@@ -5,6 +5,7 @@ import type { ConnectionState } from "./connection_state.ts";
 import { LiveClient } from "./live_client.ts";
 import type { Source, SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
+import type { TabRole, Tabs } from "./tab_sharing.ts";
 import type { PushedFrame, Replay } from "./watch.ts";
 import type { TaskView } from "./task_store.ts";
 import type { TasksView } from "./tasks_store.ts";
@@ -23,6 +24,8 @@ export type {
   Store,
   SubscribeOptions,
   Subscription,
+  TabRole,
+  Tabs,
   TaskFilter,
   TasksPage,
   TaskStatusData,

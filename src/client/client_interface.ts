@@ -4,6 +4,7 @@ import type { Token } from "./renewal.ts";
 import type { OpenSocket, WebSocketClass } from "./socket.ts";
 import type { Source, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
+import type { TabRole, Tabs } from "./tab_sharing.ts";
 import type { TaskView } from "./task_store.ts";
 import type { TasksView } from "./tasks_store.ts";
 import type { Transport } from "./transport.ts";
@@ -19,6 +20,8 @@ export type ClientOptions = {
    * takes those once two WebSockets in a row were opened in vain.
    */
   readonly transport?: Transport;
+  /** `shareTabs()`, of a module of its own: tabs of one origin share one connection. */
+  readonly tabs?: Tabs;
   /** Where the runtime has no WebSocket of its own. */
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
@@ -42,6 +45,8 @@ export type At = { readonly seq: number } | { readonly time: string | number };
 
 /** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
 export interface Client extends Source {
+  /** Whose connection it uses: its own, its own that other tabs share, or another tab's. */
+  readonly tab: TabRole;
   /** One task, as a store. */
   task(id: string): Store<TaskView>;
   /** Tasks that fit a filter, the newest first, as a store. */

@@ -6,7 +6,10 @@ import type { PushedFrame } from "./watch.ts";
 /** What every view of tasks says of how it came about. */
 export type ConnectedView = {
   readonly connection: ConnectionState["kind"];
-  /** Whether this may not be how it is by now: the connection is gone, or what was missed is still being read. */
+  /**
+   * Whether this may not be how it is by now: the connection is gone or does not answer, what was missed is still being
+   * read, or what comes is late.
+   */
   readonly isStale: boolean;
   readonly error: ClientError | undefined;
 };

@@ -43,8 +43,8 @@ export class Holdings {
   }
 
   /** Whether the gateway holds this one, or was asked to. */
-  has(name: string, topic: Topic): boolean {
-    return this.#places.get(name)?.topic === topic;
+  has(name: string, topic: Topic | undefined): boolean {
+    return topic !== undefined && this.#places.get(name)?.topic === topic;
   }
 
   /** The connection is gone, and with it all that was held: up to `cursor` it was brought. */

@@ -7,37 +7,21 @@ export type Asked = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-/** A request over HTTP that asks the same, and the type of the frame that its answer would be. */
-export type HttpRequest = {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  readonly body?: string;
-  readonly answer: string;
-};
+/** A request over HTTP that asks the same, `POST` where it has a body, and the type of the frame that its answer would be. */
+export type HttpRequest = readonly [path: string, answer: string, body?: string];
 
 /** The request that asks what this frame asks; undefined where there is none. */
 export function requestOf({ type, data }: Asked): HttpRequest | undefined {
   const { task_id: taskId, ...rest } = data;
   const task = `/api/tasks/${encodeURIComponent(String(taskId))}`;
-  switch (type) {
-    case "ping":
-      return { method: "GET", path: "/healthz", answer: "pong" };
-    case "get_task":
-      return { method: "GET", path: `${task}${query(rest)}`, answer: "task_status" };
-    case "get_tasks":
-      return { method: "GET", path: `/api/tasks${query(data)}`, answer: "task_list" };
-    case "get_history":
-      return { method: "GET", path: `${task}/events${query(rest)}`, answer: "task_history" };
-    case "cancel_task":
-      return {
-        method: "POST",
-        path: `${task}/cancel`,
-        body: JSON.stringify(rest),
-        answer: "cancel_requested",
-      };
-    default:
-      return undefined;
-  }
+  const requests: Readonly<Record<string, HttpRequest>> = {
+    ping: ["/healthz", "pong"],
+    get_task: [task + query(rest), "task_status"],
+    get_tasks: [`/api/tasks${query(data)}`, "task_list"],
+    get_history: [`${task}/events${query(rest)}`, "task_history"],
+    cancel_task: [`${task}/cancel`, "cancel_requested", JSON.stringify(rest)],
+  };
+  return requests[type];
 }
 
 /** `{a: 1, at: {seq: 2}}` as `?a=1&at_seq=2`. */
@@ -50,19 +34,14 @@ function query(members: Readonly<Record<string, unknown>>): string {
       params.set(name, String(value));
     }
   }
-  const text = params.toString(); // `size` is newer than some browsers
-  return text === "" ? "" : `?${text}`;
+  return `?${params}`;
 }
 
 /** What an error frame would say of a problem document; of anything else, that it failed. */
 export async function problemOf(response: Response): Promise<ErrorBody> {
+  // The gateway is ours, and of the version that serves this client; what is between may not be.
   const problem: unknown = await response.json().catch(() => undefined);
-  if (typeof problem === "object" && problem !== null && "code" in problem && "detail" in problem) {
-    const { code, detail: message, details = {} } = problem as
-      & { details?: ErrorBody["details"] }
-      & typeof problem;
-    // The gateway is ours, and of the version that serves this client.
-    return { code: code as ErrorBody["code"], message: String(message), details };
-  }
-  return { code: "SERVER_ERROR", message: `answered with ${response.status}`, details: {} };
+  const { code = "SERVER_ERROR", detail = `answered with ${response.status}`, details = {} } =
+    (problem ?? {}) as Partial<ErrorBody & { readonly detail: string }>;
+  return { code, message: detail, details };
 }

@@ -1,3 +1,4 @@
+import { forgetFirst } from "./oldest.ts";
 import { positionOf, saysEnded, type TaskFrame } from "./task_frame.ts";
 
 /** Of so many ended tasks the last frames are kept. */
@@ -5,29 +6,22 @@ const MAX_ENDED = 1_000;
 
 /** The newest frames of each task of one topic, for who comes to it when it is held already. */
 export class LatestFrames {
-  readonly #tasks = new Map<string, { progress?: TaskFrame; status?: TaskFrame }>();
+  readonly #tasks = new Map<string, { [T in TaskFrame["type"]]?: TaskFrame }>();
   /** The one that ended first first. */
   readonly #ended = new Set<string>();
 
   /** Keeps a frame, unless a newer one is there. */
   keep(frame: TaskFrame): void {
-    const { task_id: id } = frame.data;
-    const half = frame.type === "task_progress" ? "progress" : "status";
+    const { type, data: { task_id: id } } = frame;
     const newest = this.#tasks.get(id) ?? {};
-    const known = newest[half];
+    const known = newest[type];
     if (known !== undefined && positionOf(known) >= positionOf(frame)) return;
-    newest[half] = frame;
+    newest[type] = frame;
     this.#tasks.set(id, newest);
-    if (frame.type !== "task_status") return;
+    if (type !== "task_status") return;
     this.#ended.delete(id);
-    if (!saysEnded(frame)) return;
-    this.#ended.add(id);
-    if (this.#ended.size <= MAX_ENDED) return;
-    for (const first of this.#ended) {
-      this.#ended.delete(first);
-      this.#tasks.delete(first);
-      return;
-    }
+    if (saysEnded(frame)) this.#ended.add(id);
+    if (this.#ended.size > MAX_ENDED) this.#tasks.delete(forgetFirst(this.#ended) ?? "");
   }
 
   /** Forgets everything: positions mean something else now. */
@@ -38,8 +32,6 @@ export class LatestFrames {
 
   /** What is kept, in no order. */
   frames(): readonly TaskFrame[] {
-    return [...this.#tasks.values()].flatMap(({ progress, status }) =>
-      [progress, status].filter((frame) => frame !== undefined)
-    );
+    return [...this.#tasks.values()].flatMap((newest) => Object.values(newest));
   }
 }

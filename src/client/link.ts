@@ -47,6 +47,8 @@ export type LinkInput =
   | { readonly kind: "offline" }
   /** A tab that was hidden is seen again: timers may have stood still for hours. */
   | { readonly kind: "shown" }
+  /** Nothing is wrong, but another connection is wanted, at once. */
+  | { readonly kind: "anew" }
   /** The connection is of no use any more: another has to be made. */
   | { readonly kind: "useless"; readonly why: string }
   | { readonly kind: "close" };
@@ -139,6 +141,8 @@ export function stepLink(link: Link, input: LinkInput, context: LinkContext): De
         : awake(link);
     case "shown":
       return link.kind === "waiting" ? begin(link.attempt, link.socket + 1, context) : awake(link);
+    case "anew":
+      return anew(link, context);
     case "useless":
       return link.kind === "open" ? retry(link, input.why, context) : [link, []];
     case "close":
@@ -171,16 +175,6 @@ function greeted(
   ]];
 }
 
-/** Whoever may have slept asks at once whether the other side is still there, and gives it less time to answer. */
-function awake(link: Link): Decision {
-  if (link.kind !== "open") return [link, []];
-  return [{ ...link, isAsked: true }, [
-    { kind: "ping" },
-    { kind: "set", timer: "ping", ms: link.heartbeat.intervalMs },
-    { kind: "set", timer: "dead", ms: Math.min(WAKE_MS, link.heartbeat.timeoutMs) },
-  ]];
-}
-
 function timedOut(link: Link, name: TimerName, context: LinkContext): Decision {
   switch (name) {
     case "retry":
@@ -199,19 +193,34 @@ function timedOut(link: Link, name: TimerName, context: LinkContext): Decision {
 }
 
 /** Asks whether the other side is there. The time to answer runs from the first question that nothing followed. */
-function asked(link: Open): Decision {
+function asked(link: Open, soonMs = Infinity): Decision {
   const { intervalMs, timeoutMs } = link.heartbeat;
   return [{ ...link, isAsked: true }, [
     { kind: "ping" },
     { kind: "set", timer: "ping", ms: intervalMs },
-    ...(link.isAsked ? [] : [{ kind: "set", timer: "dead", ms: timeoutMs } as const]),
+    ...(link.isAsked && soonMs === Infinity
+      ? []
+      : [{ kind: "set", timer: "dead", ms: Math.min(soonMs, timeoutMs) } as const]),
   ]];
+}
+
+/** Whoever may have slept asks at once, and gives the other side less time to answer. */
+function awake(link: Link): Decision {
+  return link.kind === "open" ? asked(link, WAKE_MS) : [link, []];
 }
 
 /** Leaves this connection for another at once. */
 function again(link: Open, context: LinkContext): Decision {
   const [next, effects] = begin(0, link.socket + 1, context);
   return [next, [{ kind: "drop", socket: link.socket }, { kind: "down" }, ...effects]];
+}
+
+/** The same from wherever a connection is made, or waited for. */
+function anew(link: Exclude<Link, { kind: "closed" }>, context: LinkContext): Decision {
+  if (link.kind === "open") return again(link, context);
+  if (link.kind === "idle" || link.kind === "offline") return [link, []];
+  const [next, effects] = begin(link.attempt, link.socket + 1, context);
+  return [next, [{ kind: "drop", socket: link.socket }, ...effects]];
 }
 
 /** Gives the socket up and waits. */

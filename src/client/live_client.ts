@@ -14,10 +14,11 @@ import type { OpenSocket, Socket } from "./socket.ts";
 import type { SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import type { Asking, SharedClient, TabRole, TabShare } from "./tab_sharing.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
 import { tasksStore, type TasksView } from "./tasks_store.ts";
 import { Told } from "./told.ts";
-import { isTooLong, type TopicLimits } from "./topic_request.ts";
+import { type Cursor, isTooLong, type TopicLimits } from "./topic_request.ts";
 import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
@@ -26,12 +27,13 @@ import type { PushedFrame, Watch } from "./watch.ts";
 const LEAST_SWEPT = 100;
 
 /** The client of one connection after the other. */
-export class LiveClient implements Client {
+export class LiveClient implements Client, SharedClient {
   readonly #url: URL;
   readonly #options: ClientOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #openSocket: OpenSocket;
+  readonly #share: TabShare | undefined;
   readonly #requests: Requests;
   readonly #subscriptions = new Subscriptions();
   readonly #topics: TopicRequests;
@@ -56,7 +58,9 @@ export class LiveClient implements Client {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#openSocket = options.open ?? socketsOf(options);
+    const open = options.open ?? socketsOf(options);
+    this.#share = options.tabs?.({ ...options, url: url.href, clock: this.#clock, open });
+    this.#openSocket = this.#share?.open ?? open;
     const { requestTimeoutMs: timeoutMs = 10_000, maxWaiting = 1_024 } = options;
     this.#requests = new Requests(this.#clock, { timeoutMs, maxWaiting }, (request) => this.#send(request));
     const hands: Hands = {
@@ -69,11 +73,24 @@ export class LiveClient implements Client {
     this.#lateness = new Lateness(hands, (isLate) => this.#subscriptions.late(isLate));
     this.#renewal = options.token && new Renewal(hands, options.token);
     this.#stopListening = listenToDevice(hands.step);
+    this.#share?.begin(this);
     this.#step({ kind: "start" });
   }
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  get tab(): TabRole {
+    return this.#share?.role ?? "own";
+  }
+
+  get cursor(): Cursor | undefined {
+    return this.#subscriptions.cursor;
+  }
+
+  get isLate(): boolean {
+    return this.#subscriptions.isLate;
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
@@ -87,20 +104,35 @@ export class LiveClient implements Client {
     onFrame: (frame: PushedFrame) => void,
     { replay = "latest", onLive, onTruncated, onError }: SubscribeOptions = {},
   ): Subscription {
-    const watch: Watch = {
-      told: new Told(),
+    return this.watch({
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
       replay,
       onFrame: guarded(onFrame),
       onLive: guarded(onLive),
       onTruncated: guarded(onTruncated),
       onError: guarded(onError),
-    };
+    });
+  }
+
+  watch(asking: Asking): Subscription {
+    const watch: Watch = { told: new Told(), ...asking };
     const error = watch.topics.some(isTooLong)
       ? new ClientError("TOPIC_NOT_FOUND", "no topic has so long a name")
       : this.#closed();
     this.#subscriptions.add(watch);
     if (error !== undefined) queueMicrotask(() => this.#subscriptions.refuse(watch, error));
+    return this.#subscription(watch);
+  }
+
+  resume(askings: readonly Asking[], since: Cursor): readonly Subscription[] | undefined {
+    const watches = askings.map((asking): Watch => ({ told: new Told(), ...asking }));
+    const how = this.#subscriptions.resume(watches, since);
+    if (how === "later") return undefined;
+    if (how === "anew") this.anew();
+    return watches.map((watch) => this.#subscription(watch));
+  }
+
+  #subscription(watch: Watch): Subscription {
     this.#topics.changed();
     return {
       unsubscribe: () => {
@@ -137,32 +169,40 @@ export class LiveClient implements Client {
     id: string,
     { at }: { readonly at?: At } = {},
   ): Promise<TaskStatusData & { readonly at?: AsOf }> {
-    return this.#ask("get_task", { task_id: id, at });
+    return this.ask("get_task", { task_id: id, at });
   }
 
   getTasks(
     query: TaskFilter & { readonly limit?: number; readonly page?: number; readonly at?: At } = {},
   ): Promise<TasksPage> {
-    return this.#ask("get_tasks", query);
+    return this.ask("get_tasks", query);
   }
 
   getHistory(
     id: string,
     { afterSeq, limit }: { readonly afterSeq?: number; readonly limit?: number } = {},
   ): Promise<ServerData["task_history"]> {
-    return this.#ask("get_history", { task_id: id, after_seq: afterSeq, limit });
+    return this.ask("get_history", { task_id: id, after_seq: afterSeq, limit });
   }
 
   cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }> {
-    return this.#ask("cancel_task", { task_id: id, reason });
+    return this.ask("cancel_task", { task_id: id, reason });
   }
 
   close(): void {
     this.#step({ kind: "close" });
   }
 
+  anew(): void {
+    this.#step({ kind: "anew" });
+  }
+
+  late(isLate: boolean): void {
+    this.#subscriptions.late(isLate);
+  }
+
   /** What is undefined is not sent. */
-  #ask<T>(type: string, data: Request["data"]): Promise<T> {
+  ask<T>(type: string, data: Request["data"]): Promise<T> {
     const closed = this.#closed();
     if (closed !== undefined) return Promise.reject(closed);
     // The answer is what the gateway says it is: it is ours, and of the version that serves this client.
@@ -183,7 +223,7 @@ export class LiveClient implements Client {
     });
     this.#link = link;
     for (const effect of effects) this.#perform(effect);
-    this.#tellState();
+    this.tellState();
   }
 
   #perform(effect: LinkEffect): void {
@@ -222,7 +262,8 @@ export class LiveClient implements Client {
   }
 
   #authorize(socket: number): void {
-    const { token } = this.#options;
+    // The token of a tab is for its own connection, and goes nowhere else.
+    const token = this.tab === "following" ? undefined : this.#options.token;
     if (token === undefined) return this.#step({ kind: "token", socket, token });
     Promise.resolve().then(token).then(
       (value) => this.#step({ kind: "token", socket, token: value }),
@@ -322,8 +363,9 @@ export class LiveClient implements Client {
     return `${type}_${++this.#sent}`;
   }
 
-  #tellState(): void {
-    const state = stateOf(this.#link);
+  tellState(): void {
+    const own = stateOf(this.#link);
+    const state = this.#share?.shown(own) ?? own;
     if (sameState(state, this.#state)) return;
     this.#state = state;
     this.#news.push(state);

@@ -7,7 +7,7 @@ import type { PushedFrame, Replay } from "./watch.ts";
 export type SubscribeOptions = {
   /** Default `latest`: the present state first. */
   readonly replay?: Replay;
-  /** Told each time everything missed is there and what comes is live, and when that is so no more. */
+  /** Told each time everything missed is there and what comes is live, and when that is so no more, or comes late. */
   readonly onLive?: (isLive: boolean) => void;
   /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */
   readonly onTruncated?: () => void;

@@ -132,15 +132,17 @@ class StreamSocket implements Socket {
     this.#hear("welcome", "welcome", { data: { heartbeat: HEARTBEAT, limits: LIMITS } });
   }
 
-  async #ask({ type, id }: Asked, { method, path, body, answer }: HttpRequest): Promise<void> {
+  async #ask({ type, id }: Asked, [path, answer, body]: HttpRequest): Promise<void> {
     if (type === "ping") {
       // Those who asked before are answered before.
       await this.#changing;
       // That the gateway answers says nothing of a stream which has fallen silent.
       if (this.#stream && this.#now() - this.#heardMs > this.#silenceMs) return this.#end(ABNORMAL);
     }
-    const json: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
-    const response = await this.#get(path, { method, body: body ?? null }, json);
+    const post = { method: "POST", body: body ?? null };
+    const response = body === undefined
+      ? await this.#get(path)
+      : await this.#get(path, post, { "content-type": "application/json" });
     if (!response.ok) return this.#refused([id], response);
     const data: unknown = await response.json();
     this.#hear(answer, id, { data: type === "ping" ? { server_time: this.#now() } : data });

@@ -4,7 +4,7 @@ import { Holdings } from "./holdings.ts";
 import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
 import type { Topic } from "./topic.ts";
-import type { TopicRequest } from "./topic_request.ts";
+import type { Cursor, TopicRequest } from "./topic_request.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
 
 const LIST = "task:list";
@@ -23,6 +23,13 @@ export class Subscriptions {
   #epoch: string | undefined;
   #seq = 0;
   #isLate = false;
+  /** How many have come and were not told how things are yet. */
+  #joining = 0;
+
+  /** Up to where what is held was brought; undefined before anything was. */
+  get cursor(): Cursor | undefined {
+    return this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq };
+  }
 
   /** Adds a watch. Of what is held already it is told what was told last, once whoever added it is done. */
   add(watch: Watch): void {
@@ -37,6 +44,7 @@ export class Subscriptions {
         if (replay === "latest") known.push(name);
         continue;
       }
+      for (const { onAnew } of topic?.watches ?? []) onAnew?.();
       // Neither past nor present can be had of a topic that is held: it is given back first. Nobody is told twice.
       this.#topics.set(name, {
         watches: new Set([...topic?.watches ?? [], watch]),
@@ -48,11 +56,36 @@ export class Subscriptions {
       });
     }
     watch.told.isNew = known.length > 0;
+    this.#joining++;
     queueMicrotask(() => {
       watch.told.isNew = false;
       this.#retell(watch, known);
-      this.#tellLive();
+      if (--this.#joining === 0) this.#tellLive(); // once for all that came in this turn
     });
+  }
+
+  /**
+   * Adds watches of topics that were all brought up to `since` elsewhere: they are told what follows there. `held` where
+   * it only has to come. `anew` where it takes another connection: then all topics go on together from there, so that
+   * events come in the order of the stream. `later` where a topic is not served yet: nothing was added then.
+   */
+  resume(watches: readonly Watch[], since: Cursor): "held" | "anew" | "later" {
+    const names = watches.flatMap(({ topics }) => topics);
+    if (names.some((name) => this.#topics.get(name)?.served === false)) return "later";
+    const isHeld = this.#seq <= since.seq && !this.#awaits("snapshot", "history") &&
+      names.every((name) => this.holdings.has(name, this.#topics.get(name)));
+    if (!isHeld) this.#seq = Math.min(this.#seq, since.seq);
+    for (const watch of watches) {
+      for (const name of watch.topics) {
+        const topic = this.#topics.get(name) ?? resumed(since);
+        if (topic.since !== undefined && since.seq < topic.since.seq) topic.since = since;
+        topic.watches.add(watch);
+        this.#topics.set(name, topic);
+      }
+      this.#watches.add(watch);
+    }
+    this.#tellLive();
+    return isHeld ? "held" : "anew";
   }
 
   /** Takes a watch away, and the topics that nobody else watches. */
@@ -68,7 +101,7 @@ export class Subscriptions {
 
   /** The connection is gone, and with it what the gateway held for us. */
   down(): void {
-    this.holdings.down(this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq });
+    this.holdings.down(this.cursor);
     this.#tellLive();
   }
 
@@ -157,6 +190,10 @@ export class Subscriptions {
     return false;
   }
 
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
   /** Whether what comes is of so long ago that nothing is live, for all that is known. */
   late(isLate: boolean): void {
     this.#isLate = isLate;
@@ -235,8 +272,8 @@ export class Subscriptions {
   }
 
   /** Whether everything that this watch wants is live. */
-  #isLive({ topics }: Watch): boolean {
-    return !this.#isLate && topics.every((name) => {
+  #isLive({ topics, told }: Watch): boolean {
+    return !this.#isLate && !told.isNew && topics.every((name) => {
       const topic = this.#topics.get(name);
       return topic?.served && topic.pending === undefined && this.holdings.has(name, topic);
     });
@@ -250,4 +287,16 @@ export class Subscriptions {
       watch.onLive(isLive);
     }
   }
+}
+
+/** A topic that was brought up to there elsewhere. */
+function resumed(since: Cursor): Topic {
+  return {
+    watches: new Set(),
+    replay: "none",
+    served: true,
+    since,
+    pending: undefined,
+    latest: new LatestFrames(),
+  };
 }

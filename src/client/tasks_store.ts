@@ -1,4 +1,4 @@
-import type { ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
+import type { TaskStatusData } from "../protocol/server_frames.ts";
 import { ClientError } from "./client_error.ts";
 import type { Clock } from "./clock.ts";
 import { type ConnectedView, connectView, unconnected } from "./connected_view.ts";
@@ -43,10 +43,10 @@ export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): St
           page = answer.next_page;
           left -= answer.tasks.length;
         }
-        if (!isOver) set((view) => ({ ...view, isLoading: false, tasks: list.newestFirst() }));
       } catch (error) {
-        if (!isOver && error instanceof ClientError) set((view) => ({ ...view, isLoading: false, error }));
+        if (!isOver && error instanceof ClientError) set((view) => ({ ...view, error }));
       }
+      if (!isOver) set((view) => ({ ...view, isLoading: false, tasks: list.newestFirst() }));
     };
     const topics = filter.tag === undefined ? ["task:list", "task:progress"] : [`task:tag:${filter.tag}`];
     const stop = connectView(client, set, topics, (frame) => {
@@ -93,36 +93,24 @@ class TaskList {
     for (const task of [...older, ...known]) this.#tasks.set(task.task_id, task);
   }
 
-  /** Takes a frame in; whether anything changed. */
-  take(frame: PushedFrame): boolean {
-    switch (frame.type) {
-      case "task_status":
-        return this.#put(frame.data);
-      case "task_list":
-        return this.#listed(frame);
-      case "task_progress": {
-        const { task_id: id, progress } = frame.data;
-        const known = this.#tasks.get(id);
-        if (known === undefined) return false;
-        this.#tasks.set(id, { ...known, progress });
-        return true;
-      }
-      default:
-        return false;
+  /** Takes a frame in; whether it may have changed anything. */
+  take({ type, data }: PushedFrame): boolean {
+    if (type === "task_status") this.#put(data);
+    if (type === "task_list") {
+      for (const task of data.tasks) this.#put(task);
+      if ("removed" in data) { for (const id of data.removed) this.#tasks.delete(id); }
     }
+    if (type !== "task_progress") return true;
+    const { task_id: id, progress } = data;
+    const known = this.#tasks.get(id);
+    if (known !== undefined) this.#tasks.set(id, { ...known, progress });
+    return known !== undefined;
   }
 
-  #listed({ data }: Extract<ServerFrame, { type: "task_list" }>): boolean {
-    for (const task of data.tasks) this.#put(task);
-    if ("removed" in data) { for (const id of data.removed) this.#tasks.delete(id); }
-    return true;
-  }
-
-  #put(task: TaskStatusData): boolean {
+  #put(task: TaskStatusData): void {
     this.#told.add(task.task_id);
     if (this.#fits(task)) this.#tasks.set(task.task_id, task);
     else this.#tasks.delete(task.task_id);
-    return true;
   }
 
   #fits(task: TaskStatusData): boolean {

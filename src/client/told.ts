@@ -1,4 +1,5 @@
 import type { ServerFrame } from "../protocol/server_frames.ts";
+import { forgetFirst } from "./oldest.ts";
 import { positionOf } from "./task_frame.ts";
 
 /** Of so many tasks positions are remembered: more than a gateway may ever tell of twice. */
@@ -26,12 +27,7 @@ export class Told {
     if (position <= last[frame.type]) return false;
     last[frame.type] = position;
     this.#tasks.set(id, last);
-    if (this.#tasks.size > MAX_TASKS) {
-      for (const first of this.#tasks.keys()) {
-        this.#tasks.delete(first);
-        break;
-      }
-    }
+    if (this.#tasks.size > MAX_TASKS) forgetFirst(this.#tasks);
     return true;
   }
 

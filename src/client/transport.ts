@@ -42,5 +42,5 @@ export function socketsOf(
 function ownWebSocket(): WebSocketClass {
   const own: unknown = globalThis.WebSocket;
   if (typeof own === "function") return own as WebSocketClass;
-  throw new TypeError("WebSocket: this runtime has none, pass one in (Node before 22: that of ws)");
+  throw new TypeError("this runtime has no WebSocket: pass one in (for Node before 22, that of ws)");
 }

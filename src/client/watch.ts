@@ -23,4 +23,6 @@ export type Watch = {
   readonly onTruncated: () => void;
   /** Told when one of its topics may not be held: it is watched no more then. Told once when some have to wait. */
   readonly onError: (error: ClientError) => void;
+  /** Told when a topic begins anew for somebody else: of what happens meanwhile it may hear only what came of it. */
+  readonly onAnew?: () => void;
 };

@@ -36,6 +36,7 @@ const input: fc.Arbitrary<LinkInput> = fc.oneof(
     { kind: "online" },
     { kind: "offline" },
     { kind: "shown" },
+    { kind: "anew" },
     { kind: "useless", why: "because" },
   ),
   fc.record({ kind: fc.constant("token" as const), socket, token: fc.constantFrom("t", undefined) }),
