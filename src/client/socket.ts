@@ -31,12 +31,22 @@ export type WebSocketClass = new (url: string, protocols?: string[]) => WebSocke
 const OPEN = 1;
 const ABNORMAL = 1006;
 
+/** The URL without the token, and what is offered: a token in a URL would be in the logs of all that it passes through. */
+function offered(url: string): [string, string[]] {
+  const bare = new URL(url);
+  const token = bare.searchParams.get("token");
+  bare.searchParams.delete("token");
+  const bearer = token && btoa(String.fromCharCode(...new TextEncoder().encode(token)))
+    .replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
+  return [bare.href, ["taskwire.v1.json", ...(bearer ? [`taskwire.bearer.${bearer}`] : [])]];
+}
+
 /** Opens WebSockets of this class. */
 export function webSockets(WebSocketOf: WebSocketClass): OpenSocket {
   return (url, listener) => {
     let socket: WebSocketLike | undefined;
     try {
-      socket = new WebSocketOf(url, ["taskwire.v1.json"]);
+      socket = new WebSocketOf(...offered(url));
     } catch {
       // A policy of the page may forbid it, which is thrown; whoever opens is told later, like of every other failure.
       queueMicrotask(() => listener.ended(ABNORMAL));
