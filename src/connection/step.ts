@@ -91,6 +91,9 @@ function answered(
     case "refusedAccess":
       return [state, [{ kind: "error", id, error: outcome.error }]];
     case "subscribe": {
+      // What was allowed when it was asked may be lost by now.
+      const refused = refusalOf(state.access, { right: "subscribe", topics: outcome.topics });
+      if (refused !== undefined) return [state, [{ kind: "error", id, error: refused }]];
       const count = new Set([...heldTopics(state.flow), ...outcome.topics]).size;
       if (count > limits.maxTopics) {
         const error: ErrorBody = {

@@ -10,13 +10,16 @@ import { OperatorPage } from "./operator_page.tsx";
 import { pressedOn } from "./pressed_on.ts";
 import { say } from "./reader.ts";
 import { type ListFilter, parseRoute, printRoute, type Route } from "./route.ts";
+import type { Session } from "./session.ts";
 import { TaskPage } from "./task_page.tsx";
 import { TrafficLines } from "./traffic_lines.tsx";
 
 type ListRoute = Extract<Route, { page: "list" }>;
 
 /** The whole dashboard: what the address names, below how the connection does. */
-export function App({ client }: { readonly client: Client }): JSX.Element {
+export function App(
+  { client, session }: { readonly client: Client; readonly session: Session },
+): JSX.Element {
   const [route, show] = useRoute();
   const store = useMemo(() => liveStore(client), [client]);
   const live = useStore(store);
@@ -51,12 +54,21 @@ export function App({ client }: { readonly client: Client }): JSX.Element {
           <a href="#/operator" aria-current={route.page === "operator" ? "page" : undefined}>
             {say("operator")}
           </a>
+          {session.token === undefined
+            ? null
+            : (
+              <button type="button" class="sign-out" onClick={() => session.forget()}>
+                {say("signOut")}
+              </button>
+            )}
         </nav>
         {route.page === "operator" ? null : <TrafficLines seconds={live.seconds} />}
         <ConnectionBadge live={live} />
       </header>
       <main id="main" tabIndex={-1} data-page={route.page}>
-        {route.page === "operator" ? <OperatorPage live={live} /> : route.page === "task"
+        {route.page === "operator"
+          ? <OperatorPage live={live} token={session.token} />
+          : route.page === "task"
           ? (
             <TaskPage
               key={route.id}

@@ -1,12 +1,11 @@
 /** The dashboard: what a gateway shows at `/`. */
 import { render } from "preact";
-import { connect } from "../client/client.ts";
-import { App } from "./app.tsx";
+import { Entrance } from "./entrance.tsx";
 import { htmlLanguage } from "./reader.ts";
+import { Session } from "./session.ts";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("index.html has no place for the dashboard");
 document.documentElement.lang = htmlLanguage;
-const client = connect(new URL("ws", document.baseURI), { clientId: `dashboard-${crypto.randomUUID()}` });
 place.replaceChildren();
-render(<App client={client} />, place);
+render(<Entrance session={new Session(document.baseURI)} />, place);

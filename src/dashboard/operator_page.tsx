@@ -18,8 +18,10 @@ type Polled = {
 const EVERY_MS = 2_000;
 
 /** The gateway's own numbers, and what it could not understand. */
-export function OperatorPage({ live }: { readonly live: LiveView }): JSX.Element {
-  const { now, before, error } = usePolled();
+export function OperatorPage(
+  { live, token }: { readonly live: LiveView; readonly token: string | undefined },
+): JSX.Element {
+  const { now, before, error } = usePolled(token);
   return (
     <article class="operator">
       <h1>{say("operator")}</h1>
@@ -40,14 +42,14 @@ export function OperatorPage({ live }: { readonly live: LiveView }): JSX.Element
   );
 }
 
-function usePolled(): Polled {
+function usePolled(token: string | undefined): Polled {
   const [polled, set] = useState<Polled>({ now: undefined, before: undefined, error: undefined });
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const poll = async (): Promise<void> => {
       try {
-        const reading = await readOperator(document.baseURI, stop.signal);
+        const reading = await readOperator(document.baseURI, token, stop.signal);
         set(({ now }) => ({ now: reading, before: now, error: undefined }));
       } catch (error) {
         if (!stop.signal.aborted) set((known) => ({ ...known, error }));
@@ -59,7 +61,7 @@ function usePolled(): Polled {
       stop.abort();
       clearTimeout(timer);
     };
-  }, []);
+  }, [token]);
   return polled;
 }
 

@@ -1,4 +1,5 @@
 import type { RejectedItem } from "../protocol/server_frames.ts";
+import { authorization } from "./session.ts";
 import { parseSamples, type Sample, sum } from "./prometheus_text.ts";
 
 /** The gateway's own numbers at one moment. */
@@ -14,9 +15,14 @@ export type Reading = {
 const TIMEOUT_MS = 10_000;
 
 /** Reads them from the gateway that serves `base`. Rejects when it is away, or answers with an error. */
-export async function readOperator(base: string, signal: AbortSignal): Promise<Reading> {
+export async function readOperator(
+  base: string,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<Reading> {
   const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const get = (path: string): Promise<Response> => fetch(new URL(path, base), { signal: within });
+  const get = (path: string): Promise<Response> =>
+    fetch(new URL(path, base), { signal: within, headers: authorization(token) });
   const [metrics, rejected, ready] = await Promise.all([get("metrics"), get("api/rejected"), get("readyz")]);
   for (const { ok, status, url } of [metrics, rejected]) {
     if (!ok) throw new Error(`${new URL(url).pathname}: HTTP ${status}`);

@@ -116,6 +116,12 @@ const EN = {
   size: "Size",
   body: "Body",
   keys: "j k move · Enter opens · Esc back · / search",
+
+  token: "Token",
+  tokenHint: "This gateway asks for one. deno task cli token makes it; it is kept while this tab is open.",
+  tokenRefused: "That token is not valid, or has expired.",
+  signIn: "Sign in",
+  signOut: "Sign out",
 } as const;
 
 /** The name of a text. */
@@ -237,6 +243,12 @@ const ZH: Readonly<Record<TextKey, string>> = {
   size: "大小",
   body: "内容",
   keys: "j k 移动 · Enter 打开 · Esc 返回 · / 搜索",
+
+  token: "令牌",
+  tokenHint: "此网关需要令牌,可用 deno task cli token 生成;仅在此标签页打开期间保留。",
+  tokenRefused: "令牌无效或已过期。",
+  signIn: "登录",
+  signOut: "退出",
 };
 
 /** Every text in every language. */

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { refusalOf } from "../access/may.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
-import { isTaskId } from "../protocol/names.ts";
+import { isTaskId, type TaskId } from "../protocol/names.ts";
 import type { Spans } from "../telemetry/spans.ts";
 import { parseTraceparent, printTraceparent } from "../telemetry/traceparent.ts";
 import { type BodyMemory, withJson } from "./body.ts";
@@ -20,8 +20,12 @@ export function appendRoute(
   { append, spans, memory }: AppendDeps,
 ): (c: Context<Asking>) => Promise<Response> {
   return async (c) => {
+    // Who may not is told so before a byte of the body is read, or memory is kept for it.
+    const may = mayAppend(c);
+    if ("problem" in may) return problemResponse(may.problem);
+    const { taskId } = may;
     const answer = await withJson(c.req.raw, memory, async (value) => {
-      const parsed = parse(c, value);
+      const parsed = parse(c, taskId, value);
       if ("problem" in parsed) return parsed.problem;
       const { entries, links } = parsed;
       const results = await spans.span(
@@ -41,9 +45,14 @@ export function appendRoute(
 
 type ToAppend = { readonly entries: readonly NewEntry[]; readonly links: readonly string[] };
 
-function parse(c: Context<Asking>, value: unknown): ToAppend | { readonly problem: Problem } {
+function mayAppend(c: Context<Asking>): { readonly taskId: TaskId } | { readonly problem: Problem } {
   const taskId = c.req.param("id") ?? "";
   if (!isTaskId(taskId)) return { problem: invalid("task_id: must be 1–128 characters of A-Za-z0-9_-") };
+  const refusal = refusalOf(c.var.access, { right: "publish", written: { taskId, tags: [] } });
+  return refusal === undefined ? { taskId } : { problem: refused(refusal) };
+}
+
+function parse(c: Context<Asking>, taskId: TaskId, value: unknown): ToAppend | { readonly problem: Problem } {
   const context = parseTraceparent(c.req.header("traceparent") ?? "");
   const traceparent = context && printTraceparent(context);
   const parsed = parseEvents(value, { taskId, traceparent, idempotencyKey: c.req.header("idempotency-key") });

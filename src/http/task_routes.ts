@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import type { Access } from "../access/access.ts";
+import { refusalOf } from "../access/may.ts";
 import {
   type At,
   brokenRule,
@@ -75,6 +76,8 @@ export function taskRoutes(queries: TaskQueries): Hono<Asking> {
 function cancelRoute(queries: TaskQueries): (c: Context<Asking>) => Promise<Response> {
   const memory = new BodyMemory(8 * MAX_REQUEST_BYTES);
   return async (c) => {
+    const refusal = refusalOf(c.var.access, { right: "cancel" });
+    if (refusal !== undefined) return problemResponse(refused(refusal));
     const answer = await withJson(c.req.raw, memory, async (value) => {
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         return invalid("the body must be a JSON object");

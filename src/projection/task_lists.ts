@@ -38,7 +38,8 @@ export class TaskLists {
     if (this.#waiting >= MAX_WAITING) return undefined;
     this.#waiting++;
     const listed = this.#last.then(() => this.#finish(walk));
-    this.#last = listed.finally(() => this.#waiting--);
+    const over = (): void => void this.#waiting--;
+    this.#last = listed.then(over, over);
     return listed;
   }
 

@@ -82,17 +82,20 @@ export class Admission {
     };
   }
 
+  /** Whose client_id it is, is known with the subject: until then it is nobody's, and counts for nobody. */
   #count(clientId: string, subject: string | undefined, by: number): void {
+    if (subject === undefined) return;
     add(this.#byClient, clientKey(clientId, subject), by);
-    if (subject !== undefined && subject !== "") add(this.#bySubject, subject, by);
+    if (subject !== "") add(this.#bySubject, subject, by);
   }
 
   #refusalOf(clientId: string, subject: string | undefined): Refusal | undefined {
     const { maxPerClient, maxPerSubject } = this.#limits;
+    if (subject === undefined) return undefined;
     if ((this.#byClient.get(clientKey(clientId, subject)) ?? 0) >= maxPerClient) {
       return { limit: "MAX_CONNECTIONS_PER_CLIENT", max: maxPerClient };
     }
-    if (subject !== undefined && (this.#bySubject.get(subject) ?? 0) >= maxPerSubject) {
+    if ((this.#bySubject.get(subject) ?? 0) >= maxPerSubject) {
       return { limit: "MAX_CONNECTIONS_PER_SUBJECT", max: maxPerSubject };
     }
     return undefined;
@@ -100,8 +103,8 @@ export class Admission {
 }
 
 /** The last space ends the subject: a client_id has none. */
-function clientKey(clientId: string, subject: string | undefined): string {
-  return subject === undefined ? clientId : `${subject} ${clientId}`;
+function clientKey(clientId: string, subject: string): string {
+  return `${subject} ${clientId}`;
 }
 
 function add(counts: Map<string, number>, key: string, by: number): void {

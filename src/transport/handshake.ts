@@ -41,6 +41,7 @@ const JSON_PROTOCOL = "taskwire.v1.json";
 export function judge(
   request: UpgradeRequest,
   allowedOrigins: AllowedOrigins,
+  { asksForToken }: { readonly asksForToken: boolean } = { asksForToken: true },
 ): Judged {
   const { path, query } = partsOf(request.url);
   if (!PATHS.has(path)) {
@@ -52,7 +53,8 @@ export function judge(
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
   const protocol = offered.includes(JSON_PROTOCOL) ? JSON_PROTOCOL : undefined;
   const clientId = query.get("client_id") ?? undefined;
-  const shown = offeredToken({
+  // Where none is asked for, what a proxy in front was shown is no business of ours.
+  const shown: Offered = !asksForToken ? { token: undefined } : offeredToken({
     authorization: request.authorization,
     protocols: request.protocols,
     query: query.getAll("token"),

@@ -76,6 +76,11 @@ export class TaskStreamServer {
   async open(request: StreamRequest, response: ServerResponse): Promise<StreamRefusal | undefined> {
     const unready = this.#unready();
     if (unready !== undefined) return unready;
+    const wait = this.#options.handshakes.take(request.address);
+    if (wait !== undefined) {
+      this.#options.refused("HANDSHAKES_PER_SECOND");
+      return tooManyAtOnce(wait);
+    }
     const connectionId = this.#options.newId();
     const clientId = request.query.get("client_id") ?? connectionId;
     if (!v.is(ClientId, clientId)) return invalid("client_id: must be 1–128 characters of A-Za-z0-9._:-");
@@ -180,6 +185,11 @@ function contextOf({ clock, projection, router }: ConnectionDeps, access: Access
 
 function invalid(message: string): StreamRefusal {
   return { status: 400, error: { code: "INVALID_MESSAGE", message, details: {} } };
+}
+
+function tooManyAtOnce({ retryAfterMs }: { readonly retryAfterMs: number }): StreamRefusal {
+  const message = "too many connections at once; try again later";
+  return { status: 429, error: { code: "RATE_LIMITED", message, details: { retry_after_ms: retryAfterMs } } };
 }
 
 function refusedPlace(refusal: Refusal): StreamRefusal {

@@ -131,13 +131,17 @@ export class TaskWebSocketServer {
       this.#options.refused("HANDSHAKES_PER_SECOND");
       return refuse(stream, 429, "too many connections at once; try again later", wait);
     }
-    const judged = judge({
-      url: request.url ?? "",
-      host: request.headers.host,
-      origin: request.headers.origin,
-      authorization: request.headers.authorization,
-      protocols: request.headers["sec-websocket-protocol"],
-    }, this.#options.allowedOrigins);
+    const judged = judge(
+      {
+        url: request.url ?? "",
+        host: request.headers.host,
+        origin: request.headers.origin,
+        authorization: request.headers.authorization,
+        protocols: request.headers["sec-websocket-protocol"],
+      },
+      this.#options.allowedOrigins,
+      { asksForToken: this.#options.gate.withoutToken === undefined },
+    );
     if ("status" in judged) return refuse(stream, judged.status, judged.reason);
     const arrival = { request, stream, head, handshake: judged.accept, address };
     const { token, invalid } = judged.accept;
