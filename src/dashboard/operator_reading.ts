@@ -16,7 +16,14 @@ const TIMEOUT_MS = 10_000;
 /** Reads them from the gateway that serves `base`. Rejects when it is away, or answers with an error. */
 export async function readOperator(base: string, signal: AbortSignal): Promise<Reading> {
   const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const get = (path: string): Promise<Response> => fetch(new URL(path, base), { signal: within });
+  const get = async (path: string): Promise<Response> => {
+    try {
+      return await fetch(new URL(path, base), { signal: within });
+    } catch (cause) {
+      // Each browser has its own words for it.
+      throw cause instanceof TypeError ? new Error("the gateway cannot be reached", { cause }) : cause;
+    }
+  };
   const [metrics, rejected, ready] = await Promise.all([get("metrics"), get("api/rejected"), get("readyz")]);
   for (const { ok, status, url } of [metrics, rejected]) {
     if (!ok) throw new Error(`${new URL(url).pathname}: HTTP ${status}`);

@@ -5,7 +5,10 @@ export type At = { readonly seq: number } | {
 
 /** A connection to a gateway that outlives networks, gateways and tabs put to sleep. */
 export interface Client extends Source {
-  /** One task, as a store. */ task(id: string): Store<TaskView>;
+  /** Whose connection it uses: its own, its own that other tabs share, or another tab's. */ readonly tab:
+    TabRole;
+  /** One task, as a store. */
+  task(id: string): Store<TaskView>;
   /** Tasks that fit a filter, the newest first, as a store. */
   tasks(filter?: TaskFilter): Store<TasksView>;
   /** One task as it is; as it was at `at`. Rejects with {@link ClientError} `TASK_NOT_FOUND`, among others. */
@@ -48,6 +51,8 @@ export type ClientOptions = {
    * takes those once two WebSockets in a row were opened in vain.
    */
   readonly transport?: Transport;
+  /** `shareTabs()`, of a module of its own: tabs of one origin share one connection. */
+  readonly tabs?: Tabs;
   /** Where the runtime has no WebSocket of its own. */
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
@@ -143,6 +148,12 @@ export type SubscribeOptions = {
 
 /** A subscription that can be given up. */
 export type Subscription = { readonly unsubscribe: () => void };
+
+/** Whose connection a client uses: its own, its own that other tabs share, or another tab's. */
+export type TabRole = "own" | "leading" | "following";
+
+/** Makes a client one of those that share. Undefined where it cannot be: then it has a connection of its own. */
+export type Tabs = (connection: OwnConnection) => TabShare | undefined;
 
 /** Which tasks; all that is given must fit. */
 export type TaskFilter = {
@@ -350,6 +361,27 @@ type ServerFrame =
     readonly error: ErrorBody;
   };
 
+/** How a client would connect by itself. */
+type OwnConnection = {
+  readonly url: string;
+  readonly clientId?: string;
+  /** Where it has one, it shares with nobody unless it is said whose connection that is. */
+  readonly token?: unknown;
+  readonly clock: Clock;
+  readonly open: OpenSocket;
+};
+
+/** The place of a client among those that share. */
+interface TabShare {
+  readonly role: TabRole;
+  /** What the client opens its sockets with: to it the other tabs are a network. */
+  readonly open: OpenSocket;
+  /** How the connection stands: who is linked to a leader is as connected as that one. */
+  shown(own: ConnectionState): ConnectionState;
+  /** Joins the others. The client opens nothing before. */
+  begin(client: SharedClient): void;
+}
+
 /** One of {@link TASK_STATUSES}. */
 type TaskStatus = (typeof TASK_STATUSES)[number];
 
@@ -450,6 +482,28 @@ type ErrorBody = {
   readonly details: Readonly<Record<string, unknown>>;
 };
 
+/** What the client of a tab that leads gives to the others, and what moves it from one connection to another. */
+interface SharedClient extends Source {
+  /** Up to where what it holds was brought. */ readonly cursor: Cursor | undefined;
+  /** Whether what comes is of so long ago that nothing is live, for all that is known. */
+  readonly isLate: boolean;
+  /** As `subscribe`. Whoever is told must not throw. */
+  watch(asking: Asking): Subscription;
+  /**
+   * Watches what was brought up to `since` elsewhere: what follows there comes first. Undefined where a topic of it is just
+   * being asked for otherwise: then it cannot be now.
+   */
+  resume(askings: readonly Asking[], since: Cursor): readonly Subscription[] | undefined;
+  /** Asks the gateway; resolves with the data of its answer, or rejects with a `ClientError`. */
+  ask(type: string, data: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Leaves the connection that there is, and makes another at once. */
+  anew(): void;
+  /** Says that what comes is late elsewhere, before it comes here; or is so no more. */
+  late(isLate: boolean): void;
+  /** Tells how the connection stands, where that has changed. */
+  tellState(): void;
+}
+
 /** Every status a task can have. The last three are terminal. */
 declare const TASK_STATUSES: readonly [
   "pending",
@@ -464,6 +518,12 @@ declare const TASK_STATUSES: readonly [
 
 /** One of {@link ERROR_CODES}. */
 type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A position, and the life of the stream it is a position in. */
+type Cursor = { readonly epoch: string; readonly seq: number };
+
+/** What somebody wants to see. */
+type Asking = Omit<Watch, "told">;
 
 /** Every error code a client can meet, on the socket and in HTTP problem documents, with its HTTP status. */
 declare const ERROR_CODES: {
@@ -500,5 +560,38 @@ declare const ERROR_CODES: {
     readonly meaning: "our fault; details.incident is in the server's log";
   };
 };
+
+/** What somebody here wants to see, and was told of. */
+type Watch = {
+  readonly told: Told;
+  readonly topics: readonly string[];
+  readonly replay: Replay;
+  readonly onFrame: (frame: PushedFrame) => void;
+  /** Told each time what was missed is there and what follows is live, and when that is so no more. */
+  readonly onLive: (isLive: boolean) => void;
+  /** Told when of the past that it wants the beginning is gone. */
+  readonly onTruncated: () => void;
+  /** Told when one of its topics may not be held: it is watched no more then. Told once when some have to wait. */
+  readonly onError: (error: ClientError) => void;
+  /** Told when a topic begins anew for somebody else: of what happens meanwhile it may hear only what came of it. */
+  readonly onAnew?: () => void;
+};
+
+/** What somebody was told: up to which position of each task, and what is not told twice. */
+declare class Told {
+  #private;
+  /** That what comes is live. */
+  isLive: boolean;
+  /** Nothing yet: who has just come to topics that others watch is about to be told how things are. */
+  isNew: boolean;
+  /** That some topics have to wait. */
+  ofWaiting: boolean;
+  /** That the beginning of the past is gone. */
+  ofTruncation: boolean;
+  /** Whether a frame is to be told; what it tells of a task is no news any more then. */
+  isNews(frame: ServerFrame): boolean;
+  /** Forgets every position: they mean something else now. */
+  clear(): void;
+}
 
 export {};
