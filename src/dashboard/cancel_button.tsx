@@ -28,7 +28,7 @@ export function CancelButton({ client, id }: { readonly client: Client; readonly
   };
   return (
     <div class="cancel">
-      <button type="button" class="danger" onClick={() => dialog.current?.showModal()}>
+      <button type="button" class="dangerous" onClick={() => dialog.current?.showModal()}>
         {say("cancel")}
       </button>
       {outcome === undefined ? null : <p role="status" class={outcome.isBad ? "bad" : ""}>{outcome.text}</p>}

@@ -51,10 +51,11 @@ export function ListPage(props: ListPageProps): JSX.Element {
     if (isShort) past.more();
   });
   const isLoading = isShort || kept !== undefined || (!isPast && (at !== undefined || now.isLoading));
+  const isStale = at === undefined && now.isStale && !now.isLoading;
   const isEmpty = at === undefined && !now.isLoading && now.tasks.length === 0 && error === undefined;
   if (isEmpty) return <EmptyState />;
   return (
-    <div class={`list${isPast ? " past" : ""}`}>
+    <div class={`list${isPast ? " past" : ""}${isStale ? " frozen" : ""}`}>
       <h1 class="hidden">{say("tasks")}</h1>
       <FilterBar filter={filter} model={model} isPartial={isPartial} onFilter={onFilter} />
       {error === undefined ? null : (
@@ -63,6 +64,7 @@ export function ListPage(props: ListPageProps): JSX.Element {
           {isPast ? <button type="button" onClick={past.again}>{say("again")}</button> : null}
         </p>
       )}
+      {isPast ? <p class="then" role="status">{say("listAsItWas", { seq: count(past.at) })}</p> : null}
       {past.isTruncated ? <p class="stale" role="status">{say("truncated")}</p> : null}
       {model.tasks.length > 0
         ? (
@@ -83,6 +85,7 @@ export function ListPage(props: ListPageProps): JSX.Element {
         )}
       <footer>
         <p>
+          {isStale ? <strong>{say("stale")}</strong> : null}
           {isPartial
             ? partOf(past, model.tasks.length)
             : say("shown", { shown: count(model.tasks.length), total: count(tasks.length) })}

@@ -21,8 +21,14 @@ export async function readOperator(
   signal: AbortSignal,
 ): Promise<Reading> {
   const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const get = (path: string): Promise<Response> =>
-    fetch(new URL(path, base), { signal: within, headers: authorization(token) });
+  const get = async (path: string): Promise<Response> => {
+    try {
+      return await fetch(new URL(path, base), { signal: within, headers: authorization(token) });
+    } catch (cause) {
+      // Each browser has its own words for it.
+      throw cause instanceof TypeError ? new Error("the gateway cannot be reached", { cause }) : cause;
+    }
+  };
   const [metrics, rejected, ready] = await Promise.all([get("metrics"), get("api/rejected"), get("readyz")]);
   for (const { ok, status, url } of [metrics, rejected]) {
     if (!ok) throw new Error(`${new URL(url).pathname}: HTTP ${status}`);

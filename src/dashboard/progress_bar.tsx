@@ -24,8 +24,8 @@ export function ProgressBar({ task }: { readonly task: TaskStatusData }): JSX.El
         <i style={{ transform: `scaleX(${isKnown ? share : 0})` }} />
       </div>
       <span class="counters">
-        <b>{isKnown ? formatPercentage(percentage) : "—"}</b>
-        {completed + failed > 0 || total !== null ? ` ${done}` : ""}
+        <b>{isKnown ? formatPercentage(percentage) : total === null ? done : "—"}</b>
+        {total === null ? "" : ` ${done}`}
         {failed > 0 ? <em class="bad">{` ${say("failedItems", { count: count(failed) })}`}</em> : null}
       </span>
     </div>

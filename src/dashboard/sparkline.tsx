@@ -19,10 +19,10 @@ export type SparklineProps = {
 /** The last minute of a quantity as a line, with what it is now. */
 export function Sparkline({ label, values, now, write, hint = label }: SparklineProps): JSX.Element {
   const some = values.filter((value) => value !== null);
-  const words = some.length === 0 ? say("sparkNone") : say("spark", {
-    now: now === null ? say("sparkNothing") : write(now),
-    most: write(Math.max(...some)),
-  });
+  const most = some.length === 0 ? say("sparkNone") : say("sparkMost", { most: write(Math.max(...some)) });
+  const words = some.length === 0
+    ? most
+    : say("spark", { now: now === null ? say("sparkNothing") : write(now), most });
   const runs = sparkRuns(values, { slots: SECONDS, width: WIDTH, height: HEIGHT });
   return (
     <figure class="spark" title={hint}>
@@ -32,10 +32,11 @@ export function Sparkline({ label, values, now, write, hint = label }: Sparkline
         role="img"
         aria-label={`${label}: ${words}`}
       >
+        <line x1={0} x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
         {runs.map((points) => <polyline key={points} points={points} />)}
       </svg>
       <figcaption aria-hidden="true">
-        <span>{label}</span> <b>{now === null ? "—" : write(now)}</b>
+        <span>{label}</span> <b>{now === null ? "—" : write(now)}</b> <small>{most}</small>
       </figcaption>
     </figure>
   );

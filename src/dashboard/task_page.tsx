@@ -10,7 +10,7 @@ import { useHistory } from "./history.ts";
 import { useStore } from "./hooks.ts";
 import type { LiveView } from "./live.ts";
 import { usePast } from "./past.ts";
-import { say } from "./reader.ts";
+import { count, moment, say } from "./reader.ts";
 import { Scrubber } from "./scrubber.tsx";
 import { isUnderWay } from "./statuses.ts";
 import { TaskFacts } from "./task_facts.tsx";
@@ -59,6 +59,7 @@ export function TaskPage({ client, live, id, at, listHref, onMove }: TaskPagePro
         id={id}
         task={shown}
         at={at}
+        time={upTo(history.events, at).at(-1)?.time}
         error={at === undefined ? view.error : past.error}
         isLoading={view.isStale}
         nowMs={live.nowMs}
@@ -67,7 +68,7 @@ export function TaskPage({ client, live, id, at, listHref, onMove }: TaskPagePro
         ? <p class="stale" role="status">{say("truncated")}</p>
         : null}
       <Attempts events={upTo(history.events, at)} />
-      <Children client={client} id={id} nowMs={live.nowMs} />
+      <Children client={client} id={id} at={at} nowMs={live.nowMs} />
       <TimelineList history={history} at={at} onLook={(seq) => onMove(seq, true)} />
       {shown === undefined ? null : (
         <details class="raw">
@@ -88,10 +89,12 @@ function upTo<T extends { readonly seq: number }>(
 
 /** The task itself, or why there is none to show. */
 function TaskState(
-  { id, task, at, error, isLoading, nowMs }: {
+  { id, task, at, time, error, isLoading, nowMs }: {
     readonly id: string;
     readonly task: TaskStatusData | undefined;
     readonly at: number | undefined;
+    /** Of the last event up to there, where it was read. */
+    readonly time: string | undefined;
     readonly error: unknown;
     readonly isLoading: boolean;
     readonly nowMs: number;
@@ -108,7 +111,9 @@ function TaskState(
       <>
         {at === undefined ? null : (
           <p class="then" role="status">
-            {say("asItWas", { seq: at })}
+            {time === undefined
+              ? say("asItWas", { seq: count(at) })
+              : say("asItWasAt", { seq: count(at), time: moment(time) })}
           </p>
         )}
         <TaskFacts task={task} nowMs={at === undefined ? nowMs : undefined} />

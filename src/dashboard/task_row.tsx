@@ -57,7 +57,7 @@ export class TaskRow extends Component<TaskRowProps> {
         <div role="cell" class="number fast">
           {progress.rate === null || !isMoving(task.status) ? "" : perSecond(progress.rate)}
         </div>
-        <div role="cell" class="number left">
+        <div role="cell" class="number left" data-label={say("left")}>
           {progress.eta_ms === null || !isMoving(task.status) ? "" : span(progress.eta_ms)}
         </div>
         <div role="cell" class="number long">{elapsed === null ? "" : span(elapsed)}</div>

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
 import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { BareNats } from "../gateway/bare_nats.ts";
@@ -140,6 +140,8 @@ inBrowser(
     );
     assertEquals(await status(page, ".facts"), "running");
     await eventually("it can be linked to", () => page.url().includes("at=3"));
+    assertMatch(await page.innerText(".then"), /^As it was at position 3, \d\d:\d\d:\d\d$/);
+    await eventually("it had no child then", async () => await page.locator(".children").count() === 0);
 
     // With the keys of a slider, and by a link.
     await page.getByRole("slider").focus();
@@ -155,6 +157,7 @@ inBrowser(
     );
     await page.getByRole("button", { name: "Back to now" }).click();
     await eventually("now", async () => await status(page, ".facts") === "completed");
+    await page.waitForSelector(`.children ${row("part1")}`);
     assertQuiet(dashboard);
   },
 );
@@ -171,6 +174,7 @@ inBrowser("the list can be seen as it was, and comes back to now", async ({ gate
   await page.keyboard.press("Home");
   await eventually("only the first", async () => await page.locator(".rows .row").count() === 1);
   assertEquals(await status(page, row("a")), "running");
+  assertEquals(await page.innerText(".then"), "As they were at position 1");
   await gateway.post("c", { kind: "started" });
   await page.keyboard.press("ArrowRight");
   await eventually("two", async () => await page.locator(".rows .row").count() === 2);
@@ -246,12 +250,17 @@ inBrowser(
     say("job3", "started");
     await bare.flush();
     await eventually(
+      "the list says that it is not current",
+      async () => (await page.innerText(".list > footer")).includes("Not current"),
+    );
+    await eventually(
       "it counts down",
       async () => /Reconnecting in \d+ s/.test(await page.innerText("[data-badge]")),
     );
     await gateway.start();
     await eventually("live again", async () => await badge(page) === "live", 60_000);
     await eventually("all is there", async () => await page.locator(".rows .row").count() === 3);
+    await eventually("it is current", async () => !(await page.innerText("footer")).includes("Not current"));
     assertEquals(
       await Promise.all(["job1", "job2", "job3"].map((id) => status(page, row(id)))),
       ["completed", "failed", "running"],
@@ -312,8 +321,10 @@ inBrowser("it speaks Chinese to who prefers it, and fits a narrow phone", async 
   for (const hash of ["#/", "#/task/job", "#/operator"]) {
     await page.goto(`${gateway.url}/${hash}`);
     await page.waitForSelector(hash === "#/operator" ? ".numbers" : "[role=progressbar]");
-    const widest = Number(await page.evaluate("document.documentElement.scrollWidth"));
-    assert(widest <= viewport.width, `${hash}: ${widest}`);
+    for (const element of ["documentElement", "querySelector('main')"]) {
+      const widest = Number(await page.evaluate(`document.${element}.scrollWidth`));
+      assert(widest <= viewport.width, `${hash}: ${widest}`);
+    }
   }
   assertQuiet(dashboard);
 });
