@@ -75,6 +75,7 @@ export class Gateway implements AsyncDisposable {
       metricsToken: settings.metricsToken,
       trustedProxies: settings.trustedProxies,
       requests,
+      guesses: rateLimits(settings.requestsPerSecond, settings.requestsBurst),
       refused: () => this.#refused("REQUESTS_PER_SECOND"),
       assets,
     });

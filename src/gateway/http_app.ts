@@ -34,6 +34,8 @@ export type AppOptions = {
   readonly trustedProxies: Trusted | undefined;
   /** How often somebody may ask. */
   readonly requests: RateLimits;
+  /** How often an address may show what opens nothing. */
+  readonly guesses: RateLimits;
   /** Told of each request that was one too many. */
   readonly refused: () => void;
   readonly assets?: readonly Asset[];
@@ -45,9 +47,9 @@ export function gatewayApp(
   telemetry: Telemetry,
   options: AppOptions,
 ): Hono<Asking> {
-  const { gate, trustedProxies, requests, refused, assets = [] } = options;
+  const { gate, trustedProxies, requests, guesses, refused, assets = [] } = options;
   const addressed = (request: IncomingMessage): string => addressOf(request, trustedProxies);
-  const asked = { requests, addressOf: addressed, refused };
+  const asked = { requests, guesses, addressOf: addressed, refused };
   const running = (): Pipeline => {
     if (gateway.pipeline?.booted !== true) throw new LogError("unreachable", "The log is not in reach yet");
     return gateway.pipeline;
@@ -84,13 +86,16 @@ export function gatewayApp(
   });
 }
 
+/** No subject of a token is called so: there is a line break in it. */
+const METRICS = "metrics\n";
+
 /** Lets scrapers in by a token of their own, and everybody else as everywhere. */
 function gateForMetrics(
   gate: Gate,
   metricsToken: string | undefined,
 ): Pick<Gate, "withoutToken" | "authenticate"> {
   if (metricsToken === undefined) return gate;
-  const scrapers = new StaticTokens([{ token: metricsToken, access: { ...EVERYBODY, subject: "metrics" } }]);
+  const scrapers = new StaticTokens([{ token: metricsToken, access: { ...EVERYBODY, subject: METRICS } }]);
   const { withoutToken } = gate;
   return {
     withoutToken,

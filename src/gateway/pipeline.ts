@@ -86,7 +86,7 @@ export class Pipeline implements AsyncDisposable {
     const { retainPerSubject } = settings;
     const past = new PastQueries(log, this.projection, { retainPerSubject, now: () => clock.now() });
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
-    this.tasks = new VisibleTasks({ queries, past, cancels });
+    this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns });
     registerBuiltIn(this.messages, { queries, tasks: this.tasks, gate: options.gate });
   }
 

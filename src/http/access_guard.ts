@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Context, MiddlewareHandler } from "hono";
 import { type Access, hasRight } from "../access/access.ts";
@@ -15,6 +16,8 @@ export type AccessGuardOptions = {
   readonly gate: Pick<Gate, "withoutToken" | "authenticate">;
   /** How often somebody may ask: by the subject of its token, or its address. */
   readonly requests: RateLimits;
+  /** How often an address may show what opens nothing; beyond, only what was good lately is looked at. */
+  readonly guesses: RateLimits;
   /** By which name the limits count whoever sent a request. */
   readonly addressOf: (request: IncomingMessage) => string;
   /** Told of each request that was one too many. */
@@ -34,18 +37,23 @@ const COSTS: readonly { readonly path: RegExp; readonly cost: number }[] = [
  * log is what holds it. A token that is no good counts against the address that it came from.
  */
 export function accessGuard(
-  { gate, requests, addressOf, refused }: AccessGuardOptions,
+  { gate, requests, guesses, addressOf, refused }: AccessGuardOptions,
 ): MiddlewareHandler<Asking> {
+  const good = new LatelyGood();
   return async (c, next) => {
     const address = addressOf(c.env.incoming);
     // Not every way here leads past whoever looks at that before: what is not below /api, a target that names its host.
     const wait = requests.waitOf(address);
     if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
+    const shown = c.req.header("authorization");
+    const held = gate.withoutToken === undefined && !good.has(shown) ? guesses.waitOf(address) : undefined;
+    if (held !== undefined) return tooOften(held.retryAfterMs, refused);
     const judged = await judge(c, gate);
     if ("problem" in judged) {
-      requests.charge(address, REFUSED_COST);
+      guesses.charge(address, REFUSED_COST);
       return problemResponse(judged.problem);
     }
+    good.note(shown);
     const { access } = judged;
     const counted = publishes(c, access)
       ? undefined
@@ -55,6 +63,33 @@ export function accessGuard(
     c.set("address", address);
     return await next();
   };
+}
+
+/** So many are remembered. */
+const MAX_GOOD = 10_000;
+
+/** What was shown lately and was good, by hash: others at the same address may go on guessing meanwhile. */
+class LatelyGood {
+  readonly #hashes = new Set<string>();
+
+  has(shown: string | undefined): boolean {
+    return shown !== undefined && this.#hashes.has(hashOf(shown));
+  }
+
+  note(shown: string | undefined): void {
+    if (shown === undefined) return;
+    const hash = hashOf(shown);
+    this.#hashes.delete(hash);
+    this.#hashes.add(hash);
+    for (const oldest of this.#hashes) {
+      if (this.#hashes.size <= MAX_GOOD) break;
+      this.#hashes.delete(oldest);
+    }
+  }
+}
+
+function hashOf(shown: string): string {
+  return createHash("sha256").update(shown).digest("base64");
 }
 
 async function judge(

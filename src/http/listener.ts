@@ -3,6 +3,7 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { MAX_REQUEST_BYTES } from "./body.ts";
 import { invalid, type Problem, problemResponse } from "./problem.ts";
+import { UnreadAnswers } from "./unread_answers.ts";
 
 /**
  * Bounds on requests, in ms and bytes. Who is slower gets 408, who sends more headers 431, and the connection ends.
@@ -49,9 +50,13 @@ export function serveApp(
     errorHandler: (error) => problemResponse(unserved(error, incident)),
   });
   // It rejects for nothing: what goes wrong is answered by the error handler.
+  const unread = new UnreadAnswers(() => performance.now());
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const place = unread.take(request, response);
+    if (place === "end") return void request.socket.destroy();
     const retryAfterMs = tooOften(request);
-    if (retryAfterMs !== undefined) return refuseTooOften(response, retryAfterMs);
+    if (retryAfterMs !== undefined) return refuse(response, TOO_OFTEN, retryAfterMs);
+    if (place === "noRoom") return refuse(response, NO_ROOM, NO_ROOM_MS);
     void listener(request, response);
   };
   server.on("request", answer);
@@ -73,19 +78,26 @@ function unserved(error: unknown, incident: Incidents): Problem {
   };
 }
 
-const TOO_OFTEN = JSON.stringify({
-  type: "about:blank",
-  title: "Too Many Requests",
-  status: 429,
-  detail: "too many requests",
-  code: "RATE_LIMITED",
-});
+/** Why a request is refused before anything is made of it. */
+type Refused = { readonly status: number; readonly title: string; readonly detail: string };
 
-function refuseTooOften(response: ServerResponse, retryAfterMs: number): void {
-  response.writeHead(429, {
+const TOO_OFTEN: Refused = { status: 429, title: "Too Many Requests", detail: "too many requests" };
+const NO_ROOM: Refused = {
+  status: 503,
+  title: "Service Unavailable",
+  detail: "too many answers are under way that nobody reads",
+};
+const NO_ROOM_MS = 1_000;
+
+function refuse(response: ServerResponse, { status, title, detail }: Refused, retryAfterMs: number): void {
+  const details = { retry_after_ms: retryAfterMs };
+  const body = JSON.stringify({ type: "about:blank", title, status, detail, code: "RATE_LIMITED", details });
+  response.writeHead(status, {
     "content-type": "application/problem+json",
-    "content-length": TOO_OFTEN.length,
+    "content-length": String(body.length),
     "retry-after": String(Math.ceil(retryAfterMs / 1_000)),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
   });
-  response.end(TOO_OFTEN);
+  response.end(body);
 }

@@ -7,12 +7,15 @@ import type { AsOf, Refused, ServerData, TaskPage, TaskStatusData } from "../pro
 import type { Cancels } from "./cancels.ts";
 import type { PastQueries } from "./past_queries.ts";
 import type { TaskQueries } from "./queries.ts";
+import type { Turns } from "./turns.ts";
 
 /** Who answers once it was decided that somebody may ask. */
 export type Asked = {
   readonly queries: TaskQueries;
   readonly past: PastQueries;
   readonly cancels: Cancels;
+  /** Whose turn it is to read the past. */
+  readonly turns: Turns;
 };
 
 /** A page of the tasks, as they are or as they were. */
@@ -75,8 +78,10 @@ export class VisibleTasks {
   }
 
   async #then(access: Access, taskId: TaskId, at: At): Promise<TaskStatusData | Refused> {
-    const told = await this.#asked.past.task(taskId, at);
     const absent = { ...noSuchTask(taskId), message: `no task ${taskId} at that time` };
+    // Who may not see it now is not told how it was, and nothing is read for that: how long it takes would tell how much there is.
+    if (await this.#refused(access, taskId, "subscribe") !== undefined) return { refused: absent };
+    const told = await this.#asked.turns.run(() => this.#asked.past.task(taskId, at));
     if (told === undefined) return { refused: absent };
     if (!("refused" in told)) return access.scope.sees(namesIn(told)) ? told : { refused: absent };
     // That a task was, and is retained no longer, is for those whom its id alone would let see it.

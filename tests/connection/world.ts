@@ -97,7 +97,12 @@ export class World {
     const { retainPerSubject = Infinity } = retention;
     this.past = new PastQueries(this.log, this.projection, { retainPerSubject, now });
     const cancels = new Cancels(this.projection, (entries) => this.log.append(entries));
-    const tasks = new VisibleTasks({ queries: this.queries, past: this.past, cancels });
+    const tasks = new VisibleTasks({
+      queries: this.queries,
+      past: this.past,
+      cancels,
+      turns: this.history.turns,
+    });
     registerBuiltIn(this.messages, { queries: this.queries, tasks, gate: new Gate(tokens, { now }) });
   }
 

@@ -59,10 +59,11 @@ class Guarded {
     const { perSecond = 1_000, burst = 2_000 } = options;
     this.tokens = "tokens" in options ? options.tokens : new Tokens();
     this.gate = new Gate(this.tokens, { now: () => this.nowMs });
-    const requests = new RateLimits({ perSecond, burst }, () => this.nowMs);
+    const limits = (): RateLimits => new RateLimits({ perSecond, burst }, () => this.nowMs);
     const guard = accessGuard({
       gate: this.gate,
-      requests,
+      requests: limits(),
+      guesses: limits(),
       addressOf: ({ socket }) => socket.remoteAddress ?? "",
       refused: () => this.refused++,
     });
@@ -293,7 +294,7 @@ Deno.test("who may publish is not held back in that, but is in all else; who may
   const guarded = new Guarded({ perSecond: 1, burst: 2 });
   const publish = { ...EVENT, token: "worker" };
   assertEquals(await guarded.statuses(5, "/api/tasks/a/events", publish), [202, 202, 202, 202, 202]);
-  assertEquals(await guarded.statuses(3, "/api/tasks/a/cancel", publish), [202, 202, 429]);
+  assertEquals(await guarded.statuses(3, "/api/tasks/a/cancel", publish), [403, 403, 429]);
   assertEquals(await guarded.statuses(1, "/api/tasks/a/events", publish), [202]);
   assertEquals(await guarded.statuses(3, "/api/tasks/a/events", { ...EVENT, token: "reader" }), [
     403,

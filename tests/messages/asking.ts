@@ -32,11 +32,13 @@ export class Asking implements AsyncDisposable {
     this.log = log;
     this.#projection = projection;
     this.#dataDir = dataDir;
-    const queries = new TaskQueries(log, projection, new History(log, projection), () => NOW_MS);
+    const history = new History(log, projection);
+    const queries = new TaskQueries(log, projection, history, () => NOW_MS);
     const tasks = new VisibleTasks({
       queries,
       past: new PastQueries(log, projection, { retainPerSubject, now: () => performance.now() }),
       cancels: new Cancels(projection, (entries) => log.append(entries)),
+      turns: history.turns,
     });
     registerBuiltIn(this.registry, { queries, tasks, gate: new Gate(undefined, { now: () => NOW_MS }) });
   }
