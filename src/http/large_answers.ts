@@ -1,0 +1,74 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { othersFirst } from "../log/others_first.ts";
+
+/** Requests whose answer may be some MiB, for a few bytes of asking: lists of tasks, and of events. */
+const LARGE = /^\/api\/tasks(\/[^/]+\/events)?\/?(\?|$)/;
+/** So many large answers are under way at once, from the asking until they are taken; and so many of one address. */
+const AT_ONCE = 32;
+const OF_ONE = 4;
+/** So many requests wait for that; and so many of one address. */
+const MAX_WAITING = 256;
+const MAX_WAITING_OF_ONE = 32;
+
+type Waiting = { readonly address: string; readonly begin: () => void; readonly isOver: () => boolean };
+
+/**
+ * Large answers, a few at a time, and one a turn of the event loop: so that who asks for hundreds at once, and reads none of
+ * them, takes neither the memory nor the time of others.
+ */
+export class LargeAnswers {
+  readonly #waiting: Waiting[] = [];
+  readonly #underWay = new Map<string, number>();
+  #count = 0;
+  #isBeginning = false;
+
+  /** Whether the answer to `request` may be large. */
+  static mayBe({ method, url = "" }: IncomingMessage): boolean {
+    return method === "GET" && LARGE.test(url);
+  }
+
+  /** Calls `begin` when its turn has come; false where too many wait already. */
+  ask(request: IncomingMessage, response: ServerResponse, begin: () => void): boolean {
+    const { remoteAddress: address = "" } = request.socket;
+    const waitingOfOne = this.#waiting.filter((waiting) => waiting.address === address).length;
+    if (this.#waiting.length >= MAX_WAITING || waitingOfOne >= MAX_WAITING_OF_ONE) return false;
+    const isOver = (): boolean => response.destroyed || request.socket.destroyed;
+    this.#waiting.push({ address, isOver, begin: () => this.#begin(address, response, begin) });
+    void this.#goOn();
+    return true;
+  }
+
+  #begin(address: string, response: ServerResponse, begin: () => void): void {
+    this.#count++;
+    this.#underWay.set(address, (this.#underWay.get(address) ?? 0) + 1);
+    response.once("close", () => {
+      this.#count--;
+      const left = (this.#underWay.get(address) ?? 1) - 1;
+      if (left === 0) this.#underWay.delete(address);
+      else this.#underWay.set(address, left);
+      void this.#goOn();
+    });
+    begin();
+  }
+
+  /** Begins what may begin. It never rejects. */
+  async #goOn(): Promise<void> {
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      next.begin();
+      await othersFirst();
+    }
+    this.#isBeginning = false;
+  }
+
+  #next(): Waiting | undefined {
+    if (this.#count >= AT_ONCE) return undefined;
+    const i = this.#waiting.findIndex(({ address, isOver }) =>
+      isOver() || (this.#underWay.get(address) ?? 0) < OF_ONE
+    );
+    if (i < 0) return undefined;
+    const [next] = this.#waiting.splice(i, 1);
+    return next?.isOver() === true ? this.#next() : next;
+  }
+}
