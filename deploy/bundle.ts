@@ -13,6 +13,7 @@ export const PUBLIC = new URL("src/http/bundles/", ROOT);
 /** What is bundled as `<name>.js`, with types or without, and the most that it may weigh gzipped, in bytes. */
 export const BUNDLES = [
   { entry: new URL("src/client/client.ts", ROOT), name: "client", types: true, maxGzipBytes: 12 * 1024 },
+  { entry: new URL("src/client/tab_share.ts", ROOT), name: "tabs", types: true, maxGzipBytes: 4 * 1024 },
   {
     entry: new URL("src/dashboard/main.tsx", ROOT),
     name: "dashboard",

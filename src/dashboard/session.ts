@@ -1,4 +1,5 @@
 import { type Client, connect } from "../client/client.ts";
+import { shareTabs } from "../client/tab_share.ts";
 
 /** Who looks: whoever may do so without a token, whoever has shown one, or somebody who has to show one first. */
 export type Visitor =
@@ -54,10 +55,9 @@ export class Session {
       .catch(() => undefined);
     await answer?.body?.cancel();
     if (answer?.status === 401) return this.forget(token === undefined ? undefined : "");
-    const client = connect(new URL("ws", this.#base), {
-      clientId: `dashboard-${crypto.randomUUID()}`,
-      ...(token === undefined ? {} : { token: () => this.token }),
-    });
+    // A token is its tab's own: who shows another in another tab sees something else.
+    const shown = token === undefined ? { tabs: shareTabs() } : { token: () => this.token };
+    const client = connect(new URL("ws", this.#base), shown);
     client.onState((state) => {
       if (state.kind === "closed" && state.code === UNAUTHORIZED) this.forget(state.why);
     });

@@ -18,16 +18,16 @@ const PUBLIC_CODE = {
   "cross-origin-resource-policy": "cross-origin",
 } as const;
 
-/** The client as browsers load it, and its types, which Deno finds by that header. */
-const CLIENT_FILES = [
+/** The client as browsers load it, what lets tabs share one, and the types of both, which Deno finds by that header. */
+const CLIENT_FILES = ["client", "tabs"].flatMap((name) => [
   {
-    name: "client.js",
+    name: `${name}.js`,
     contentType: "text/javascript; charset=utf-8",
-    headers: { ...PUBLIC_CODE, "x-typescript-types": "./client.d.ts" },
+    headers: { ...PUBLIC_CODE, "x-typescript-types": `./${name}.d.ts` },
   },
   // Not `video/mp2t`, which some tables have for `.ts`.
-  { name: "client.d.ts", contentType: "application/typescript; charset=utf-8", headers: PUBLIC_CODE },
-] as const;
+  { name: `${name}.d.ts`, contentType: "application/typescript; charset=utf-8", headers: PUBLIC_CODE },
+]);
 
 /** Reads the bundled client from `folder`. Rejects, naming the file, where it is not there. */
 export async function readClient(folder: URL): Promise<readonly Asset[]> {

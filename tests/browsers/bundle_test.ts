@@ -12,7 +12,7 @@ Deno.test("what browsers load is what the sources make (deno task bundle)", asyn
   try {
     await bundleAll(folder);
     const names = await namesIn(folder);
-    assertEquals(names, ["client.d.ts", "client.js", "dashboard.js"]);
+    assertEquals(names, ["client.d.ts", "client.js", "dashboard.js", "tabs.d.ts", "tabs.js"]);
     for (const name of names) {
       const [made, committed] = await Promise.all(
         [folder, PUBLIC].map((at) => Deno.readTextFile(new URL(name, at))),
@@ -34,11 +34,14 @@ Deno.test("what browsers load is small", async () => {
   }
 });
 
-/** A program that knows nothing of the client but its two files. */
+/** A program that knows nothing of the client, and of tabs that share one, but their files. */
 const PROGRAM = `// @ts-types="./client.d.ts"
 import { type Client, ClientError, connect, type Store, type TaskView } from "./client.js";
+// @ts-types="./tabs.d.ts"
+import { shareTabs } from "./tabs.js";
 
-const client: Client = connect("ws://127.0.0.1:8000/ws", { clientId: "me", token: () => Promise.resolve("t") });
+const token = () => Promise.resolve("t");
+const client: Client = connect("ws://127.0.0.1:8000/ws", { clientId: "me", token, tabs: shareTabs("me") });
 const store: Store<TaskView> = client.task("job1");
 const ended: boolean = store.getSnapshot().status === "completed";
 store.subscribe(({ progress, eta }) => [progress?.percentage, eta]);
@@ -57,11 +60,13 @@ export { ended };
 `;
 
 Deno.test("the types beside the bundle need nothing else", async () => {
-  const types = await Deno.readTextFile(new URL("client.d.ts", PUBLIC));
-  assertEquals(types.match(/^\s*(import|export)\b.*\bfrom\b.*$/gm), null);
+  for (const name of ["client.d.ts", "tabs.d.ts"]) {
+    const types = await Deno.readTextFile(new URL(name, PUBLIC));
+    assertEquals(types.match(/^\s*(import|export)\b.*\bfrom\b.*$/gm), null);
+  }
   const folder = await Deno.makeTempDir({ prefix: "taskwire-types-" });
   try {
-    for (const name of ["client.js", "client.d.ts"]) {
+    for (const name of ["client.js", "client.d.ts", "tabs.js", "tabs.d.ts"]) {
       await Deno.copyFile(new URL(name, PUBLIC), `${folder}/${name}`);
     }
     await Deno.writeTextFile(`${folder}/program.ts`, PROGRAM);

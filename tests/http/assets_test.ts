@@ -70,16 +70,18 @@ Deno.test("HEAD of a file has no body, and other methods are refused", async () 
 Deno.test("the client is read once and served to the pages of any site, with its types", async () => {
   const assets = await readClient(new URL("../../src/http/bundles/", import.meta.url));
   const app = new FakeGateway().app({ assets });
-  const [code, types] = await Promise.all(["/client.js", "/client.d.ts"].map((path) => app.request(path)));
-  assert(code !== undefined && types !== undefined);
-  assertEquals([code.headers.get("content-type"), types.headers.get("content-type")], [
-    "text/javascript; charset=utf-8",
-    "application/typescript; charset=utf-8",
-  ]);
-  for (const { headers } of [code, types]) assertEquals(headers.get("access-control-allow-origin"), "*");
-  assertEquals(code.headers.get("x-typescript-types"), "./client.d.ts");
-  assert((await code.text()).includes("export{"));
-  assert((await types.text()).includes("export declare function connect"));
+  for (const [name, exported] of [["client", "connect"], ["tabs", "shareTabs"]] as const) {
+    const [code, types] = await Promise.all([".js", ".d.ts"].map((end) => app.request(`/${name}${end}`)));
+    assert(code !== undefined && types !== undefined);
+    assertEquals([code.headers.get("content-type"), types.headers.get("content-type")], [
+      "text/javascript; charset=utf-8",
+      "application/typescript; charset=utf-8",
+    ]);
+    for (const { headers } of [code, types]) assertEquals(headers.get("access-control-allow-origin"), "*");
+    assertEquals(code.headers.get("x-typescript-types"), `./${name}.d.ts`);
+    assert((await code.text()).includes("export{"));
+    assert((await types.text()).includes(`export declare function ${exported}`));
+  }
   assertEquals((await app.request("/api/tasks")).headers.get("access-control-allow-origin"), null);
 });
 
