@@ -317,7 +317,9 @@ Deno.test("who asks for a whole history has a connection of its own: the others 
 });
 
 Deno.test("where a connection has no room for the topics of all tabs, one has its own", async () => {
-  const bench = await Bench.start({ limits: { maxTopics: 2, rate: { perSecond: 1e9, burst: 1e9 }, authMs: 10_000 } });
+  const bench = await Bench.start({
+    limits: { maxTopics: 2, rate: { perSecond: 1e9, burst: 1e9 }, authMs: 10_000 },
+  });
   const [one, two] = [
     bench.open({ topics: ["task:id:a", "task:id:b"] }),
     bench.open({ topics: ["task:id:c"] }),
