@@ -103,7 +103,7 @@ async function judge(
     query: c.req.path === STREAM_PATH ? c.req.queries("token") : undefined,
   });
   if ("invalid" in shown) return { problem: invalid(shown.invalid) };
-  if (shown.token !== undefined && Tickets.isTicket(shown.token) && c.req.path !== STREAM_PATH) {
+  if (shown.token !== undefined && Tickets.isTicket(shown.token) && !opensStream(c)) {
     return { problem: unauthorized("a ticket opens a connection, and nothing else") };
   }
   if (shown.token === undefined) return { problem: unauthorized("a token is needed: Authorization: Bearer") };
@@ -113,6 +113,11 @@ async function judge(
     if (!(error instanceof AccessError)) throw error;
     return { problem: error.code === "unavailable" ? unjudged(error.message) : unauthorized(error.message) };
   }
+}
+
+/** Whether a request begins a stream; HEAD asks only what would come of it, and uses nothing up. */
+function opensStream(c: Context): boolean {
+  return c.req.method === "GET" && c.req.path === STREAM_PATH;
 }
 
 function publishes(c: Context, access: Access): boolean {

@@ -17,6 +17,8 @@ const LOOK_MS = 2_000;
 const READ_AT_ONCE = 256;
 /** So many lists may wait to be looked up, one at a time; further ones are refused. */
 const MAX_WAITING = 16;
+/** And so many of those who may see the same: nobody takes all the places. */
+const MAX_WAITING_ALIKE = 4;
 /** Lists that are kept for who turns their pages, and how long, ms. */
 const KEPT = 8;
 const KEPT_MS = 60_000;
@@ -35,6 +37,8 @@ export class PastLists {
   readonly #kept = new Map<string, { readonly list: Promise<PastList>; readonly askedMs: number }>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  /** By the scope of those who wait. */
+  readonly #alike = new Map<string, number>();
 
   constructor(projection: Projection, retained: Retained, now: () => number) {
     this.#projection = projection;
@@ -48,15 +52,25 @@ export class PastLists {
     const askedMs = this.#now();
     const known = this.#kept.get(key);
     if (known !== undefined && askedMs - known.askedMs < KEPT_MS) return known.list;
-    if (this.#waiting >= MAX_WAITING) return undefined;
+    const whose = scope?.key ?? "";
+    const alike = this.#alike.get(whose) ?? 0;
+    if (this.#waiting >= MAX_WAITING || (scope !== undefined && alike >= MAX_WAITING_ALIKE)) return undefined;
     this.#waiting++;
+    this.#alike.set(whose, alike + 1);
     const filter = { status, tag, parent_id, type, scope };
     const list = this.#last.then(() => this.#look(place, filter));
-    this.#last = list.catch(() => this.#kept.delete(key)).finally(() => this.#waiting--);
+    this.#last = list.catch(() => this.#kept.delete(key)).finally(() => this.#over(whose));
     this.#kept.delete(key);
     this.#kept.set(key, { list, askedMs });
     for (const oldest of this.#kept.keys()) if (this.#kept.size > KEPT) this.#kept.delete(oldest);
     return list;
+  }
+
+  #over(whose: string): void {
+    this.#waiting--;
+    const left = (this.#alike.get(whose) ?? 1) - 1;
+    if (left > 0) this.#alike.set(whose, left);
+    else this.#alike.delete(whose);
   }
 
   /** Tasks as they were at `seq`; those that the log has nothing of up to there are left out. */
