@@ -64,7 +64,9 @@ export function ListPage(props: ListPageProps): JSX.Element {
           {isPast ? <button type="button" onClick={past.again}>{say("again")}</button> : null}
         </p>
       )}
-      {isPast ? <p class="then" role="status">{say("listAsItWas", { seq: count(past.at) })}</p> : null}
+      {isPast && (error === undefined || tasks.length > 0)
+        ? <p class="then" role="status">{say("listAsItWas", { seq: count(past.at) })}</p>
+        : null}
       {past.isTruncated ? <p class="stale" role="status">{say("truncated")}</p> : null}
       {model.tasks.length > 0
         ? (
@@ -86,7 +88,9 @@ export function ListPage(props: ListPageProps): JSX.Element {
       <footer>
         <p>
           {isStale ? <strong>{say("stale")}</strong> : null}
-          {isPartial
+          {isLoading && tasks.length === 0
+            ? null
+            : isPartial
             ? partOf(past, model.tasks.length)
             : say("shown", { shown: count(model.tasks.length), total: count(tasks.length) })}
           {model.rate === null || isPast ? null : ` · ${

@@ -3,8 +3,6 @@ import type { OpenSocket } from "../../src/client/socket.ts";
 import type { Channel, Locks, TabPage } from "../../src/client/tab_page.ts";
 import type { ManualClock } from "../router/manual_clock.ts";
 
-/** How long a lock or a message is on its way between tabs, ms. */
-const HOP_MS = 2;
 /** Browsers run timers of pages hidden for longer once a minute, ms. */
 const THROTTLED_AFTER_MS = 300_000;
 const MINUTE_MS = 60_000;
@@ -24,13 +22,16 @@ type Lock = { holder: Request | undefined; queue: Request[] };
 /** A browser in memory: its locks and channels, between pages of one origin that live, sleep and die as told. */
 export class Browser {
   readonly clock: ManualClock;
+  readonly hopMs: number;
   readonly #locks = new Map<string, Lock>();
   readonly channels = new Set<TabChannel>();
   /** Every message that was posted. */
   readonly posted: unknown[] = [];
 
-  constructor(clock: ManualClock) {
+  /** `hopMs`: how long a lock or a message is on its way between tabs. */
+  constructor(clock: ManualClock, hopMs = 2) {
     this.clock = clock;
+    this.hopMs = hopMs;
   }
 
   /** The names of all locks that are held or waited for. */
@@ -92,7 +93,7 @@ export class Browser {
       this.#locks.delete(name);
       return;
     }
-    this.clock.after(HOP_MS, () =>
+    this.clock.after(this.hopMs, () =>
       request.tab.run(() => {
         if (lock.holder !== request) return;
         const given = request.held() ?? Promise.resolve();
@@ -126,7 +127,7 @@ class TabChannel implements Channel {
     browser.posted.push(copy);
     for (const other of browser.channels) {
       if (other === this || other.#name !== this.#name) continue;
-      browser.clock.after(HOP_MS, () => other.deliver(copy));
+      browser.clock.after(browser.hopMs, () => other.deliver(copy));
     }
   }
 
