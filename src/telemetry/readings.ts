@@ -76,8 +76,11 @@ export type CountedState = (typeof COUNTED_STATES)[number];
 /** The close codes that are told apart; every other one, which a client made up, is `other`. */
 const KNOWN_CLOSES: ReadonlySet<number> = new Set([
   1001,
+  1002,
   1005,
   1006,
+  1007,
+  1008,
   ...Object.values(CLOSE_CODES).map(({ code }) => code),
 ]);
 

@@ -177,7 +177,6 @@ export class TaskWebSocketServer {
     { stream, handshake, address }: Arrival,
     shown: Access | AccessError | undefined,
   ): void {
-    ws.on("error", () => {}); // ws closes by itself with the code that fits; the close event follows
     const socket = new WsSocket(ws, stream);
     this.#sockets.add(socket);
     ws.on("close", () => this.#sockets.delete(socket));

@@ -9,6 +9,20 @@ const CLOSE_BYTES = 262_144;
 /** So many messages of one peer are taken in before others have their turn, who would wait for all that it has sent at once. */
 const MESSAGES_A_TURN = 8;
 
+/** What `ws` closes with, by the code of its error; 1002 where it is any other of its own. */
+const CLOSED_FOR: ReadonlyMap<string, number> = new Map([
+  ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", 1009],
+  ["WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH", 1009],
+  ["WS_ERR_TOO_MANY_BUFFERED_PARTS", 1008],
+  ["WS_ERR_INVALID_UTF8", 1007],
+]);
+
+/** With what code `ws` closes at this error; undefined where it is none of its own, such as a reset. */
+function closedFor(error: Error): number | undefined {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return code.startsWith("WS_ERR_") ? CLOSED_FOR.get(code) ?? 1002 : undefined;
+}
+
 /**
  * A WebSocket of `ws` whose frames are prepared by us and written straight to its TCP socket: one system call a
  * flush. `ws` keeps what it is good at: handshake, parsing, size limits, pings and the closing handshake.
@@ -28,6 +42,7 @@ export class WsSocket implements Socket {
     this.#ws = ws;
     this.#stream = stream;
     ws.once("close", () => clearTimeout(this.#nextTurn));
+    ws.on("error", (error) => this.#broken(error));
   }
 
   /** The code that it was closed with by us, whatever the peer answers to that; undefined where we have not closed it. */
@@ -82,13 +97,21 @@ export class WsSocket implements Socket {
     clearTimeout(this.#nextTurn);
     if (this.#ws.isPaused) this.#ws.resume();
     this.#ws.close(code, reason);
-    const timer = setTimeout(() => this.#ws.terminate(), CLOSE_MS);
-    this.#ws.once("close", () => clearTimeout(timer));
-    this.#endWhenFlooded();
+    this.#endSoon();
   }
 
-  /** What comes now is read for the answer to our close frame alone. */
-  #endWhenFlooded(): void {
+  /** The peer broke WebSocket, for which `ws` closes by itself with the code that fits; or the connection. */
+  #broken(error: Error): void {
+    const code = closedFor(error);
+    if (code === undefined || this.#code !== undefined) return;
+    this.#code = code;
+    this.#endSoon();
+  }
+
+  /** What comes now is read for the answer to our close frame alone, which it is waited for so long. */
+  #endSoon(): void {
+    const timer = setTimeout(() => this.#ws.terminate(), CLOSE_MS);
+    this.#ws.once("close", () => clearTimeout(timer));
     let left = CLOSE_BYTES;
     this.#stream.on("data", (piece: Uint8Array) => {
       left -= piece.length;

@@ -32,7 +32,7 @@ const MACHINE_SHARE = 5;
 /** The machine can make it look bad, and nothing can make it look good: one attack of so many has to be withstood. */
 const ATTEMPTS = 4;
 /** How long it is looked at the least how others are served, so that one ping in a hundred is more than one. */
-const LOOKED_MS = 600;
+const LOOKED_MS = 300;
 
 /** One gateway that the tests of a file attack one after the other, and somebody who is served by it meanwhile. */
 export class AttackedGateway {
