@@ -120,7 +120,15 @@ function shown(setting: Setting, given: Readonly<Record<string, string>>): strin
   }
   if (setting.secret === true) return `${setting.name} (not shown)`;
   const text = withoutPassword(value);
-  return `${setting.name}=${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}`;
+  return `${setting.name}=${quoted(text.length > 80 ? `${text.slice(0, 80)}…` : text)}`;
+}
+
+/** `text` in quotes, with nothing in it that a terminal would do something at. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** One sentence on each name that is nearly a setting, where that setting is not given itself. Pure. */
@@ -152,7 +160,8 @@ function withoutEffect(given: Readonly<Record<string, string>>): string[] {
 }
 
 function notRead(auth: string): string {
-  return auth === "off" ? "AUTH=off lets everybody in" : `AUTH=${auth} does not read it`;
+  if (auth === "off") return "AUTH=off lets everybody in";
+  return auth === "token" || auth === "jwt" ? `AUTH=${auth} does not read it` : "AUTH is none that reads it";
 }
 
 /** What lets in more than is probably meant. */
