@@ -15,6 +15,7 @@ import type { TaskId } from "../protocol/names.ts";
 import type { Refused, ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 import type { Asking } from "./asking.ts";
 import { BodyMemory, MAX_REQUEST_BYTES, withJson } from "./body.ts";
+import { largeJson } from "./large_json.ts";
 import { invalid, problemResponse, refused } from "./problem.ts";
 import { readQuery } from "./query.ts";
 
@@ -94,6 +95,7 @@ function cancelRoute(queries: TaskQueries): (c: Context<Asking>) => Promise<Resp
 }
 
 /** What was found, or why it cannot be had. */
-function told(c: Context, found: object | Refused, status: 200 | 202 = 200): Response {
-  return "refused" in found ? problemResponse(refused(found.refused)) : c.json(found, status);
+async function told(c: Context, found: object | Refused, status: 200 | 202 = 200): Promise<Response> {
+  if ("refused" in found) return problemResponse(refused(found.refused));
+  return c.body(await largeJson(found), status, { "content-type": "application/json" });
 }

@@ -5,6 +5,8 @@ import type { TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 export const PAGE_BYTES = 4_194_304;
 
 const encoder = new TextEncoder();
+// deno-lint-ignore no-control-regex -- ASCII as such, its controls included
+const BEYOND_ASCII = /[^\x00-\x7f]/;
 
 /**
  * A page of tasks that is being filled. One that would weigh too much comes as if a smaller page had been asked for, whose
@@ -23,10 +25,15 @@ export class FillingPage {
   /** Takes the next task; false where it does not fit any more, nor does any after it. */
   add(task: TaskStatusData): boolean {
     if (this.#isFull) return false;
-    this.#bytes += encoder.encode(JSON.stringify(task)).length;
+    this.#bytes += utf8Bytes(JSON.stringify(task));
     this.#isFull = this.#bytes > PAGE_BYTES && this.#tasks.length > 0;
     if (!this.#isFull) this.#tasks.push(task);
     return !this.#isFull;
+  }
+
+  /** Takes these in turn; false where not all of them fit. */
+  addAll(tasks: readonly TaskStatusData[]): boolean {
+    return tasks.every((task) => this.add(task));
   }
 
   /** The page; `total` tasks fit in all. */
@@ -40,6 +47,11 @@ export class FillingPage {
     const before = (page - 1) * limit / smaller;
     return { tasks: tasks.slice(0, smaller), total, next_page: before + 2, limit: smaller };
   }
+}
+
+/** How many bytes a text is as UTF-8; the usual text, all ASCII, is not encoded to be counted. */
+function utf8Bytes(text: string): number {
+  return BEYOND_ASCII.test(text) ? encoder.encode(text).length : text.length;
 }
 
 /** The greatest whole number up to `most` that divides `whole`. */
