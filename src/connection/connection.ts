@@ -1,6 +1,8 @@
 import { type Access, NOBODY } from "../access/access.ts";
 import type { Scope, TaskNames } from "../access/scope.ts";
+import { namesOf } from "../projection/delivery.ts";
 import type { History } from "../projection/history.ts";
+import { Interest } from "../projection/interest.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Told } from "../projection/removals.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
@@ -174,6 +176,12 @@ export class Connection implements Member {
   /** The audience let it go: it is behind now. */
   lagged(cursor: number): void {
     this.#post({ kind: "flow", input: { kind: "lagged", cursor } });
+  }
+
+  /** A task went out of its sight, or did once: where it is not back, its topics are left. */
+  lost(taskId: string): void {
+    const now = this.#deps.projection.tasks.get(taskId);
+    if (now === undefined || !this.#sees(namesOf(now.state))) this.#post({ kind: "lost", taskId });
   }
 
   /** The projection was built anew; a live connection had been served up to `served`. */
@@ -423,8 +431,11 @@ export class Connection implements Member {
     const { pageBatches, clock } = this.#deps;
     const { codec } = this.identity;
     const removed = effect.removed ? this.#removed(effect.removed.told, effect.removed.until) : [];
+    const scope = this.#scope;
+    const lost = scope && [...new Interest(held, scope).lost(block, { after, through })];
+    for (const taskId of new Set(lost)) this.lost(taskId);
     const batch = pageBatches.batch(
-      { block, after, through, held, whole, codec, scope: this.#scope, removed },
+      { block, after, through, held, whole, codec, scope, removed },
       clock.now(),
     );
     if (batch === undefined) return;

@@ -90,6 +90,8 @@ export type Input =
   | { readonly kind: "flow"; readonly input: FlowInput }
   | { readonly kind: "rebuilt"; readonly reason: Gap["reason"]; readonly served: number }
   | { readonly kind: "drain"; readonly reconnectAfterMs: number }
+  /** A task is out of sight that was not. */
+  | { readonly kind: "lost"; readonly taskId: string }
   /** The time has come that was set last. */
   | { readonly kind: "alarm" }
   | { readonly kind: "close"; readonly why: CloseName }

@@ -1,6 +1,7 @@
 import type { Access } from "../access/access.ts";
 import { refusalOf } from "../access/may.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
+import { parseTopic } from "../protocol/topics.ts";
 import { type FlowInput, heldTopics, type Position, safeCursor } from "./flow.ts";
 import { stepFlow } from "./flow_step.ts";
 import { closing, leaving, requested, struck } from "./requests.ts";
@@ -32,6 +33,8 @@ export function step(state: State, input: Input, position: Position, limits: Lim
       return flowing(state, input.input, position);
     case "rebuilt":
       return flowing(state, { kind: "rebuilt", reason: input.reason, served: input.served }, position);
+    case "lost":
+      return outOfSight(state, input.taskId, position);
     case "drain":
       return state.kind === "open" ? draining(state, input.reconnectAfterMs, position) : [state, []];
     case "alarm":
@@ -64,6 +67,7 @@ function greeted(state: Extract<State, { kind: "greeting" }>, input: Input, limi
     case "answer":
     case "flow":
     case "rebuilt":
+    case "lost":
     case "drain":
     case "alarm":
       return [state, []];
@@ -124,18 +128,29 @@ function refreshed(state: Serving, id: string, access: Access, position: Positio
     const [after, effects] = rehoused(state, [{ ...state, access }, []], position);
     return [after, [...reply, ...effects]];
   }
+  const [left, told] = without(lost, { ...state, access }, position);
+  const [after, effects] = rehoused(state, [left, told], position);
+  return [after, [...reply, ...effects]];
+}
+
+/** The topics of a task that somebody else has now are lost. */
+function outOfSight(state: Serving, taskId: string, position: Position): Decision {
+  const lost = heldTopics(state.flow).filter((text) => {
+    const topic = parseTopic(text);
+    return topic?.kind === "task" && topic.taskId === taskId;
+  });
+  return lost.length === 0 ? [state, []] : without(lost, state, position);
+}
+
+function without(lost: readonly string[], state: Serving, position: Position): Decision<Serving> {
   const error: ErrorBody = {
     code: "FORBIDDEN",
     message: `the token is not for ${lost[0]}`,
     details: { topics: lost },
   };
-  const left = flowing(
-    { ...state, access },
-    { kind: "unsubscribe", requestId: undefined, topics: lost },
-    position,
-  );
-  const [after, effects] = rehoused(state, left, position);
-  return [after, [...reply, { kind: "error", id: undefined, error }, ...effects]];
+  const gone = { kind: "unsubscribe", requestId: undefined, topics: lost } as const;
+  const [after, effects] = flowing(state, gone, position);
+  return [after, [{ kind: "error", id: undefined, error }, ...effects]];
 }
 
 /**

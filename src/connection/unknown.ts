@@ -45,6 +45,7 @@ export function stepUnknown(state: Unknown, input: Input, limits: Limits): Decis
       return [{ kind: "closed" }, []];
     case "opened":
     case "flow":
+    case "lost":
     case "rebuilt":
       return [state, []];
   }

@@ -1,4 +1,4 @@
-import type { TaskNames } from "../access/scope.ts";
+import type { Scope, TaskNames } from "../access/scope.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ProgressData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import type { Change, TaskState } from "../task/fold.ts";
@@ -23,6 +23,10 @@ export type Delivery = {
   readonly seq: number;
   readonly taskId: string;
   readonly tags: readonly string[];
+  /** Those that it had until then, where they were others: who saw it by one of them may see it no more. */
+  readonly formerTags?: readonly string[];
+  /** Retention took what told its tags: they are a guess, by which nobody sees it. */
+  readonly isGuess?: boolean;
   /** Whether the task ended with this event: progress before it is not merged with progress after it. */
   readonly terminal: boolean;
   /** When it happened by the worker's clock, else when it was appended; ms since the epoch. */
@@ -33,10 +37,17 @@ export type Delivery = {
   readonly status: Prepared<FrameOf<"task_status">> | undefined;
 };
 
-/** The delivery of `event`, which made `change` and left the task in `state`; undefined when there is nothing to tell. */
+/**
+ * The delivery of `event`, which made `change` of `before` and left the task in `state`; undefined when there is nothing to
+ * tell.
+ */
 export function deliveryOf(
   event: TaskEvent,
-  state: TaskState,
+  { before, state, isGuess = false }: {
+    readonly before: TaskState | undefined;
+    readonly state: TaskState;
+    readonly isGuess?: boolean;
+  },
   change: Change,
   pace: Pace | undefined,
 ): Delivery | undefined {
@@ -48,6 +59,8 @@ export function deliveryOf(
     seq,
     taskId: state.id,
     tags: tagsOf(state),
+    ...formerTags(event, before, state),
+    ...(isGuess ? { isGuess } : {}),
     terminal: change.status && isTerminal(statusOf(state)),
     atMs: event.body.at ?? event.time,
     bytes: OVERHEAD_BYTES.delivery +
@@ -56,6 +69,28 @@ export function deliveryOf(
     progress: data && new PreparedProgress(state.id, data, seq, time, !change.status),
     status: frame && { frame },
   };
+}
+
+function formerTags(
+  { kind }: TaskEvent,
+  before: TaskState | undefined,
+  state: TaskState,
+): Pick<Delivery, "formerTags"> {
+  if (kind !== "created" || before === undefined) return {};
+  const former = tagsOf(before);
+  const tags = tagsOf(state);
+  return former.some((tag) => !tags.includes(tag)) ? { formerTags: former } : {};
+}
+
+/** Whether a delivery is for whoever may see the tasks of `scope`. */
+export function isSeen({ taskId, tags, isGuess }: Delivery, scope: Scope): boolean {
+  return scope.sees({ taskId, tags: isGuess === true ? [] : tags });
+}
+
+/** Whether whoever may see the tasks of `scope` may see this one no more, from this delivery on. */
+export function isLost(delivery: Delivery, scope: Scope): boolean {
+  const { taskId, formerTags } = delivery;
+  return formerTags !== undefined && scope.sees({ taskId, tags: formerTags }) && !isSeen(delivery, scope);
 }
 
 /** A `task_progress` frame that is but its counters until it is asked for: most are merged away or watched by nobody. */

@@ -1,5 +1,4 @@
-import type { Entry, EventLog, Page } from "../log/event_log.ts";
-import type { HistoryEvent } from "../protocol/server_frames.ts";
+import type { EventLog, Page } from "../log/event_log.ts";
 import { LEVELS, type TaskState } from "../task/fold.ts";
 import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
@@ -8,6 +7,7 @@ import type { Projection } from "./projection.ts";
 import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
 import { type PastTask, Scans } from "./scans.ts";
 import { type SharedPage, SharedPages } from "./shared_pages.ts";
+import { type EventPage, eventPage, type EventQuery } from "./task_events.ts";
 import { Turns } from "./turns.ts";
 
 /** What of a block follows a position; `through` is the position up to which none is missing. */
@@ -45,8 +45,6 @@ export type PageBounds = {
 
 /** The bounds of every gateway. */
 export const PAGE: PageBounds = { positions: 512, records: 1_000, bytes: 262_144, atOnce: 64 };
-/** A page of events as they were written ends at this. */
-const EVENTS_BYTES = 1_048_576;
 /** So many blocks of the tail are passed over in one go. */
 const PASSED_AT_ONCE = 32;
 const EMPTY = new Block();
@@ -137,25 +135,9 @@ export class History {
     );
   }
 
-  /** A page of a task's events as they were written; undefined when the log has none of that task. */
-  async events(
-    taskId: string,
-    afterSeq: number,
-    limit: number,
-  ): Promise<{ readonly events: readonly HistoryEvent[]; readonly next_after_seq?: number } | undefined> {
-    const head = this.#projection.head;
-    const bounds = { limit, maxBytes: EVENTS_BYTES };
-    const page = await this.turns.run(() =>
-      this.#projection.readTask(taskId, { after: afterSeq, upTo: head, ...bounds })
-    );
-    const events = page.entries.flatMap(historyEvent);
-    if (page.entries.length === 0 && !(await this.#exists(taskId, afterSeq))) return undefined;
-    return page.through < head ? { events, next_after_seq: page.through } : { events };
-  }
-
-  async #exists(taskId: string, afterSeq: number): Promise<boolean> {
-    if (this.#projection.tasks.get(taskId) !== undefined) return true;
-    return afterSeq > 0 && (await this.#projection.stateFromLog(taskId)) !== undefined;
+  /** A page of a task's events as they were written; see {@link eventPage}. */
+  async events(query: EventQuery): Promise<EventPage | undefined> {
+    return await eventPage(this.#projection, this.turns, query);
   }
 
   /**
@@ -292,13 +274,4 @@ export class History {
     }
     return before;
   }
-}
-
-function historyEvent(entry: Entry): HistoryEvent[] {
-  const parsed = parseRecord(entry);
-  if ("rejected" in parsed) return [];
-  const { kind } = parsed.event;
-  const text = new TextDecoder().decode(entry.body);
-  const body: unknown = text === "" ? {} : JSON.parse(text);
-  return [{ seq: entry.seq, time: new Date(entry.time).toISOString(), kind, body }];
 }

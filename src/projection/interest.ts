@@ -1,7 +1,7 @@
 import type { Scope } from "../access/scope.ts";
 import { parseTopic, type Topic } from "../protocol/topics.ts";
 import type { Block } from "./block.ts";
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, isLost, isSeen } from "./delivery.ts";
 
 /** Topics as printed, each with the position from which on it is to be served: events after it. */
 export type Held = ReadonlyMap<string, number>;
@@ -13,6 +13,8 @@ export type Share = {
   readonly status: boolean;
   /** Whether it goes into a `task_list` frame. */
   readonly list: boolean;
+  /** Whether the task goes out of sight with it, so that `task_list` loses it. */
+  readonly lost?: boolean;
 };
 
 /** From which position on each half of a task's frames is wanted; infinite where it is not. */
@@ -56,12 +58,27 @@ export class Interest {
 
   /** What of one delivery is wanted; undefined where nothing. */
   share(delivery: Delivery): Share | undefined {
-    if (this.#scope?.sees(delivery) === false) return undefined;
     const { seq } = delivery;
+    if (this.#scope !== undefined && !isSeen(delivery, this.#scope)) {
+      const lost = this.#list < seq && isLost(delivery, this.#scope);
+      return lost ? { delivery, progress: false, status: false, list: false, lost } : undefined;
+    }
     const progress = delivery.progress !== undefined && this.#from("progress", delivery) < seq;
     const status = delivery.status !== undefined && this.#from("status", delivery) < seq;
     const list = delivery.status !== undefined && this.#list < seq;
     return progress || status || list ? { delivery, progress, status, list } : undefined;
+  }
+
+  /** The tasks held by their ids that go out of sight in the same part of a block. */
+  *lost(
+    block: Block,
+    { after, through }: { readonly after: number; readonly through: number },
+  ): Generator<string> {
+    if (this.#scope === undefined || this.#tasks.size === 0) return;
+    for (const delivery of block.those(this.#tasks.keys(), [])) {
+      const { seq, taskId } = delivery;
+      if (seq > after && seq <= through && isLost(delivery, this.#scope)) yield taskId;
+    }
   }
 
   #from(facet: keyof Facets, { taskId, tags }: Delivery): number {

@@ -210,9 +210,11 @@ export class Projection {
       this.counts.events[event.kind] = (this.counts.events[event.kind] ?? 0) + 1;
       const known = this.#table.get(event.taskId);
       this.#whereabouts.note(event.taskId, event.kind, event.seq, event.attempt, known !== undefined);
+      const before = known?.state;
       const folded = this.#table.fold(event, known);
       if (known === undefined && folded !== undefined) folded.record.bornSeq = event.seq;
-      const delivery = folded && deliveryOf(event, folded.record.state, folded.change, folded.record.pace);
+      const delivery = folded &&
+        deliveryOf(event, { before, state: folded.record.state }, folded.change, folded.record.pace);
       if (delivery === undefined) {
         this.counts.late++;
       } else {

@@ -7,6 +7,7 @@ import { FillingPage } from "./filling_page.ts";
 import type { History } from "./history.ts";
 import type { Projection } from "./projection.ts";
 import { type Listed, TaskLists } from "./task_lists.ts";
+import type { EventQuery } from "./task_events.ts";
 import type { TaskFilter } from "./task_table.ts";
 
 /** How old an answer about the log's extent may be: many returning clients ask at once, and one look serves them all. */
@@ -58,12 +59,8 @@ export class TaskQueries {
   }
 
   /** A page of one task's events as they were written; undefined when no event of it is in the log. */
-  async history(
-    taskId: string,
-    afterSeq: number,
-    limit: number,
-  ): Promise<Omit<ServerData["task_history"], "task_id"> | undefined> {
-    return await this.#history.events(taskId, afterSeq, limit);
+  async history(query: EventQuery): Promise<Omit<ServerData["task_history"], "task_id"> | undefined> {
+    return await this.#history.events(query);
   }
 
   /** Whether everything after `seq` is still in memory. */

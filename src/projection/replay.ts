@@ -35,7 +35,9 @@ export function replayed(
     // What retention took may have decided the status. The last change of it is known all the same: it made the present one.
     const isLast = !past.whole && record?.statusSeq === event.seq &&
       statusOf(record.state) !== statusOf(after);
-    const delivery = deliveryOf(event, isLast ? record.state : described(after, past.guess), told, pace);
+    const state = isLast ? record.state : described(after, past.guess);
+    const isGuess = !isLast && state !== after;
+    const delivery = deliveryOf(event, { before: past.state, state, isGuess }, told, pace);
     if (delivery !== undefined) deliveries.push(delivery);
   }
   return { deliveries, tasks };

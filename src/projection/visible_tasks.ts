@@ -51,7 +51,7 @@ export class VisibleTasks {
     return query.at === undefined ? queries.list(scoped) : past.list(scoped, query.at);
   }
 
-  /** A page of one task's events. */
+  /** A page of one task's events: of a task that others had before, those since then. */
   async history(
     access: Access,
     taskId: TaskId,
@@ -59,7 +59,8 @@ export class VisibleTasks {
   ): Promise<HistoryPage | Refused> {
     const refused = await this.#refused(access, taskId, "subscribe");
     if (refused !== undefined) return refused;
-    const history = await this.#asked.queries.history(taskId, afterSeq, limit);
+    const scope = access.scope.hasEveryTask ? undefined : access.scope;
+    const history = await this.#asked.queries.history({ taskId, afterSeq, limit, scope });
     return history === undefined ? { refused: noSuchTask(taskId) } : { task_id: taskId, ...history };
   }
 

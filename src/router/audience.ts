@@ -1,4 +1,5 @@
 import type { Scope, TaskNames } from "../access/scope.ts";
+import { type Delivery, isLost, isSeen } from "../projection/delivery.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { conflate, type Part } from "./conflation.ts";
@@ -14,6 +15,8 @@ export interface Member {
   write(bytes: Uint8Array): void;
   /** It is live no more: its socket did not drain, and it has been served up to `cursor`. */
   lagged(cursor: number): void;
+  /** A task went out of its sight; all that came before was written. */
+  lost(taskId: string): void;
 }
 
 /** A member that fell behind, and the position up to which it has been served. */
@@ -155,15 +158,25 @@ export class Audience {
     this.#owed.delete(member);
   }
 
-  /** Whether its members may see a task. */
-  sees(task: TaskNames): boolean {
-    return this.#scope === undefined || this.#scope.sees(task);
+  /** Whether its members may see what a delivery tells. */
+  sees(delivery: Delivery): boolean {
+    return this.#scope === undefined || isSeen(delivery, this.#scope);
+  }
+
+  /** Whether a task goes out of its members' sight with this. */
+  loses(delivery: Delivery): boolean {
+    return this.#scope !== undefined && isLost(delivery, this.#scope);
+  }
+
+  /** Those who are live here. */
+  get members(): Iterable<Member> {
+    return this.#members;
   }
 
   /** Adds what the next flush is to bring. What newer progress makes pointless goes whenever the list has doubled. */
   add(part: Part): void {
     this.#pending.push(part);
-    if (part.status || part.list) this.#isPatient = false;
+    if (part.status || part.list || part.lost === true) this.#isPatient = false;
     if (part.list) this.#removed.delete(part.delivery.taskId);
     if (this.#pending.length < this.#compactAt) return;
     this.#pending = conflate(this.#pending);
@@ -172,7 +185,9 @@ export class Audience {
 
   /** Adds tasks that the list is to lose, as of position `head`. */
   remove(tasks: readonly TaskNames[], head: number): void {
-    for (const task of tasks) if (this.sees(task)) this.#removed.set(task.taskId, head);
+    for (const task of tasks) {
+      if (this.#scope?.sees(task) !== false) this.#removed.set(task.taskId, head);
+    }
     if (this.#removed.size > 0) this.#isPatient = false;
   }
 

@@ -21,10 +21,17 @@ export function batchOf(
   const kept = conflate(parts);
   const payloads: Payload[] = [];
   const changed = new Map<string, TaskStatusData>();
+  const lost = new Set<string>();
   let oldestAtMs: number | undefined;
-  for (const { delivery, progress, status, list } of kept) {
-    if (list && delivery.status !== undefined) changed.set(delivery.taskId, delivery.status.frame.data);
-    const { seq } = delivery;
+  for (const { delivery, progress, status, list, lost: isLost } of kept) {
+    const { seq, taskId } = delivery;
+    if (isLost === true) {
+      changed.delete(taskId);
+      lost.add(taskId);
+    } else if (list && delivery.status !== undefined) {
+      changed.set(taskId, delivery.status.frame.data);
+      lost.delete(taskId);
+    }
     if (progress && delivery.progress !== undefined) {
       const cursor = delivery.status === undefined ? seq : undefined; // see Delivery
       payloads.push({ bytes: payloadOf(delivery.progress), type: "task_progress", cursor });
@@ -34,8 +41,9 @@ export function batchOf(
     }
     if (oldestAtMs === undefined || delivery.atMs < oldestAtMs) oldestAtMs = delivery.atMs;
   }
-  if (changed.size > 0 || removed.length > 0) {
-    const data = { tasks: [...changed.values()], removed };
+  for (const taskId of removed) lost.add(taskId);
+  if (changed.size > 0 || lost.size > 0) {
+    const data = { tasks: [...changed.values()], removed: [...lost] };
     const seq = payloads.length === 0 ? kept.at(-1)?.delivery.seq : undefined;
     const bytes = encodeJson(listFrame(data, seq, nowMs));
     payloads.unshift({ bytes, type: "task_list", cursor: seq });

@@ -150,6 +150,7 @@ export class Router {
       }
     }
     this.#head = Math.max(this.#head, head);
+    this.#tellLost(deliveries);
     this.#flushDue(false);
   }
 
@@ -185,6 +186,9 @@ export class Router {
       this.#mark(interested, delivery, "status");
       for (const audience of this.#byTopic.get("task:list") ?? []) {
         interestOf(interested, audience).list = true;
+        if (delivery.formerTags === undefined || !audience.loses(delivery)) continue;
+        audience.add({ delivery, progress: false, status: false, list: false, lost: true, whole: false });
+        this.#dirty.add(audience);
       }
     }
     for (const [audience, interest] of interested) {
@@ -192,6 +196,21 @@ export class Router {
       const part: Part = { delivery, ...interest, whole: false };
       audience.add(part);
       this.#dirty.add(audience);
+    }
+  }
+
+  /** Whoever held a task by its id until it went out of sight gets what came before, and is told. */
+  #tellLost(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
+      if (delivery.formerTags === undefined) continue;
+      const { taskId } = delivery;
+      for (const topic of [`task:id:${taskId}`, `task:id:${taskId}:progress`, `task:id:${taskId}:status`]) {
+        for (const audience of [...this.#byTopic.get(topic) ?? []]) {
+          if (!audience.loses(delivery)) continue;
+          if (audience.dirty) this.#flush(audience, false);
+          for (const member of [...audience.members]) member.lost(taskId);
+        }
+      }
     }
   }
 

@@ -48,7 +48,7 @@ export class Truth {
     task.state = state;
     if (event.kind === "created") { for (const tag of event.body.tags ?? []) task.tags.add(tag); }
     this.tasks.set(event.taskId, task);
-    const delivery = deliveryOf(event, state, change, pace);
+    const delivery = deliveryOf(event, { before: known?.state, state }, change, pace);
     if (delivery === undefined) return;
     this.told.set(event.seq, delivery);
     task.told.push(delivery);

@@ -29,7 +29,7 @@ export function toldBy(entries: readonly Entry[]): Delivery[] {
     const before = states.get(event.taskId);
     const after = fold(before, event);
     states.set(event.taskId, after);
-    return deliveryOf(event, after, changeOf(before, after, event), undefined) ?? [];
+    return deliveryOf(event, { before, state: after }, changeOf(before, after, event), undefined) ?? [];
   });
 }
 

@@ -346,7 +346,7 @@ Deno.test("a task's events come page by page as they were written, without what 
     record(4, "t0", "progress", new Uint8Array()),
     record(5, "t0", "completed", { result: { deep: true } }),
   ]);
-  assertEquals(await bench.history.events("t0", 0, 2), {
+  assertEquals(await bench.history.events({ taskId: "t0", afterSeq: 0, limit: 2 }), {
     events: [{
       seq: 1,
       time: "2024-01-01T00:00:01.000Z",
@@ -355,23 +355,23 @@ Deno.test("a task's events come page by page as they were written, without what 
     }],
     next_after_seq: 3,
   });
-  assertEquals(await bench.history.events("t0", 3, 100), {
+  assertEquals(await bench.history.events({ taskId: "t0", afterSeq: 3, limit: 100 }), {
     events: [
       { seq: 4, time: "2024-01-01T00:00:04.000Z", kind: "progress", body: {} },
       { seq: 5, time: "2024-01-01T00:00:05.000Z", kind: "completed", body: { result: { deep: true } } },
     ],
   });
-  assertEquals(await bench.history.events("t0", 5, 100), { events: [] });
-  assertEquals(await bench.history.events("nobody", 0, 100), undefined);
-  assertEquals(await bench.history.events("nobody", 5, 100), undefined);
+  assertEquals(await bench.history.events({ taskId: "t0", afterSeq: 5, limit: 100 }), { events: [] });
+  assertEquals(await bench.history.events({ taskId: "nobody", afterSeq: 0, limit: 100 }), undefined);
+  assertEquals(await bench.history.events({ taskId: "nobody", afterSeq: 5, limit: 100 }), undefined);
 });
 
 Deno.test("the events of a task that has left memory are found all the same", async () => {
   const entries = [record(1, "t0", "completed"), record(2, "t1", "started"), record(3, "t2", "started")];
   const bench = await Bench.of(entries, boundsOf({ maxTasks: 1, maxEvents: 0 }));
   assertEquals(bench.projection.tasks.get("t0"), undefined);
-  assertEquals((await bench.history.events("t0", 0, 10))?.events.length, 1);
-  assertEquals(await bench.history.events("t0", 1, 10), { events: [] });
+  assertEquals((await bench.history.events({ taskId: "t0", afterSeq: 0, limit: 10 }))?.events.length, 1);
+  assertEquals(await bench.history.events({ taskId: "t0", afterSeq: 1, limit: 10 }), { events: [] });
 });
 
 Deno.test("an attempt that only its progress tells of is not forgotten when that is said again", async () => {

@@ -15,6 +15,8 @@ class FakeMember implements Member {
     this.written.push(bytes);
   }
 
+  lost(): void {}
+
   lagged(cursor: number): void {
     this.lag = cursor;
   }

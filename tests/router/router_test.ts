@@ -25,6 +25,8 @@ class Watcher implements Member {
     this.flushes.push({ ids: idsOf(bytes), atMs: this.#clock.now() });
   }
 
+  lost(): void {}
+
   lagged(cursor: number): void {
     this.lag = cursor;
   }
