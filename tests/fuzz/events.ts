@@ -38,12 +38,14 @@ const BODIES: Readonly<Record<string, fc.Arbitrary<object>>> = {
   cancelled: fc.record({ attempt, reason: fc.constantFrom("stopped", null) }, { requiredKeys: [] }),
 };
 
-/** Tasks of one attempt only: what is known of them does not depend on who has read how much of the log. */
-const STEADY = /^(job1|none|constructor)\b/;
+/** Whether a task is one of one attempt only: what is known of it does not depend on who has read how much of the log. */
+export function isSteady(task: string): boolean {
+  return /^(job1|none|constructor)\b/.test(task);
+}
 
 /** `text` as it may be said of a task. */
 export function saidOf(task: string, text: string): string {
-  return STEADY.test(task) ? text.replaceAll(/("(?:\\u0000)?attempt"\s*:\s*)[^,}\]]+/g, "$11") : text;
+  return isSteady(task) ? text.replaceAll(/("(?:\\u0000)?attempt"\s*:\s*)[^,}\]]+/g, "$11") : text;
 }
 
 /** A worker's event as it is published: a subject after `task.`, and a body. */
