@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Gate } from "../access/gate.ts";
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
@@ -79,11 +79,16 @@ export class Gateway implements AsyncDisposable {
       refused: () => this.#refused("REQUESTS_PER_SECOND"),
       assets,
     });
-    serveApp(this.#server, app, telemetry.incident, (request) => {
-      if (request.url?.startsWith("/api/") !== true) return undefined;
-      const wait = requests.waitOf(addressOf(request, settings.trustedProxies));
-      if (wait !== undefined) this.#refused("REQUESTS_PER_SECOND");
-      return wait?.retryAfterMs;
+    const addressed = (request: IncomingMessage): string => addressOf(request, settings.trustedProxies);
+    serveApp(this.#server, app, telemetry.incident, {
+      tooOften: (request) => {
+        if (request.url?.startsWith("/api/") !== true) return undefined;
+        const wait = requests.waitOf(addressed(request));
+        if (wait !== undefined) this.#refused("REQUESTS_PER_SECOND");
+        return wait?.retryAfterMs;
+      },
+      addressOf: addressed,
+      refused: () => this.#refused("lists"),
     });
     const shared = this.#connecting();
     this.#sockets = new TaskWebSocketServer(this.#server, {

@@ -10,6 +10,13 @@ const OF_ONE = 4;
 const MAX_WAITING = 256;
 const MAX_WAITING_OF_ONE = 32;
 
+/** A request for one, and by which name the limits count whoever sent it. */
+export type Asked = {
+  readonly address: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+};
+
 type Waiting = { readonly address: string; readonly begin: () => void; readonly isOver: () => boolean };
 
 /**
@@ -28,8 +35,7 @@ export class LargeAnswers {
   }
 
   /** Calls `begin` when its turn has come; false where too many wait already. */
-  ask(request: IncomingMessage, response: ServerResponse, begin: () => void): boolean {
-    const { remoteAddress: address = "" } = request.socket;
+  ask({ address, request, response }: Asked, begin: () => void): boolean {
     const waitingOfOne = this.#waiting.filter((waiting) => waiting.address === address).length;
     if (this.#waiting.length >= MAX_WAITING || waitingOfOne >= MAX_WAITING_OF_ONE) return false;
     const isOver = (): boolean => response.destroyed || request.socket.destroyed;

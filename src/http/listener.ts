@@ -40,18 +40,31 @@ const LATER_MS = 1_000;
 /** What can answer a request: a hono app. It may also have what Node has of the request. */
 type App = { readonly fetch: (request: Request, node: object) => Response | Promise<Response> };
 
-/**
- * In how many ms whoever sent a request may send the next, where it sends too many; undefined where it does not. It is asked
- * before anything is made of the request, so that saying no costs less than asking.
- */
-export type TooOften = (request: IncomingMessage) => number | undefined;
+/** What is known of whoever sends requests. */
+export type Senders = {
+  /**
+   * In how many ms whoever sent a request may send the next, where it sends too many; undefined where it does not. It is asked
+   * before anything is made of the request, so that saying no costs less than asking.
+   */
+  readonly tooOften: (request: IncomingMessage) => number | undefined;
+  /** By which name the limits count whoever sent a request. */
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** Told of each request for a large answer that was one too many. */
+  readonly refused: () => void;
+};
+
+const UNLIMITED: Senders = {
+  tooOften: () => undefined,
+  addressOf: ({ socket }) => socket.remoteAddress ?? "",
+  refused: () => {},
+};
 
 /** Answers the HTTP requests of `server` with `app`. Upgrades are left to whoever listens for them. */
 export function serveApp(
   server: Server,
   app: App,
   incident: Incidents,
-  tooOften: TooOften = () => undefined,
+  { tooOften, addressOf, refused }: Senders = UNLIMITED,
 ): void {
   const listener = getRequestListener((request, node) => app.fetch(request, node), {
     // Otherwise it would replace Request and Response for the whole process.
@@ -67,7 +80,9 @@ export function serveApp(
     // It rejects for nothing: what goes wrong is answered by the error handler.
     const begin = (): void => void listener(request, response);
     if (!LargeAnswers.mayBe(request)) return begin();
-    if (!large.ask(request, response, begin)) refuseTooOften(response, LATER_MS);
+    if (large.ask({ address: addressOf(request), request, response }, begin)) return;
+    refused();
+    refuseTooOften(response, LATER_MS);
   };
   server.on("request", answer);
   new Listening(server, (error) => incident("listener", error, "world"));

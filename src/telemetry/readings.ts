@@ -48,7 +48,7 @@ export const READINGS = {
   },
   refused: {
     kind: "counter",
-    meaning: "What was refused at a limit, by the setting that says it",
+    meaning: "What was refused at a limit, by the setting that says it; lists: of tasks or events, over HTTP",
     label: "limit",
     parts: [
       "MAX_CONNECTIONS",
@@ -59,6 +59,7 @@ export const READINGS = {
       "REQUESTS_PER_SECOND",
       "MESSAGES_PER_SECOND",
       "MAX_TOPICS",
+      "lists",
     ],
   },
   replays: { kind: "gauge", meaning: "Pages of the log that are being read for connections" },

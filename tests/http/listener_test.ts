@@ -3,23 +3,24 @@ import { once } from "node:events";
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { REQUEST_BOUNDS, serveApp } from "../../src/http/listener.ts";
+import { REQUEST_BOUNDS, type Senders, serveApp } from "../../src/http/listener.ts";
+import { eventually } from "../eventually.ts";
 import { taskNamed } from "../sample_task.ts";
 import { FakeGateway } from "./fake_gateway.ts";
 
 type App = Parameters<typeof serveApp>[1];
 
-type Given = ServerOptions & { app?: App };
+type Given = ServerOptions & { app?: App; senders?: Senders };
 
 /** A real server on a free port, ended with all its connections. */
 class TestServer implements AsyncDisposable {
   readonly gateway = new FakeGateway();
   readonly server: Server;
 
-  constructor({ app, ...bounds }: Given) {
+  constructor({ app, senders, ...bounds }: Given) {
     this.server = createServer({ ...REQUEST_BOUNDS, ...bounds });
     this.gateway.tasks.set("a", taskNamed("a"));
-    serveApp(this.server, app ?? this.gateway.app(), this.gateway.telemetry.incident);
+    serveApp(this.server, app ?? this.gateway.app(), this.gateway.telemetry.incident, senders);
   }
 
   static async start(given: Given = {}): Promise<TestServer> {
@@ -278,4 +279,36 @@ test("idle connections do not hold up a stop", async () => {
   test.server.close();
   test.server.closeIdleConnections();
   await Promise.all([closed, wire.ended]);
+});
+
+test("lists that wait are counted by who asks behind a proxy, and one too many is told 429 and counted", async () => {
+  const begun: string[] = [];
+  const held = Promise.withResolvers<void>();
+  const fetched = async (request: Request): Promise<Response> => {
+    begun.push(request.headers.get("x-forwarded-for") ?? "");
+    await held.promise;
+    return new Response("[]");
+  };
+  let refused = 0;
+  const senders: Senders = {
+    tooOften: () => undefined,
+    addressOf: ({ headers }) => String(headers["x-forwarded-for"]),
+    refused: () => refused++,
+  };
+  await using test = await TestServer.start({ app: { fetch: fetched }, senders });
+  const ask = async (address: string): Promise<Wire> => {
+    const wire = await test.connect();
+    await wire.send(head("GET /api/tasks HTTP/1.1", `X-Forwarded-For: ${address}`, "Connection: close"));
+    return wire;
+  };
+  const crowd: Wire[] = [];
+  for (let i = 0; i < 40; i++) crowd.push(await ask("10.0.0.1"));
+  const early = crowd.map(async (wire, i) => (await wire.ended).startsWith("HTTP/1.1 429 ") ? i : undefined);
+  using other = await ask("10.0.0.2");
+  await eventually("both are begun", () => begun.length === 5);
+  assertEquals(begun.toSorted(), [...Array(4).fill("10.0.0.1"), "10.0.0.2"]);
+  held.resolve();
+  assertEquals((await Promise.all(early)).filter((i) => i !== undefined).length, 4);
+  assertEquals(refused, 4);
+  assert((await other.ended).startsWith("HTTP/1.1 200 "));
 });
