@@ -4,6 +4,7 @@ import type { Gate } from "../access/gate.ts";
 import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
 import type { Asset } from "../http/assets.ts";
 import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
+import { boundSockets, SPARE_SOCKETS } from "../http/open_sockets.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Peak } from "../telemetry/peak.ts";
@@ -67,6 +68,11 @@ export class Gateway implements AsyncDisposable {
       now: () => systemClock.now(),
       log: telemetry.log,
       askIssuer: async (issuer, ticket) => await this.#peers?.ask(issuer, ticket),
+    });
+    boundSockets(this.#server, {
+      max: settings.maxConnectionsPerAddress + SPARE_SOCKETS,
+      trusted: settings.trustedProxies,
+      refused: () => this.#refused("MAX_CONNECTIONS_PER_ADDRESS"),
     });
     const requests = rateLimits(settings.requestsPerSecond, settings.requestsBurst);
     const app = gatewayApp(this, telemetry, {
