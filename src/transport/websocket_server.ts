@@ -66,8 +66,15 @@ type Arrival = {
   readonly stream: Duplex;
   readonly head: Uint8Array;
   readonly handshake: Handshake;
-  readonly address: string;
+  readonly connectionId: string;
+  readonly clientId: string;
 };
+
+/** Whose place it has, and what it may; undefined where it has shown no token yet. */
+type Arrived = { readonly place: Place; readonly access: Access | undefined };
+
+/** Why a connection is turned away, on its socket. */
+type Ending = { readonly error: ErrorBody; readonly close: CloseName };
 
 /** A message may come in as many pieces, whether frames or what a socket reads at once, as it has this many bytes at most. */
 const PIECE_BYTES = 256;
@@ -143,24 +150,61 @@ export class TaskWebSocketServer {
       { asksForToken: this.#options.gate.withoutToken === undefined },
     );
     if ("status" in judged) return refuse(stream, judged.status, judged.reason);
-    const arrival = { request, stream, head, handshake: judged.accept, address };
-    const { token, invalid } = judged.accept;
-    const { gate } = this.#options;
+    const unready = this.#unready();
+    if (unready !== undefined) return refuse(stream, 503, unready, { retryAfterMs: 1_000 });
+    const { token, invalid, clientId } = judged.accept;
+    const connectionId = this.#options.newId();
+    const named = { connectionId, clientId: clientId ?? connectionId };
+    const arrival = { request, stream, head, handshake: judged.accept, ...named };
+    if (invalid !== undefined) {
+      return this.#accept(arrival, {
+        error: { code: "INVALID_MESSAGE", message: invalid, details: {} },
+        close: "invalidFrames",
+      });
+    }
+    const { gate, admission } = this.#options;
     const { withoutToken } = gate;
-    if (withoutToken !== undefined || token === undefined || invalid !== undefined) {
-      return this.#accept(arrival, withoutToken);
+    // It has its place before anybody is asked about its token, which may take long: who waits is counted too.
+    const admitted = admission.admit({ ...named, address, subject: withoutToken?.subject });
+    if ("refusal" in admitted) return this.#accept(arrival, this.#tooMany(admitted.refusal));
+    const { place } = admitted;
+    stream.once("close", place.release);
+    if (withoutToken !== undefined || token === undefined) {
+      return this.#accept(arrival, { place, access: withoutToken });
     }
     gate.authenticate(token).then(
-      (access) => this.#accept(arrival, access),
-      (error: unknown) => this.#accept(arrival, error instanceof AccessError ? error : FAILED),
+      (access) => this.#known(arrival, place, access),
+      (error: unknown) =>
+        this.#left(arrival, place, refusedBy(error instanceof AccessError ? error : FAILED)),
     );
   }
 
-  /** `shown`: what the token stands for, or why it stands for nothing; undefined where none was shown. */
-  #accept(arrival: Arrival, shown: Access | AccessError | undefined): void {
+  /** Whose the token is, is known. */
+  #known(arrival: Arrival, place: Place, access: Access): void {
+    const refusal = place.known(access.subject);
+    if (refusal !== undefined) return this.#left(arrival, place, this.#tooMany(refusal));
+    this.#accept(arrival, { place, access });
+  }
+
+  /** It gives its place up again: it is turned away. */
+  #left(arrival: Arrival, place: Place, ending: Ending): void {
+    place.release();
+    this.#accept(arrival, ending);
+  }
+
+  #tooMany(refusal: Refusal): Ending {
+    this.#options.refused(refusal.limit);
+    return { error: tooMany(refusal), close: refusal.limit === "MAX_CONNECTIONS" ? "overloaded" : "limited" };
+  }
+
+  #unready(): string | undefined {
+    return this.#refusing ? "going away" : this.#options.unready();
+  }
+
+  #accept(arrival: Arrival, judged: Ending | Arrived): void {
     const { request, stream, head, handshake } = arrival;
     if (stream.destroyed) return;
-    const unready = this.#refusing ? "going away" : this.#options.unready();
+    const unready = this.#unready();
     if (unready !== undefined) return refuse(stream, 503, unready, { retryAfterMs: 1_000 });
     this.#judged.set(request, handshake);
     // ws wants a Buffer by its types; what it is given is the one node:http gave.
@@ -168,36 +212,20 @@ export class TaskWebSocketServer {
       request,
       stream,
       head as Parameters<WebSocketServer["handleUpgrade"]>[2],
-      (ws) => this.#accepted(ws, arrival, shown),
+      (ws) => this.#accepted(ws, arrival, judged),
     );
   }
 
   #accepted(
     ws: WebSocket,
-    { stream, handshake, address }: Arrival,
-    shown: Access | AccessError | undefined,
+    { stream, handshake, connectionId, clientId }: Arrival,
+    judged: Ending | Arrived,
   ): void {
     const socket = new WsSocket(ws, stream);
     this.#sockets.add(socket);
     ws.on("close", () => this.#sockets.delete(socket));
-    if (handshake.invalid !== undefined) {
-      const error = { code: "INVALID_MESSAGE", message: handshake.invalid, details: {} } as const;
-      return this.#turnAway(socket, handshake, error, "invalidFrames");
-    }
-    if (shown instanceof AccessError) {
-      const { error, close } = refusedBy(shown);
-      return this.#turnAway(socket, handshake, error, close);
-    }
-    const connectionId = this.#options.newId();
-    const clientId = handshake.clientId ?? connectionId;
-    const admitted = this.#options.admission.admit({ clientId, address, subject: shown?.subject });
-    if ("refusal" in admitted) {
-      const { refusal } = admitted;
-      this.#options.refused(refusal.limit);
-      const why = refusal.limit === "MAX_CONNECTIONS" ? "overloaded" : "limited";
-      return this.#turnAway(socket, handshake, tooMany(refusal), why);
-    }
-    const { place } = admitted;
+    if ("error" in judged) return this.#turnAway(socket, handshake, judged);
+    const { place, access } = judged;
     const { path, codec } = handshake;
     const identity = { connectionId, clientId, path, codec, admit: admitLate(place) };
     const connection = new Connection(socket, identity, this.#options.deps());
@@ -211,7 +239,7 @@ export class TaskWebSocketServer {
       place.release();
       closed(code);
     });
-    connection.open(shown, handshake.subscribe);
+    connection.open(access, handshake.subscribe);
   }
 
   #listen(ws: WebSocket, open: Open, closed: (code: number) => void): void {
@@ -251,14 +279,14 @@ export class TaskWebSocketServer {
   }
 
   /** Tells why on the socket, where a browser can see it, and closes. */
-  #turnAway(socket: WsSocket, handshake: Handshake, error: ErrorBody, why: CloseName): void {
+  #turnAway(socket: WsSocket, handshake: Handshake, { error, close }: Ending): void {
     const { counts } = this.#options;
     counts.errors[error.code] = (counts.errors[error.code] ?? 0) + 1;
     const frame = { type: "error", id: this.#options.newId(), timestamp: this.#now(), error } as const;
     socket.write(
       handshake.codec.pack([{ bytes: encodeJson(frame), type: "error", cursor: undefined }], this.#now()),
     );
-    const { code, reason } = CLOSE_CODES[why];
+    const { code, reason } = CLOSE_CODES[close];
     socket.close(code, reason);
   }
 
