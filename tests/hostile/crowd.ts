@@ -8,7 +8,8 @@ export function bearer(token: string): Header {
   return ["Authorization", `Bearer ${token}`];
 }
 
-const AT_ONCE = 20;
+/** What has come together is taken together: as many as others can wait for. */
+const AT_ONCE = 10;
 
 /** What became of some connections: those that are served, and what the others were told and closed with. */
 export type Crowd = Disposable & {

@@ -39,13 +39,13 @@ const target = AttackedGateway.forAllTests({
     REQUESTS_BURST: String(REQUESTS),
   },
   headers: { Authorization: `Bearer ${TOKENS.operator}`, "X-Forwarded-For": "10.9.9.9" },
+  // A thousand connections leave 28 MB of garbage, and V8 lets some 90 MB lie there.
   async warmUp() {
-    using crowd = await crowdOf(
-      target.port,
-      1_000,
-      () => [["X-Forwarded-For", "10.0.0.1"], bearer(TOKENS.crowd)],
-    );
-    assertEquals(crowd.peers.length, OF_ADDRESS);
+    for (let i = 0; i < 4; i++) {
+      const headers = [["X-Forwarded-For", newAddress()], bearer(TOKENS.crowd)] as const;
+      using crowd = await crowdOf(target.port, 1_000, () => headers);
+      assertEquals(crowd.peers.length, OF_ADDRESS);
+    }
   },
 });
 
