@@ -1,11 +1,12 @@
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { ClientError } from "./client_error.ts";
+import { HeldBack } from "./held_back.ts";
 import { Holdings } from "./holdings.ts";
 import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
 import type { Topic } from "./topic.ts";
 import type { Cursor, TopicRequest } from "./topic_request.ts";
-import type { PushedFrame, Watch } from "./watch.ts";
+import type { PushedFrame, Replay, Watch } from "./watch.ts";
 
 const LIST = "task:list";
 
@@ -25,6 +26,9 @@ export class Subscriptions {
   #isLate = false;
   /** How many have come and were not told how things are yet. */
   #joining = 0;
+  /** Who is told how things are once the past was brought, which says so. */
+  readonly #late = new Set<Watch>();
+  readonly #heldBack = new HeldBack();
 
   /** Up to where what is held was brought; undefined before anything was. */
   get cursor(): Cursor | undefined {
@@ -44,24 +48,36 @@ export class Subscriptions {
         if (replay === "latest") known.push(name);
         continue;
       }
-      for (const { onAnew } of topic?.watches ?? []) onAnew?.();
-      // Neither past nor present can be had of a topic that is held: it is given back first. Nobody is told twice.
-      this.#topics.set(name, {
-        watches: new Set([...topic?.watches ?? [], watch]),
-        replay,
-        served: false,
-        since: undefined,
-        pending: undefined,
-        latest: topic?.latest ?? new LatestFrames(),
-      });
+      const anew = topic === undefined ? fresh(watch, replay) : this.#anew(topic, watch);
+      if (anew.replay !== replay) this.#late.add(watch);
+      this.#topics.set(name, anew);
     }
-    watch.told.isNew = known.length > 0;
+    watch.told.isNew = known.length > 0 || this.#late.has(watch);
     this.#joining++;
     queueMicrotask(() => {
-      watch.told.isNew = false;
+      watch.told.isNew = this.#late.has(watch);
       this.#retell(watch, known);
       if (--this.#joining === 0) this.#tellLive(); // once for all that came in this turn
     });
+  }
+
+  /**
+   * A topic that is held, and of which somebody else wants what it began with: neither past nor present can be had of it
+   * while it is held, so it is given back first. The present alone would not tell those who had it what happened in between:
+   * unless they come back for that by themselves, it begins with the past. Nobody is told twice.
+   */
+  #anew({ watches, latest, served, since, floors }: Topic, watch: Watch): Topic {
+    const isPast = [...watches].some(({ onAnew }) => onAnew === undefined);
+    for (const { onAnew } of watches) onAnew?.();
+    for (const one of watches) if (one.topics.length > 1) this.#heldBack.begin(one);
+    const told = Math.min(this.#seq, since?.seq ?? Infinity);
+    const known = served ? [...watches].map((one): [Watch, number] => [one, told]) : floors;
+    return {
+      ...fresh(watch, isPast ? "all" : watch.replay),
+      watches: new Set([...watches, watch]),
+      latest,
+      floors: new Map(known),
+    };
   }
 
   /**
@@ -91,8 +107,11 @@ export class Subscriptions {
   /** Takes a watch away, and the topics that nobody else watches. */
   remove(watch: Watch): void {
     if (!this.#watches.delete(watch)) return;
+    this.#late.delete(watch);
+    this.#heldBack.end(watch);
     for (const name of watch.topics) {
       const topic = this.#topics.get(name);
+      topic?.floors.delete(watch);
       if (topic?.watches.delete(watch) && topic.watches.size === 0) this.#topics.delete(name);
     }
     if (!this.#topics.has(LIST)) this.#list.clear();
@@ -109,6 +128,7 @@ export class Subscriptions {
   tellWaiting(): void {
     const { size: max, waiting } = this.holdings;
     if (waiting.size === 0) return;
+    this.#letGo((watch) => !this.#awaitsPast(watch));
     const message = "there is no room for more topics: they wait until others are given up";
     for (const watch of [...this.#watches]) {
       const topics = watch.topics.filter((name) => waiting.has(name));
@@ -203,11 +223,15 @@ export class Subscriptions {
   /** Positions are of this life of the stream from now on. */
   #enter(epoch: string, seq: number): void {
     if (this.#epoch === epoch) return;
+    this.#letGo(() => true);
     this.#epoch = epoch;
     this.#seq = seq;
     this.#list.clear();
     for (const { told } of this.#watches) told.clear();
-    for (const { latest } of this.#topics.values()) latest.clear();
+    for (const { latest, floors } of this.#topics.values()) {
+      latest.clear();
+      floors.clear();
+    }
   }
 
   #task(frame: TaskFrame): void {
@@ -218,8 +242,29 @@ export class Subscriptions {
       // A snapshot is for topics that were just asked for. To others it would come before what happened until then.
       .filter(({ pending }) => frame.snapshot !== true || pending === "snapshot");
     for (const topic of held) topic.latest.keep(frame);
-    this.#handAll(held, frame);
+    for (const watch of new Set(held.flatMap((topic) => this.#due(topic, frame)))) {
+      if (!this.#heldBack.keep(watch, frame)) this.#hand(watch, frame);
+    }
     if (saysEnded(frame)) this.#tags.delete(id);
+  }
+
+  /** Those of a topic to whom a frame of it may be news. */
+  #due({ watches, floors }: Topic, frame: TaskFrame): readonly Watch[] {
+    const position = positionOf(frame);
+    return [...watches].filter((watch) =>
+      frame.snapshot === true ? !this.#isToldInOrder(watch, frame) : position > (floors.get(watch) ?? 0)
+    );
+  }
+
+  /** Whether another topic of a watch brings it every change of this task's status up to how it is by now. */
+  #isToldInOrder({ topics }: Watch, frame: TaskFrame): boolean {
+    if (frame.type !== "task_status") return false;
+    return topicsOf(frame, frame.data.tags, topics).some((name) => {
+      const topic = topics.includes(name) ? this.#topics.get(name) : undefined;
+      if (topic === undefined || this.holdings.waiting.has(name)) return false;
+      if (this.holdings.held(name) === topic) return topic.pending !== "snapshot";
+      return topic.replay === "all" || topic.since !== undefined;
+    });
   }
 
   #handAll(topics: readonly Topic[], frame: PushedFrame): void {
@@ -247,6 +292,7 @@ export class Subscriptions {
 
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
     const { topics, epoch, missed_to: missedTo } = frame.data;
+    this.#letGo(() => true);
     this.#enter(epoch, missedTo);
     if (topics.includes(LIST)) this.#list.clear();
     const held = topics.flatMap((name) => this.holdings.held(name) ?? []);
@@ -267,8 +313,30 @@ export class Subscriptions {
     }
     // Others may not have been brought as far.
     if (!this.isReplaying) this.moved(frame.data.seq);
+    for (const watch of [...this.#late]) if (!this.#awaitsPast(watch)) this.#tellLate(watch);
+    this.#letGo((watch) => !this.#awaitsPast(watch));
     this.#handAll(held, frame);
     this.#tellLive();
+  }
+
+  #awaitsPast({ topics }: Watch): boolean {
+    return topics.some((name) => {
+      const topic = this.#topics.get(name);
+      return topic?.replay === "all" && !topic.served && !this.holdings.waiting.has(name);
+    });
+  }
+
+  /** Hands over what was held back for these, in the order of the stream. */
+  #letGo(isDue: (watch: Watch) => boolean): void {
+    for (const watch of this.#heldBack.watches) {
+      if (isDue(watch)) { for (const frame of this.#heldBack.end(watch)) this.#hand(watch, frame); }
+    }
+  }
+
+  #tellLate(watch: Watch): void {
+    this.#late.delete(watch);
+    watch.told.isNew = false;
+    this.#retell(watch, watch.topics);
   }
 
   /** Whether everything that this watch wants is live. */
@@ -289,6 +357,19 @@ export class Subscriptions {
   }
 }
 
+/** A topic that is watched by nobody else. */
+function fresh(watch: Watch, replay: Replay): Topic {
+  return {
+    watches: new Set([watch]),
+    replay,
+    served: false,
+    since: undefined,
+    pending: undefined,
+    latest: new LatestFrames(),
+    floors: new Map(),
+  };
+}
+
 /** A topic that was brought up to there elsewhere. */
 function resumed(since: Cursor): Topic {
   return {
@@ -298,5 +379,6 @@ function resumed(since: Cursor): Topic {
     since,
     pending: undefined,
     latest: new LatestFrames(),
+    floors: new Map(),
   };
 }

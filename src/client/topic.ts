@@ -16,4 +16,6 @@ export type Topic = {
    */
   pending: "resume" | "snapshot" | "history" | undefined;
   readonly latest: LatestFrames;
+  /** Up to where those who had it before it began anew were told: what the past says until then is no news to them. */
+  readonly floors: Map<Watch, number>;
 };

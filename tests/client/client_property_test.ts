@@ -59,9 +59,16 @@ class Witness {
   readonly errors: string[] = [];
   readonly topics: readonly string[];
   isLive = false;
+  /** How far the gateway was when it was live first: what happens from then on it must be told. */
+  from = Infinity;
 
   constructor(topics: readonly string[]) {
     this.topics = topics;
+  }
+
+  becomes(isLive: boolean, head: number): void {
+    this.isLive = isLive;
+    if (isLive) this.from = Math.min(this.from, head);
   }
 
   take(frame: PushedFrame): void {
@@ -170,7 +177,7 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
         const witness = new Witness(one.topics);
         const { unsubscribe } = client.subscribe(one.topics, (frame) => witness.take(frame), {
           replay: one.replay,
-          onLive: (isLive) => witness.isLive = isLive,
+          onLive: (isLive) => witness.becomes(isLive, world.projection.head),
           onError: ({ code }) => witness.errors.push(code),
         });
         others.push({ witness, stop: unsubscribe });
@@ -211,6 +218,14 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
     for (const id of TASKS) {
       assertEquals(ofTask(world, witness.seen, id), ofTask(world, witness.seen, id).toSorted(byPosition));
     }
+    const told = new Set(witness.seen);
+    const due = changes.filter((id) => positionIn(id) > witness.from && concerns(world, id, witness.topics));
+    const missed = due.filter((id) => !told.has(id));
+    assertEquals(
+      missed,
+      [],
+      `who watches ${witness.topics}, live at ${witness.from}, was told ${witness.seen}`,
+    );
   }
   stores.forEach((store, i) => {
     const id = TASKS[i] ?? "";
@@ -229,7 +244,22 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
 }
 
 function byPosition(one: string, other: string): number {
-  return Number(one.slice(7)) - Number(other.slice(7));
+  return positionIn(one) - positionIn(other);
+}
+
+function positionIn(id: string): number {
+  return Number(id.slice("status_".length));
+}
+
+/** Whether a change of status belongs to one of these topics. */
+function concerns(world: World, change: string, topics: readonly string[]): boolean {
+  const ofTopic: Record<string, readonly string[]> = {
+    "task:status": TASKS,
+    "task:id:t0": ["t0"],
+    "task:id:t1:status": ["t1"],
+  };
+  const ids = topics.flatMap((topic) => ofTopic[topic] ?? []);
+  return ids.some((id) => ofTask(world, [change], id).length > 0);
 }
 
 function ofTask(world: World, ids: readonly string[], task: string): string[] {
