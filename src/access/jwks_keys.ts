@@ -1,4 +1,11 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
+import { createHash } from "node:crypto";
+import {
+  createLocalJWKSet,
+  type CryptoKey,
+  errors,
+  type JSONWebKeySet,
+  type JWTHeaderParameters,
+} from "jose";
 import * as v from "valibot";
 import { AccessError } from "./authenticator.ts";
 
@@ -24,15 +31,26 @@ const MAX_BYTES = 262_144;
 
 const KeySet = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
 
+/** So many keys are tried where a token names none of several that fit. */
+const MAX_TRIED = 8;
+/** So many names of keys are remembered that were not known when they were first shown. */
+const MAX_UNKNOWN = 1_000;
+
 type Keys = ReturnType<typeof createLocalJWKSet>;
 
 /**
  * The public keys behind a JWKS URL (RFC 7517). They are asked for again when they have grown old, and when a token names one
- * that is not among them, as after a rotation; while nobody answers, the last known stand for a day.
+ * that is not among them, as after a rotation; while nobody answers, the last known stand for a day. A name that came up after
+ * they were asked for may be that of a newer key: until they are asked for again, nobody can tell. One that they were asked for
+ * since, and is not among them, is made up.
  */
 export class JwksKeys {
   readonly #options: Required<Omit<JwksOptions, "failed">> & Pick<JwksOptions, "failed">;
-  #keys: { readonly find: Keys; readonly asOfMs: number } | undefined;
+  #keys: { readonly find: Keys; readonly asOfMs: number; readonly question: number } | undefined;
+  /** How often they were asked for. */
+  #questions = 0;
+  /** How often that was when a name first came up that was not among them, the one shown last last. */
+  readonly #unknown = new Map<string, number>();
   #askedMs = -Infinity;
   /** Whether the last question was answered with no keys. */
   #isAway = false;
@@ -42,8 +60,11 @@ export class JwksKeys {
     this.#options = { ...DEFAULTS, ...options };
   }
 
-  /** The key that a token's header names. Rejects with an AccessError: `unavailable` where no keys can be had. */
-  async keyFor(header: JWTHeaderParameters): Promise<Awaited<ReturnType<Keys>>> {
+  /**
+   * The key that a token's header names, or those that fit where it names none of several. Rejects with an AccessError:
+   * `unavailable` where no keys can be had, or not asked for again yet.
+   */
+  async keysFor(header: JWTHeaderParameters): Promise<readonly CryptoKey[]> {
     const { freshMs, staleMs, now } = this.#options;
     const ageMs = now() - (this.#keys?.asOfMs ?? -Infinity);
     if (ageMs > staleMs) await this.#ask();
@@ -51,21 +72,37 @@ export class JwksKeys {
     return await this.#find(header) ?? await this.#findAnew(header);
   }
 
-  async #findAnew(header: JWTHeaderParameters): ReturnType<Keys> {
+  async #findAnew(header: JWTHeaderParameters): Promise<readonly CryptoKey[]> {
+    const unknownSince = this.#unknownSince(header);
     await this.#ask();
     const found = await this.#find(header);
     if (found !== undefined) return found;
-    // While nobody answers it may be one that has come meanwhile: whoever shows it must not be turned away for good.
-    throw this.#isAway ? unavailable() : new AccessError("invalid", "the token is not valid");
+    // It may be one that has come meanwhile: whoever shows it must not be turned away for good.
+    const mayBeNew = this.#isAway || (this.#keys?.question ?? 0) <= unknownSince;
+    throw mayBeNew ? unavailable() : new AccessError("invalid", "the token is not valid");
   }
 
-  /** The key; undefined where there is none of that name. */
-  async #find(header: JWTHeaderParameters): Promise<Awaited<ReturnType<Keys>> | undefined> {
+  /** How often keys had been asked for when this one first came up and was not among them. */
+  #unknownSince({ alg, kid }: JWTHeaderParameters): number {
+    const name = createHash("sha256").update(JSON.stringify([alg, kid])).digest("base64");
+    const since = this.#unknown.get(name) ?? this.#questions;
+    this.#unknown.delete(name);
+    this.#unknown.set(name, since);
+    for (const oldest of this.#unknown.keys()) {
+      if (this.#unknown.size <= MAX_UNKNOWN) break;
+      this.#unknown.delete(oldest);
+    }
+    return since;
+  }
+
+  /** The keys; undefined where there is none of that name. */
+  async #find(header: JWTHeaderParameters): Promise<readonly CryptoKey[] | undefined> {
     const { staleMs, now } = this.#options;
     if (this.#keys === undefined || now() - this.#keys.asOfMs > staleMs) throw unavailable();
     try {
-      return await this.#keys.find(header);
+      return [await this.#keys.find(header)];
     } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return await someOf(error);
       if (error instanceof errors.JWKSNoMatchingKey) return undefined;
       // What is no key is no fault of whoever shows a token that names it.
       throw error instanceof errors.JOSEError ? error : unavailable(error);
@@ -79,9 +116,10 @@ export class JwksKeys {
     const sinceMs = now() - this.#askedMs;
     if (sinceMs >= 0 && sinceMs < cooldownMs) return Promise.resolve();
     this.#askedMs = now();
+    const question = ++this.#questions;
     this.#asking = this.#fetched()
       .then((keys) => {
-        this.#keys = { find: createLocalJWKSet(keys), asOfMs: now() };
+        this.#keys = { find: createLocalJWKSet(keys), asOfMs: now(), question };
         this.#isAway = false;
       })
       .catch((error: unknown) => {
@@ -106,6 +144,15 @@ export class JwksKeys {
     if (!parsed.success) throw new Error(`Cannot get keys from ${url}: it is no JSON Web Key Set`);
     return parsed.output;
   }
+}
+
+async function someOf(keys: AsyncIterable<CryptoKey>): Promise<readonly CryptoKey[]> {
+  const some: CryptoKey[] = [];
+  for await (const key of keys) {
+    some.push(key);
+    if (some.length === MAX_TRIED) break;
+  }
+  return some;
 }
 
 function unavailable(cause?: unknown): AccessError {

@@ -5,6 +5,7 @@ import {
   type JWTPayload,
   jwtVerify,
   type JWTVerifyOptions,
+  type JWTVerifyResult,
 } from "jose";
 import * as v from "valibot";
 import { type Access, RIGHTS } from "./access.ts";
@@ -17,12 +18,12 @@ export const JWT_ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"] as const;
 /** One of {@link JWT_ALGORITHMS}. */
 export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number];
 
-/** The key that a token's header asks for. Rejects with an {@link AccessError} where it cannot be had. */
-export type KeyFor = (header: JWTHeaderParameters) => Promise<CryptoKey | Uint8Array>;
+/** The keys by one of which a token of this header is signed. Rejects with an {@link AccessError} where they cannot be had. */
+export type KeysFor = (header: JWTHeaderParameters) => Promise<readonly (CryptoKey | Uint8Array)[]>;
 
 /** How tokens are judged. */
 export type JwtOptions = {
-  readonly keyFor: KeyFor;
+  readonly keysFor: KeysFor;
   readonly algorithms: readonly JwtAlgorithm[];
   /** Asked of `iss` and `aud` where they are given. */
   readonly issuer?: string;
@@ -72,7 +73,7 @@ export class JwtTokens implements Authenticator {
   /** See {@link Authenticator}. */
   async authenticate(token: string): Promise<Access> {
     if (!SHAPE.test(token)) throw new AccessError("invalid", "the token is not valid");
-    const { keyFor, algorithms, issuer, audience, skewMs, now } = this.#options;
+    const { keysFor, algorithms, issuer, audience, skewMs, now } = this.#options;
     const rules: JWTVerifyOptions = {
       algorithms: [...algorithms],
       clockTolerance: skewMs / 1000,
@@ -81,11 +82,37 @@ export class JwtTokens implements Authenticator {
       ...(issuer === undefined ? {} : { issuer }),
       ...(audience === undefined ? {} : { audience }),
     };
-    const verified = await jwtVerify(token, (header) => keyFor(header), rules).catch((error: unknown) => {
+    const verified = await verify(token, keysFor, rules).catch((error: unknown) => {
       throw judgementOf(error);
     });
     return accessOf(verified.payload, skewMs);
   }
+}
+
+/** Tries one key after the other, as long as it is the signature that is wrong. */
+async function verify(token: string, keysFor: KeysFor, rules: JWTVerifyOptions): Promise<JWTVerifyResult> {
+  let left: readonly (CryptoKey | Uint8Array)[] = [];
+  const first = async (header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array> => {
+    const [key, ...others] = await keysFor(header);
+    if (key === undefined) throw new errors.JWKSNoMatchingKey();
+    left = others;
+    return key;
+  };
+  let failed: unknown;
+  try {
+    return await jwtVerify(token, first, rules);
+  } catch (error) {
+    failed = error;
+  }
+  for (const key of left) {
+    if (!(failed instanceof errors.JWSSignatureVerificationFailed)) break;
+    try {
+      return await jwtVerify(token, key, rules);
+    } catch (error) {
+      failed = error;
+    }
+  }
+  throw failed;
 }
 
 function accessOf(payload: JWTPayload, skewMs: number): Access {

@@ -1,7 +1,7 @@
 import type { Authenticator } from "../access/authenticator.ts";
 import { Gate } from "../access/gate.ts";
 import { JwksKeys } from "../access/jwks_keys.ts";
-import { JwtTokens, type KeyFor } from "../access/jwt_tokens.ts";
+import { JwtTokens, type KeysFor } from "../access/jwt_tokens.ts";
 import { StaticTokens } from "../access/static_tokens.ts";
 import type { AskIssuer } from "../access/tickets.ts";
 import type { Auth } from "../settings/settings.ts";
@@ -25,7 +25,7 @@ function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined
     case "jwt": {
       const { algorithms, issuer, audience, skewMs } = auth;
       return new JwtTokens({
-        keyFor: keysOf(auth, { now, log }),
+        keysFor: keysOf(auth, { now, log }),
         algorithms,
         skewMs,
         now,
@@ -36,13 +36,13 @@ function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined
   }
 }
 
-function keysOf({ keys }: Extract<Auth, { kind: "jwt" }>, { now, log }: GateDeps): KeyFor {
+function keysOf({ keys }: Extract<Auth, { kind: "jwt" }>, { now, log }: GateDeps): KeysFor {
   if ("secret" in keys) {
     const secret = new TextEncoder().encode(keys.secret);
-    return () => Promise.resolve(secret);
+    return () => Promise.resolve([secret]);
   }
   const failed = (error: unknown): void =>
     log.warn("Cannot get the keys of JWTs; the last known stand", { error });
   const jwks = new JwksKeys({ url: keys.jwksUrl, now, failed });
-  return (header) => jwks.keyFor(header);
+  return (header) => jwks.keysFor(header);
 }

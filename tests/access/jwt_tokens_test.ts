@@ -17,7 +17,7 @@ type Options = Partial<ConstructorParameters<typeof JwtTokens>[0]>;
 /** Judges by the RSA key, with the clock standing still. */
 function tokens(options: Options = {}): JwtTokens {
   return new JwtTokens({
-    keyFor: () => Promise.resolve(RSA.publicKey),
+    keysFor: () => Promise.resolve([RSA.publicKey]),
     algorithms: ["RS256"],
     skewMs: SKEW_MS,
     now: () => NOW_MS,
@@ -26,7 +26,7 @@ function tokens(options: Options = {}): JwtTokens {
 }
 
 function bySecret(options: Options = {}): JwtTokens {
-  return tokens({ keyFor: () => Promise.resolve(SECRET), algorithms: ["HS256"], ...options });
+  return tokens({ keysFor: () => Promise.resolve([SECRET]), algorithms: ["HS256"], ...options });
 }
 
 /** A token of ours with other claims; a claim that is undefined is left out. */
@@ -57,7 +57,7 @@ Deno.test("a token of each algorithm stands for what it claims", async () => {
     [bySecret(), await signed({ alg: "HS256" }, GOOD, SECRET)],
     ...await Promise.all((["RS256", "ES256", "EdDSA"] as const).map(async (alg) =>
       [
-        tokens({ keyFor: () => Promise.resolve(PAIRS[alg].publicKey), algorithms: [alg] }),
+        tokens({ keysFor: () => Promise.resolve([PAIRS[alg].publicKey]), algorithms: [alg] }),
         await signed({ alg, typ: "JWT", kid: "k1" }, GOOD, PAIRS[alg].privateKey),
       ] as const
     )),
@@ -67,11 +67,11 @@ Deno.test("a token of each algorithm stands for what it claims", async () => {
 
 Deno.test("the key is asked for by the token's header", async () => {
   const asked: unknown[] = [];
-  const keyFor = (header: unknown) => {
+  const keysFor = (header: unknown) => {
     asked.push(header);
-    return Promise.resolve(RSA.publicKey);
+    return Promise.resolve([RSA.publicKey]);
   };
-  await tokens({ keyFor }).authenticate(await claiming({}, { kid: "k7", typ: "JWT" }));
+  await tokens({ keysFor }).authenticate(await claiming({}, { kid: "k7", typ: "JWT" }));
   assertEquals(asked, [{ alg: "RS256", kid: "k7", typ: "JWT" }]);
 });
 
@@ -138,11 +138,11 @@ Deno.test("an algorithm that is not allowed is refused though the signature is g
   ] as const;
   for (const [alg, signing, verifying] of every) {
     const algorithms = JWT_ALGORITHMS.filter((name) => name !== alg);
-    const by = tokens({ keyFor: () => Promise.resolve(verifying), algorithms });
+    const by = tokens({ keysFor: () => Promise.resolve([verifying]), algorithms });
     assertEquals(await refusalOf(await signed({ alg }, GOOD, signing), by), INVALID, alg);
   }
   const longer = await signed({ alg: "HS512" }, GOOD, new Uint8Array(64).fill(7));
-  const by = bySecret({ keyFor: () => Promise.resolve(new Uint8Array(64).fill(7)) });
+  const by = bySecret({ keysFor: () => Promise.resolve([new Uint8Array(64).fill(7)]) });
   assertEquals(await refusalOf(longer, by), INVALID);
 });
 
@@ -159,10 +159,13 @@ Deno.test("a key of another kind than the token's algorithm verifies nothing", a
   for (const alg of ["RS256", "ES256", "EdDSA"] as const) {
     for (const other of ["RS256", "ES256", "EdDSA"] as const) {
       if (alg === other) continue;
-      const by = tokens({ keyFor: () => Promise.resolve(PAIRS[other].publicKey), algorithms: [alg, other] });
+      const by = tokens({
+        keysFor: () => Promise.resolve([PAIRS[other].publicKey]),
+        algorithms: [alg, other],
+      });
       assertEquals(await refusalOf(await signed({ alg }, GOOD, PAIRS[alg].privateKey), by), INVALID);
     }
-    const by = tokens({ keyFor: () => Promise.resolve(SECRET), algorithms: [alg] });
+    const by = tokens({ keysFor: () => Promise.resolve([SECRET]), algorithms: [alg] });
     assertEquals(await refusalOf(await signed({ alg }, GOOD, PAIRS[alg].privateKey), by), INVALID);
   }
 });
@@ -170,7 +173,7 @@ Deno.test("a key of another kind than the token's algorithm verifies nothing", a
 Deno.test("a token signed by somebody else's key is refused", async () => {
   const others = await newPairs();
   for (const alg of ["RS256", "ES256", "EdDSA"] as const) {
-    const by = tokens({ keyFor: () => Promise.resolve(PAIRS[alg].publicKey), algorithms: [alg] });
+    const by = tokens({ keysFor: () => Promise.resolve([PAIRS[alg].publicKey]), algorithms: [alg] });
     assertEquals(await refusalOf(await signed({ alg }, GOOD, others[alg].privateKey), by), INVALID);
   }
   const secret = new TextEncoder().encode("another secret that is longer than 32 bytes");
@@ -329,7 +332,7 @@ Deno.test("what a token calls critical and nobody knows is refused", async () =>
 
 Deno.test("why nobody can judge at present goes through as it is", async () => {
   const away = new AccessError("unavailable", "tokens cannot be judged at present");
-  const by = tokens({ keyFor: () => Promise.reject(away) });
+  const by = tokens({ keysFor: () => Promise.reject(away) });
   assertEquals(await refusalOf(await claiming({}), by), "unavailable: tokens cannot be judged at present");
 });
 

@@ -171,9 +171,9 @@ Deno.test("a JSON Web Token is what a gateway with the same secret takes", async
     { env },
   );
   assertEquals(made.code, 0, made.stderr);
-  const keyFor = () => Promise.resolve(new TextEncoder().encode(env.JWT_SECRET));
+  const keysFor = () => Promise.resolve([new TextEncoder().encode(env.JWT_SECRET)]);
   const judge = (issuer: string) =>
-    new JwtTokens({ keyFor, algorithms: ["HS256"], issuer, audience: "tw", skewMs: 0, now: Date.now });
+    new JwtTokens({ keysFor, algorithms: ["HS256"], issuer, audience: "tw", skewMs: 0, now: Date.now });
   const access = await judge("here").authenticate(made.stdout.trim());
   assertEquals([access.subject, [...access.rights], access.scope.patterns], ["ann", ["subscribe"], [
     "task:tag:ann",
