@@ -8,7 +8,7 @@ import { accessGuard } from "../http/access_guard.ts";
 import type { Asking } from "../http/asking.ts";
 import type { Asset } from "../http/assets.ts";
 import { operatorGuard } from "../http/operator_guard.ts";
-import { originGuard, readableByOrigins } from "../http/origin_guard.ts";
+import { countStrangers, originGuard, readableByOrigins } from "../http/origin_guard.ts";
 import type { Streams } from "../http/stream_route.ts";
 import { LogError } from "../log/event_log.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -78,7 +78,12 @@ export function gatewayApp(
     },
     assets,
     issueTicket: (access) => gate.issue(access),
-    guards: [originGuard(options.allowedOrigins), readableByOrigins(), accessGuard({ ...asked, gate })],
+    guards: [
+      countStrangers(options.allowedOrigins, asked),
+      originGuard(options.allowedOrigins),
+      readableByOrigins(),
+      accessGuard({ ...asked, gate }),
+    ],
     metricsGuards: [
       accessGuard({ ...asked, gate: gateForMetrics(gate, options.metricsToken) }),
       operatorGuard(),

@@ -9,7 +9,7 @@ import { Tickets } from "../access/tickets.ts";
 import { STREAM_PATH } from "../protocol/topics.ts";
 import type { RateLimits } from "../transport/rate_limits.ts";
 import type { Asking } from "./asking.ts";
-import { invalid, type Problem, problemResponse } from "./problem.ts";
+import { invalid, type Problem, problemResponse, tooManyRequests } from "./problem.ts";
 
 /** What the guard works with. */
 export type AccessGuardOptions = {
@@ -40,14 +40,18 @@ export function accessGuard(
   { gate, requests, guesses, addressOf, refused }: AccessGuardOptions,
 ): MiddlewareHandler<Asking> {
   const good = new LatelyGood();
+  const tooOften = ({ retryAfterMs }: { readonly retryAfterMs: number }): Response => {
+    refused();
+    return tooManyRequests(retryAfterMs);
+  };
   return async (c, next) => {
     const address = addressOf(c.env.incoming);
     // Not every way here leads past whoever looks at that before: what is not below /api, a target that names its host.
     const wait = requests.waitOf(address);
-    if (wait !== undefined) return tooOften(wait.retryAfterMs, refused);
+    if (wait !== undefined) return tooOften(wait);
     const shown = c.req.header("authorization");
     const held = gate.withoutToken === undefined && !good.has(shown) ? guesses.waitOf(address) : undefined;
-    if (held !== undefined) return tooOften(held.retryAfterMs, refused);
+    if (held !== undefined) return tooOften(held);
     const judged = await judge(c, gate);
     if ("problem" in judged) {
       guesses.charge(address, REFUSED_COST);
@@ -58,7 +62,7 @@ export function accessGuard(
     const counted = publishes(c, access)
       ? undefined
       : requests.take(access.subject === "" ? address : `${access.subject} `, costOf(c.req.path));
-    if (counted !== undefined) return tooOften(counted.retryAfterMs, refused);
+    if (counted !== undefined) return tooOften(counted);
     c.set("access", access);
     c.set("address", address);
     return await next();
@@ -135,15 +139,4 @@ function unauthorized(detail: string): Problem {
 
 function unjudged(detail: string): Problem {
   return { status: 503, code: "SERVER_ERROR", detail, headers: { "retry-after": "1" } };
-}
-
-function tooOften(retryAfterMs: number, refused: () => void): Response {
-  refused();
-  return problemResponse({
-    status: 429,
-    code: "RATE_LIMITED",
-    detail: "too many requests",
-    details: { retry_after_ms: retryAfterMs },
-    headers: { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) },
-  });
 }

@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { type AllowedOrigins, originAllowed } from "../transport/origin.ts";
+import type { AccessGuardOptions } from "./access_guard.ts";
 import type { Asking } from "./asking.ts";
-import { problemResponse } from "./problem.ts";
+import { problemResponse, tooManyRequests } from "./problem.ts";
 
 /** Refuses what pages of foreign sites ask of the API in their visitors' browsers. */
 export function originGuard(allowed: AllowedOrigins): MiddlewareHandler<Asking> {
@@ -14,6 +15,24 @@ export function originGuard(allowed: AllowedOrigins): MiddlewareHandler<Asking> 
       detail: "this origin may not use the API; see ALLOWED_ORIGINS",
       details: {},
     });
+  };
+}
+
+/**
+ * Counts what nobody looks at the token of, since it opens nothing: what pages of foreign sites ask, and what browsers ask before
+ * they ask. Those who show a good token from the same address are not held back by it.
+ */
+export function countStrangers(
+  allowed: AllowedOrigins,
+  { guesses, addressOf, refused }: Pick<AccessGuardOptions, "guesses" | "addressOf" | "refused">,
+): MiddlewareHandler<Asking> {
+  return async (c, next) => {
+    const isAllowed = originAllowed(c.req.header("origin"), c.req.header("host"), allowed);
+    if (isAllowed && c.req.method !== "OPTIONS") return await next();
+    const wait = guesses.take(addressOf(c.env.incoming));
+    if (wait === undefined) return await next();
+    refused();
+    return tooManyRequests(wait.retryAfterMs);
   };
 }
 

@@ -56,6 +56,17 @@ export function unavailable(
   };
 }
 
+/** The answer to a request too many; the next may come after `retryAfterMs`. */
+export function tooManyRequests(retryAfterMs: number): Response {
+  return problemResponse({
+    status: 429,
+    code: "RATE_LIMITED",
+    detail: "too many requests",
+    details: { retry_after_ms: retryAfterMs },
+    headers: { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) },
+  });
+}
+
 /** Rightly asked, and not to be had all the same: 410 what is gone by now, 409 what is not as it would have to be. */
 export function refused({ code, message: detail, details }: ErrorBody): Problem {
   if (code === "LIMIT_EXCEEDED") return { status: 410, code, detail, details };
