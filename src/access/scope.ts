@@ -77,6 +77,14 @@ export class Scope {
     return this.hasEveryTask || this.#has("id", taskId) || tags.some((tag) => this.#has("tag", tag));
   }
 
+  /** Whether any task that carries these tags, and whose id begins like this, may be in it. */
+  maySee({ tags, beginning }: { readonly tags: readonly string[]; readonly beginning: string }): boolean {
+    if (this.hasEveryTask || tags.some((tag) => this.#has("tag", tag))) return true;
+    const { whole, beginnings } = this.#byKind.get("id") ?? { whole: [], beginnings: [] };
+    for (const id of whole) if (id.startsWith(beginning)) return true;
+    return beginnings.some((known) => known.startsWith(beginning) || beginning.startsWith(known));
+  }
+
   /**
    * What of a task's names events may not be written under, as a topic; undefined where they may. That it could be seen is not
    * enough: whoever gives a task a tag shows it to all who have that tag, and an id is free only to whom it belongs.

@@ -4,7 +4,7 @@ import { namesOf } from "../projection/delivery.ts";
 import type { History } from "../projection/history.ts";
 import { Interest } from "../projection/interest.ts";
 import type { Projection } from "../projection/projection.ts";
-import type { Told } from "../projection/removals.ts";
+import type { Told } from "../projection/forgotten.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
@@ -260,7 +260,19 @@ export class Connection implements Member {
       cursor,
       waits: router.waits(this),
       told: router.toldOf(this),
-      removals: router.removals,
+      removals: this.#removals,
+    };
+  }
+
+  /** What is remembered of the tasks that left, as far as those count that may be seen. */
+  get #removals(): Position["removals"] {
+    const { removals } = this.#deps.router;
+    const scope = this.#scope;
+    if (scope === undefined) return removals;
+    return {
+      count: removals.count,
+      covers: (told) => removals.covers(told, scope),
+      toldBy: (seq) => removals.toldBy(seq),
     };
   }
 

@@ -2,7 +2,8 @@ import type { Payload } from "../protocol/codec.ts";
 import type { ServerData } from "../protocol/server_frames.ts";
 import type { ReplayPage } from "../projection/history.ts";
 import type { Held } from "../projection/interest.ts";
-import type { Removals, Told } from "../projection/removals.ts";
+import type { Told } from "../projection/forgotten.ts";
+import type { Removals } from "../projection/removals.ts";
 import type { SnapshotFrame } from "../router/snapshot.ts";
 
 /** What a subscription starts with. */

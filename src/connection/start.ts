@@ -1,4 +1,4 @@
-import type { Told } from "../projection/removals.ts";
+import type { Told } from "../projection/forgotten.ts";
 import type { ServerData } from "../protocol/server_frames.ts";
 import { LIST, type Position, type Start } from "./flow.ts";
 

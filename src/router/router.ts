@@ -1,7 +1,8 @@
 import type { Scope, TaskNames } from "../access/scope.ts";
 import type { Delivery } from "../projection/delivery.ts";
 import { type Held, Interest, keyOf } from "../projection/interest.ts";
-import { Removals, type Told } from "../projection/removals.ts";
+import type { Told } from "../projection/forgotten.ts";
+import { Removals } from "../projection/removals.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { topicsOf } from "../protocol/topics.ts";
 import { Audience, type Member } from "./audience.ts";

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Scope } from "../../src/access/scope.ts";
 import { boundsOf } from "../projection/bounds.ts";
 import { untagged } from "../projection/task_names.ts";
 import { type Peer, settled, World } from "./world.ts";
@@ -143,7 +144,7 @@ Deno.test("who is behind when too many left the list is told so, and gets what e
   await say(world, "t1", "started");
   peer.socket.congest();
   await say(world, "t1", "paused");
-  const many = Array.from({ length: 10_001 }, (_, i) => `gone${i}`);
+  const many = Array.from({ length: 12_000 }, (_, i) => `gone${i}`);
   world.router.publish([], world.projection.head, untagged(...many));
   await say(world, "t1", "resumed");
   peer.socket.drain();
@@ -156,4 +157,22 @@ Deno.test("who is behind when too many left the list is told so, and gets what e
     "t1 running",
     "caught_up task:list 3",
   ]);
+});
+
+Deno.test("however many tasks of others left, who may not see them is told of its own and of no gap", async () => {
+  const world = await World.booted();
+  await say(world, "t1", "started");
+  world.log.put({ subject: "task.a1.created", body: new TextEncoder().encode('{"tags":["ann"]}') });
+  await world.follow();
+  const gone = (tag: string, count: number) =>
+    Array.from({ length: count }, (_, i) => ({ taskId: `${tag}-${i}`, tags: [tag] }));
+  world.router.publish([], world.projection.head, [...gone("ann", 1), ...gone("bob", 20_000)]);
+  const since = { epoch: world.log.epoch, seq: 1 };
+  const query = { topics: ["task:list"], since };
+  const scope = Scope.of(["task:tag:ann"]);
+  const ann = world.connect({ access: { subject: "ann", rights: new Set(["subscribe"]), scope }, query });
+  const root = world.connect({ query });
+  await settled();
+  assertEquals(told(ann), ["recovered true", "list a1 pending", "list -ann-0", "caught_up task:list 2"]);
+  assertEquals(told(root).slice(0, 2), ["recovered false", "gap task:list 2-2 retention"]);
 });

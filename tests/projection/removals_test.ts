@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Scope, type TaskNames } from "../../src/access/scope.ts";
 import { Removals } from "../../src/projection/removals.ts";
 import { untagged } from "./task_names.ts";
 
@@ -69,4 +70,48 @@ Deno.test("who comes from another gateway soon after a boot is not covered", () 
   assertEquals([covered(10), covered(15)], [false, false]);
   for (const head of [12, 12, 12, 14]) removals.looked(head);
   assertEquals([covered(10), covered(12), covered(13), covered(15)], [false, false, true, true]);
+});
+
+const named = (count: number, prefix: string, ...tags: readonly string[]): TaskNames[] =>
+  Array.from({ length: count }, (_, i) => ({ taskId: `${prefix}${i}`, tags }));
+
+Deno.test("what is forgotten of others' tasks is nothing that one misses, nor has it one's own forgotten", () => {
+  const removals = whole(100);
+  removals.note(named(3, "ann-", "ann"), 2);
+  for (let at = 3; at < 50; at++) removals.note(named(100, `bob-${at}-`, "bob"), at);
+  const told = { at: 1, count: 0 };
+  const scopes: readonly (readonly [string, boolean])[] = [
+    ["task:tag:ann", true],
+    ["task:tag:ann*", true],
+    ["task:id:ann-*", true],
+    ["task:id:ann-1", true],
+    ["task:tag:bob", false],
+    ["task:tag:b*", false],
+    ["task:id:bob-9-1", false],
+    ["task:id:bob-9-*", false],
+    ["task:id:b*", false],
+    ["task:id:*", false],
+    ["task:*", false],
+  ];
+  for (const [pattern, covers] of scopes) {
+    assertEquals(removals.covers(told, Scope.of([pattern])), covers, pattern);
+  }
+  assertEquals(removals.covers(told), false);
+  const left = [...removals.after(told)];
+  assertEquals(left.slice(0, 3), named(3, "ann-", "ann"));
+  assertEquals(left.length <= 112, true);
+});
+
+Deno.test("where there are more kinds of tags than are told apart, what is forgotten counts for everybody", () => {
+  const removals = whole(10);
+  for (let i = 0; i < 2_000; i++) removals.note([{ taskId: `t${i}`, tags: [`tag${i}`] }], i + 1);
+  const scope = Scope.of(["task:tag:none"]);
+  assertEquals([
+    removals.covers({ at: 10, count: 0 }, scope),
+    removals.covers({ at: 1_990, count: 0 }, scope),
+  ], [
+    false,
+    true,
+  ]);
+  assertEquals([...removals.after({ at: 0, count: 0 })].length <= 11, true);
 });
