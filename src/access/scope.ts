@@ -5,6 +5,9 @@ import { parseTopic } from "../protocol/topics.ts";
 /** What a task is known by, which decides whether somebody may see it. */
 export type TaskNames = { readonly taskId: string; readonly tags: readonly string[] };
 
+/** An id or a tag of tasks that a scope has, or what those begin with. */
+export type ScopeName = { readonly kind: "id" | "tag"; readonly text: string; readonly isWhole: boolean };
+
 /** The most patterns that one token has. */
 export const MAX_PATTERNS = 64;
 
@@ -65,6 +68,18 @@ export class Scope {
     const tags = this.#byKind.get("tag");
     const hasOthers = this.hasEveryTask || this.#byKind.has("id");
     return hasOthers || tags === undefined || tags.beginnings.length > 0 ? undefined : [...tags.whole];
+  }
+
+  /** What the tasks that it has are known by; nothing, where it has every task. */
+  get taskNames(): readonly ScopeName[] {
+    if (this.hasEveryTask) return [];
+    return (["id", "tag"] as const).flatMap((kind) => {
+      const { whole, beginnings } = this.#byKind.get(kind) ?? { whole: [], beginnings: [] };
+      return [
+        ...[...whole].map((text) => ({ kind, text, isWhole: true })),
+        ...beginnings.map((text) => ({ kind, text, isWhole: false })),
+      ];
+    });
   }
 
   /** Whether it has every task there is. */

@@ -1,5 +1,5 @@
-import type { Scope, TaskNames } from "../access/scope.ts";
-import { type Delivery, isLost, isSeen } from "../projection/delivery.ts";
+import type { Scope } from "../access/scope.ts";
+import { type Delivery, isLost } from "../projection/delivery.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { conflate, type Part } from "./conflation.ts";
@@ -47,7 +47,8 @@ export class Audience {
   readonly key: string;
   readonly topics: ReadonlySet<string>;
   readonly codec: Codec;
-  readonly #scope: Scope | undefined;
+  /** The tasks that its members may see; undefined where those are all. */
+  readonly scope: Scope | undefined;
   readonly #members = new Set<Member>();
   /** Members that have been served further than the last flush, and how far. */
   readonly #ahead = new Map<Member, number>();
@@ -71,7 +72,7 @@ export class Audience {
     this.paceMs = paceMs;
     this.topics = topics;
     this.codec = codec;
-    this.#scope = scope;
+    this.scope = scope;
     this.#flushedTo = head;
   }
 
@@ -158,14 +159,9 @@ export class Audience {
     this.#owed.delete(member);
   }
 
-  /** Whether its members may see what a delivery tells. */
-  sees(delivery: Delivery): boolean {
-    return this.#scope === undefined || isSeen(delivery, this.#scope);
-  }
-
   /** Whether a task goes out of its members' sight with this. */
   loses(delivery: Delivery): boolean {
-    return this.#scope !== undefined && isLost(delivery, this.#scope);
+    return this.scope !== undefined && isLost(delivery, this.scope);
   }
 
   /** Those who are live here. */
@@ -183,12 +179,10 @@ export class Audience {
     this.#compactAt = Math.max(COMPACT_PARTS, 2 * this.#pending.length);
   }
 
-  /** Adds tasks that the list is to lose, as of position `head`. */
-  remove(tasks: readonly TaskNames[], head: number): void {
-    for (const task of tasks) {
-      if (this.#scope?.sees(task) !== false) this.#removed.set(task.taskId, head);
-    }
-    if (this.#removed.size > 0) this.#isPatient = false;
+  /** Adds a task that the list is to lose, as of position `head`. */
+  remove(taskId: string, head: number): void {
+    this.#removed.set(taskId, head);
+    this.#isPatient = false;
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Codec } from "../protocol/codec.ts";
 import { topicsOf } from "../protocol/topics.ts";
 import { Audience, type Member } from "./audience.ts";
 import type { Part } from "./conflation.ts";
+import { Holders } from "./holders.ts";
 import { heldOf, type Outstanding } from "./outstanding.ts";
 
 /** Time as the router needs it, so that tests own it. */
@@ -33,6 +34,8 @@ export type RouterCounts = {
 type Wanted = { progress: boolean; status: boolean; list: boolean };
 
 const YIELD_MS = 1;
+const LIST = "task:list";
+const NONE: ReadonlySet<Audience> = new Set();
 
 /**
  * Brings deliveries to audiences. An audience in which all is quiet is flushed at once; a busy one when `flushMs`
@@ -43,7 +46,7 @@ export class Router {
   readonly #flushMs: number;
   readonly #counts: RouterCounts;
   readonly #audiences = new Map<string, Audience>();
-  readonly #byTopic = new Map<string, Set<Audience>>();
+  readonly #byTopic = new Map<string, Holders>();
   readonly #homes = new Map<Member, Audience>();
   readonly #dirty = new Set<Audience>();
   /** Tasks that left memory, for those who come back to `task:list`. */
@@ -95,9 +98,9 @@ export class Router {
       audience.progressDueMs = member.pacedAtMs + paceMs;
       this.#audiences.set(key, audience);
       for (const topic of sorted) {
-        const set = this.#byTopic.get(topic);
-        if (set === undefined) this.#byTopic.set(topic, new Set([audience]));
-        else set.add(audience);
+        const holders = this.#byTopic.get(topic) ?? new Holders();
+        holders.add(audience);
+        this.#byTopic.set(topic, holders);
       }
     }
     const left = this.#outstanding.get(member);
@@ -145,9 +148,11 @@ export class Router {
     if (this.#audiences.size > 0) { for (const delivery of deliveries) this.#deliver(delivery); }
     if (removed.length > 0) {
       this.removals.note(removed, head);
-      for (const audience of this.#byTopic.get("task:list") ?? []) {
-        audience.remove(removed, head);
-        if (audience.dirty) this.#dirty.add(audience);
+      for (const task of removed) {
+        for (const audience of this.#byTopic.get(LIST)?.of(task) ?? []) {
+          audience.remove(task.taskId, head);
+          this.#dirty.add(audience);
+        }
       }
     }
     this.#head = Math.max(this.#head, head);
@@ -185,15 +190,15 @@ export class Router {
     if (delivery.progress !== undefined) this.#mark(interested, delivery, "progress");
     if (delivery.status !== undefined) {
       this.#mark(interested, delivery, "status");
-      for (const audience of this.#byTopic.get("task:list") ?? []) {
+      for (const audience of this.#byTopic.get(LIST)?.of(delivery) ?? []) {
         interestOf(interested, audience).list = true;
-        if (delivery.formerTags === undefined || !audience.loses(delivery)) continue;
+      }
+      for (const audience of this.#losing(LIST, delivery)) {
         audience.add({ delivery, progress: false, status: false, list: false, lost: true, whole: false });
         this.#dirty.add(audience);
       }
     }
     for (const [audience, interest] of interested) {
-      if (!audience.sees(delivery)) continue;
       const part: Part = { delivery, ...interest, whole: false };
       audience.add(part);
       this.#dirty.add(audience);
@@ -203,11 +208,9 @@ export class Router {
   /** Whoever held a task by its id until it went out of sight gets what came before, and is told. */
   #tellLost(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
-      if (delivery.formerTags === undefined) continue;
       const { taskId } = delivery;
       for (const topic of [`task:id:${taskId}`, `task:id:${taskId}:progress`, `task:id:${taskId}:status`]) {
-        for (const audience of [...this.#byTopic.get(topic) ?? []]) {
-          if (!audience.loses(delivery)) continue;
+        for (const audience of this.#losing(topic, delivery)) {
           if (audience.dirty) this.#flush(audience, false);
           for (const member of [...audience.members]) member.lost(taskId);
         }
@@ -215,11 +218,19 @@ export class Router {
     }
   }
 
+  /** Those who hold a topic and out of whose sight a task goes. */
+  #losing(topic: string, delivery: Delivery): ReadonlySet<Audience> {
+    const { taskId, formerTags } = delivery;
+    if (formerTags === undefined) return NONE;
+    const sawIt = this.#byTopic.get(topic)?.of({ taskId, tags: formerTags }) ?? [];
+    return new Set(Iterator.from(sawIt).filter((audience) => audience.loses(delivery)));
+  }
+
   #mark(interested: Map<Audience, Wanted>, delivery: Delivery, facet: "progress" | "status"): void {
     for (const topic of topicsOf(facet, delivery.taskId, delivery.tags)) {
-      const audiences = this.#byTopic.get(topic);
-      if (audiences === undefined) continue;
-      for (const audience of audiences) interestOf(interested, audience)[facet] = true;
+      for (const audience of this.#byTopic.get(topic)?.of(delivery) ?? []) {
+        interestOf(interested, audience)[facet] = true;
+      }
     }
   }
 
@@ -285,8 +296,9 @@ export class Router {
     this.#audiences.delete(audience.key);
     this.#dirty.delete(audience);
     for (const topic of audience.topics) {
-      const set = this.#byTopic.get(topic);
-      if (set?.delete(audience) && set.size === 0) this.#byTopic.delete(topic);
+      const holders = this.#byTopic.get(topic);
+      holders?.delete(audience);
+      if (holders?.isEmpty === true) this.#byTopic.delete(topic);
     }
   }
 }

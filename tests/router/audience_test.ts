@@ -1,7 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import type { Delivery } from "../../src/projection/delivery.ts";
 import { Audience, type Member } from "../../src/router/audience.ts";
-import { untagged } from "../projection/task_names.ts";
 import { deliveriesOf, framesOf, idsOf, lines, progress } from "./deliveries.ts";
 
 /** A member that keeps what was written. */
@@ -156,7 +155,7 @@ Deno.test("tasks that left memory are told to all who may have known of them the
   add(all, FIVE[0] as Delivery, true);
   all.join(joined, 1, 1);
   add(all, FIVE[1] as Delivery, true);
-  all.remove(untagged("t8", "t9"), 2);
+  for (const taskId of ["t8", "t9"]) all.remove(taskId, 2);
   all.join(after, 2, 2);
   add(all, { ...FIVE[2], taskId: "t9" } as Delivery, true);
   all.flush(3, 100);
