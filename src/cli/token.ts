@@ -31,7 +31,7 @@ export function tokenCommand(program: Command, world: World): void {
     .option("--rights <rights>", `some of ${RIGHTS.join(",")}`, rights, ["subscribe"])
     .option(
       "--topics <patterns>",
-      "what it is for, such as task:tag:user-42*,task:id:ci-*; default: every topic",
+      "what it is for, such as task:tag:user-42,task:id:ci-*; default: every topic",
       topics,
     )
     .option(
@@ -99,7 +99,7 @@ function topics(text: string): readonly string[] {
   const wrong = given.find((pattern) => !v.is(TopicPattern, pattern));
   if (wrong !== undefined) {
     throw new InvalidArgumentError(
-      `${JSON.stringify(wrong)} is no pattern; task:tag:user-42* is one, and task:id:ci-*.`,
+      `${JSON.stringify(wrong)} is no pattern; task:tag:user-42 is one, and task:id:ci-*.`,
     );
   }
   if (given.length > MAX_PATTERNS) throw new InvalidArgumentError(`They must be ${MAX_PATTERNS} at most.`);

@@ -15,7 +15,7 @@ const ABOUT: Rule = {
     "must be name:token:right+right, or name:token:right+right:pattern+pattern, comma-separated: names and tokens once each, " +
     `tokens ${TOKEN_RULE} (deno task cli token makes one), rights of ${RIGHTS.join(", ")}, ` +
     "* alone or not at all, no + within a pattern",
-  meaning: "the tokens of AUTH=token; without patterns such as task:tag:user-42* a token is for every topic",
+  meaning: "the tokens of AUTH=token; without patterns such as task:tag:user-42 a token is for every topic",
   secret: true,
 };
 

@@ -9,8 +9,9 @@ export type Networks = {
 };
 
 const ABOUT: Rule = {
-  rule: "must be addresses or networks such as 10.0.0.0/8, comma-separated",
-  meaning: "the proxies whose X-Forwarded-For is believed; unset: none",
+  rule: "must be addresses or networks such as 10.0.0.7 or 10.0.1.0/28, comma-separated",
+  meaning:
+    "the proxies whose X-Forwarded-For is believed, and nobody else, since who connects from there may say to be anybody; unset: none",
 };
 
 /** Reads `TRUSTED_PROXIES`. */

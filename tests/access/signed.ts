@@ -19,7 +19,7 @@ export const GOOD: Readonly<Record<string, unknown>> = {
   sub: "user-42",
   exp: NOW_S + 300,
   rights: ["subscribe"],
-  topics: ["task:tag:user-42*"],
+  topics: ["task:tag:user-42"],
 };
 
 const encoder = new TextEncoder();

@@ -15,8 +15,8 @@ const SETTINGS = {
   AUTH: "token",
   AUTH_TOKENS: [
     `root:${TOKENS.root}:admin`,
-    `alice:${TOKENS.alice}:subscribe+cancel+publish:task:tag:alice*+task:id:alice-*`,
-    `bob:${TOKENS.bob}:subscribe+cancel+publish:task:tag:bob*+task:id:bob-*`,
+    `alice:${TOKENS.alice}:subscribe+cancel+publish:task:tag:alice+task:tag:alice2+task:id:alice-*`,
+    `bob:${TOKENS.bob}:subscribe+cancel+publish:task:tag:bob+task:tag:bob2+task:tag:bob3+task:id:bob-*`,
   ].join(","),
   SQLITE_SYNC: "process",
   MESSAGES_PER_SECOND: "1000",
