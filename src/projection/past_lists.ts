@@ -3,6 +3,7 @@ import type { TaskState } from "../task/fold.ts";
 import type { Projection } from "./projection.ts";
 import type { Place, Retained } from "./retained.ts";
 import { fits, type TaskFilter, type TaskRecord } from "./task_table.ts";
+import { WaitingPlaces } from "./waiting_places.ts";
 
 /** The tasks that fitted at some position, the newest first. */
 export type PastList = {
@@ -15,10 +16,11 @@ export type PastList = {
 const LOOK_MS = 2_000;
 /** Tasks read of the log together. */
 const READ_AT_ONCE = 256;
-/** So many lists may wait to be looked up, one at a time; further ones are refused. */
-const MAX_WAITING = 16;
-/** And so many of those who may see the same: nobody takes all the places. */
-const MAX_WAITING_ALIKE = 4;
+/**
+ * So many lists may wait to be looked up, one at a time, and so many of those who may see the same: nobody takes all the places.
+ * Further ones are refused.
+ */
+const WAITING = { max: 16, maxAlike: 4 };
 /** Lists that are kept for who turns their pages, and how long, ms. */
 const KEPT = 8;
 const KEPT_MS = 60_000;
@@ -36,9 +38,7 @@ export class PastLists {
   /** By what was asked, the oldest first. */
   readonly #kept = new Map<string, { readonly list: Promise<PastList>; readonly askedMs: number }>();
   #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-  /** By the scope of those who wait. */
-  readonly #alike = new Map<string, number>();
+  readonly #places = new WaitingPlaces(WAITING);
 
   constructor(projection: Projection, retained: Retained, now: () => number) {
     this.#projection = projection;
@@ -52,25 +52,15 @@ export class PastLists {
     const askedMs = this.#now();
     const known = this.#kept.get(key);
     if (known !== undefined && askedMs - known.askedMs < KEPT_MS) return known.list;
-    const whose = scope?.key ?? "";
-    const alike = this.#alike.get(whose) ?? 0;
-    if (this.#waiting >= MAX_WAITING || (scope !== undefined && alike >= MAX_WAITING_ALIKE)) return undefined;
-    this.#waiting++;
-    this.#alike.set(whose, alike + 1);
+    const leave = this.#places.take(scope);
+    if (leave === undefined) return undefined;
     const filter = { status, tag, parent_id, type, scope };
     const list = this.#last.then(() => this.#look(place, filter));
-    this.#last = list.catch(() => this.#kept.delete(key)).finally(() => this.#over(whose));
+    this.#last = list.catch(() => this.#kept.delete(key)).finally(leave);
     this.#kept.delete(key);
     this.#kept.set(key, { list, askedMs });
     for (const oldest of this.#kept.keys()) if (this.#kept.size > KEPT) this.#kept.delete(oldest);
     return list;
-  }
-
-  #over(whose: string): void {
-    this.#waiting--;
-    const left = (this.#alike.get(whose) ?? 1) - 1;
-    if (left > 0) this.#alike.set(whose, left);
-    else this.#alike.delete(whose);
   }
 
   /** Tasks as they were at `seq`; those that the log has nothing of up to there are left out. */

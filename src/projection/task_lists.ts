@@ -1,14 +1,18 @@
 import { othersFirst } from "../log/others_first.ts";
 import type { TaskQuery } from "../protocol/client_frames.ts";
 import { fits, type TaskFilter, type TaskRecord, type TaskTable } from "./task_table.ts";
+import { WaitingPlaces } from "./waiting_places.ts";
 
 /** A page of the tasks that fit, the newest first, and how many do in all. */
 export type Listed = { readonly records: readonly TaskRecord[]; readonly total: number };
 
 /** How much is looked at in one go, some 2 ms, before whatever else waits comes first. */
 const AT_ONCE = 4_096;
-/** So many long lists may wait, one of which is looked up at a time; further ones are refused. */
-const MAX_WAITING = 64;
+/**
+ * So many long lists may wait, one of which is looked up at a time, and so many of those who may see the same; further ones are
+ * refused.
+ */
+const WAITING = { max: 64, maxAlike: 8 };
 
 type Query = TaskFilter & Pick<TaskQuery, "limit" | "page">;
 
@@ -20,7 +24,7 @@ export class TaskLists {
   readonly #table: () => TaskTable;
   readonly #atOnce: number;
   #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #places = new WaitingPlaces(WAITING);
 
   /** `table`: the one there is, which a boot replaces. */
   constructor(table: () => TaskTable, atOnce: number = AT_ONCE) {
@@ -35,11 +39,10 @@ export class TaskLists {
     if (size <= this.#atOnce) return sorted(records, query);
     const walk = new ListWalk(table.newestFirst(), query, isExact ? size : undefined);
     if (walk.goOn(this.#atOnce)) return walk.listed;
-    if (this.#waiting >= MAX_WAITING) return undefined;
-    this.#waiting++;
+    const leave = this.#places.take(query.scope);
+    if (leave === undefined) return undefined;
     const listed = this.#last.then(() => this.#finish(walk));
-    const over = (): void => void this.#waiting--;
-    this.#last = listed.then(over, over);
+    this.#last = listed.then(leave, leave);
     return listed;
   }
 
