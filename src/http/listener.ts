@@ -84,6 +84,8 @@ export function serveApp(
     refused();
     refuseTooOften(response, LATER_MS);
   };
+  // Their size bounds them. What is one too many would be passed over, such as what a proxy has put at the end.
+  server.maxHeadersCount = 0;
   server.on("request", answer);
   new Listening(server, (error) => incident("listener", error, "world"));
   // Who asks before sending a body that is too large gets its 413 instead of being told to go on.
