@@ -346,3 +346,16 @@ Deno.test("who is refused as often in more than ten seconds is not", () => {
   [state] = decided(state, request("ping", 49_999));
   assertEquals(state.kind, "open");
 });
+
+Deno.test("what was to be subscribed when rights were lost is judged by those that are left", () => {
+  const before = live(having({ topics: ["task:tag:a", "task:tag:b"] }), "task:tag:b");
+  const asked = answer({ kind: "subscribe", topics: ["task:tag:a"], start: { kind: "none" } });
+  const fewer = having({ topics: ["task:tag:b"] });
+  const [narrowed] = decided(before, shows(fewer));
+  const [state, effects] = decided(narrowed, asked);
+  assertEquals(state, narrowed);
+  const message = "the token is not for task:tag:a";
+  const error = { code: "FORBIDDEN", message, details: { topics: ["task:tag:a"] } } as const;
+  assertEquals(effects, [{ kind: "error", id: "r1", error }]);
+  assertEquals(kinds(decided(before, asked)[1]), ["leave", "tell", "join"]);
+});

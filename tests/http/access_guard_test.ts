@@ -332,3 +332,41 @@ Deno.test("metrics are for operators alone", async () => {
   );
   assertEquals(statuses, [200, 403, 403]);
 });
+
+Deno.test("who may not is told so before a byte of what it sends is read", async () => {
+  const guarded = new Guarded();
+  const sent = async (path: string, token: string) => {
+    let pulled = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        pulled++;
+        controller.enqueue(new TextEncoder().encode("{}"));
+        controller.close();
+      },
+    }, { highWaterMark: 0 });
+    const { status } = await guarded.ask(path, { method: "POST", token, body });
+    return { status, pulled };
+  };
+  assertEquals(await sent("/api/tasks/a/events", "reader"), { status: 403, pulled: 0 });
+  assertEquals(await sent("/api/tasks/a/cancel", "worker"), { status: 403, pulled: 0 });
+  assertEquals(await sent("/api/tasks/a/events", "worker"), { status: 400, pulled: 1 });
+  assertEquals(await sent("/api/tasks/a/cancel", "reader"), { status: 202, pulled: 1 });
+});
+
+Deno.test("who was let in lately goes on while others guess at its address, and is not held to have guessed", async () => {
+  const guarded = new Guarded({ perSecond: 100, burst: 25 });
+  assertEquals(await guarded.statuses(1, "/api/tasks/a", { token: "reader" }), [200]);
+  assertEquals(await guarded.statuses(4, "/api/tasks/a", { token: "guess" }), [401, 401, 401, 429]);
+  assertEquals(await guarded.statuses(9, "/api/tasks/a", { token: "reader" }), Array(9).fill(200));
+  const looked = guarded.tokens?.asked.length;
+  assertEquals(await guarded.statuses(1, "/api/tasks/a", { token: "admin" }), [429], "it may be a guess");
+  assertEquals(guarded.tokens?.asked.length, looked);
+  assertEquals(await guarded.statuses(1, "/api/tasks/a", { token: "admin", from: "192.0.2.2" }), [200]);
+});
+
+Deno.test("to ask with HEAD what a stream would be uses no ticket up", async () => {
+  const guarded = new Guarded();
+  const stream = `/api/stream?topics=task:list&token=${guarded.gate.issue(READER)?.ticket}`;
+  assertEquals((await guarded.ask(stream, { method: "HEAD" })).status, 401);
+  assertEquals(await guarded.statuses(2, stream), [200, 401]);
+});

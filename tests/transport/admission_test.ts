@@ -165,3 +165,11 @@ Deno.test("whatever comes, shows its token and goes, as many are admitted as the
     { numRuns: 500 },
   );
 });
+
+Deno.test("nobody's client_id is used up by those who have shown no token", () => {
+  const admission = new Admission({ ...WIDE, maxPerClient: 1 });
+  const places = Array.from({ length: 3 }, () => admission.admit({ clientId: "c1", address: "a1" }));
+  const refusal = { limit: "MAX_CONNECTIONS_PER_CLIENT", max: 1 } as const;
+  const known = places.map((one) => "place" in one ? one.place.known("ann") : "turned away");
+  assertEquals(known, [undefined, refusal, refusal]);
+});

@@ -253,3 +253,18 @@ Deno.test("whatever is sent as a request, it is judged and nothing is thrown", (
     }),
   );
 });
+
+Deno.test("where nobody is asked for a token, what looks like one, or like a bad one, is no matter", () => {
+  const shown: readonly Partial<UpgradeRequest>[] = [
+    { authorization: "Basic abc" },
+    { authorization: "Bearer abc", url: "/ws?token=abc" },
+    { url: "/ws?token=abc&token=abc" },
+    { protocols: "taskwire.bearer.=" },
+  ];
+  for (const request of shown) {
+    const outcome = judge({ ...PLAIN, ...request }, "same-host", { asksForToken: false });
+    assert("accept" in outcome);
+    assertEquals([outcome.accept.token, outcome.accept.invalid], [undefined, undefined]);
+    assert(accepted(request.url ?? "/ws", request).token ?? accepted(request.url ?? "/ws", request).invalid);
+  }
+});

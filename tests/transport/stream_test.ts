@@ -247,3 +247,13 @@ Deno.test("a reader that takes nothing for very long is taken for gone", async (
   stream.resume();
   await stream.until("its end", () => stream.isOver);
 });
+
+Deno.test("streams count among the handshakes of their address", async () => {
+  await using live = await LiveGateway.start({ HANDSHAKES_PER_SECOND: "1", HANDSHAKES_BURST: "2" });
+  await using _socket = await live.connect();
+  await using _stream = await streamOf(live);
+  const { status, headers } = await refusal(live, TOPICS);
+  assertEquals([status, headers.get("retry-after")], [429, "1"]);
+  const metrics = await live.telemetry.metrics();
+  assert(metrics.includes('taskwire_refused_total{limit="HANDSHAKES_PER_SECOND"} 1'));
+});
