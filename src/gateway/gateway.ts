@@ -7,6 +7,7 @@ import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
 import { boundSockets, SPARE_SOCKETS } from "../http/open_sockets.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Settings } from "../settings/settings.ts";
+import { LoopLateness } from "../telemetry/loop_lateness.ts";
 import { Peak } from "../telemetry/peak.ts";
 import type { CountedState } from "../telemetry/readings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -52,6 +53,7 @@ export class Gateway implements AsyncDisposable {
   readonly streams: TaskStreamServer;
   readonly #counts: ConnectionCounts = { messages: {}, errors: {}, refused: {}, frames: 0, bytes: 0 };
   readonly #depth = new Peak(() => Date.now());
+  readonly #lateness = new LoopLateness();
   readonly #stop = new AbortController();
   #log: EventLog | undefined;
   #pipeline: Pipeline | undefined;
@@ -109,7 +111,13 @@ export class Gateway implements AsyncDisposable {
       codec: sseCodec(() => this.#pipeline?.epoch ?? ""),
       random: Math.random,
     });
-    telemetry.measures.read(gatewayReadings(() => this.#pipeline, this.#counts, this.#depth));
+    telemetry.measures.read(gatewayReadings(() => this.#pipeline, {
+      connections: this.#counts,
+      maxConnections: settings.maxConnections,
+      depth: this.#depth,
+      late: this.#lateness.peak,
+      isReady: () => this.unreadyReasons.length === 0,
+    }));
     this.ready = this.#start();
     this.ready.catch(() => {}); // whoever started us looks at it when it is due
   }
@@ -165,6 +173,7 @@ export class Gateway implements AsyncDisposable {
   /** Stops at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#draining = true;
+    this.#lateness[Symbol.dispose]();
     this.#stop.abort(new Error("the gateway stops"));
     await this.ready.catch(() => {});
     await this.#pipeline?.[Symbol.asyncDispose]();

@@ -3,11 +3,21 @@ import type { Peak } from "../telemetry/peak.ts";
 import type { Readings } from "../telemetry/telemetry.ts";
 import type { Pipeline } from "./pipeline.ts";
 
+/** What is told of a gateway beside its pipeline. */
+export type Told = {
+  readonly connections: ConnectionCounts;
+  readonly maxConnections: number;
+  /** How many messages waited in a mailbox. */
+  readonly depth: Peak;
+  /** By how much the event loop was late, ms. */
+  readonly late: Peak;
+  readonly isReady: () => boolean;
+};
+
 /** The numbers that the stages keep, as `/metrics` reads them. */
 export function gatewayReadings(
   pipeline: () => Pipeline | undefined,
-  connections: ConnectionCounts,
-  depth: Peak,
+  { connections, maxConnections, depth, late, isReady }: Told,
 ): Readings {
   const number = (read: (pipeline: Pipeline) => number): () => number => () => {
     const running = pipeline();
@@ -20,9 +30,11 @@ export function gatewayReadings(
     tasks: number(({ projection }) => projection.tasks.size),
     evicted_tasks: number(({ projection }) => projection.counts.evicted),
     evicted_tasks_under_way: number(({ projection }) => projection.counts.evictedUnderWay),
+    ready: () => isReady() ? 1 : 0,
     log_reachable: number(({ reachable }) => reachable ? 1 : 0),
     log_followed: number(({ projection }) => projection.head),
     appends: () => pipeline()?.appends ?? {},
+    max_connections: () => maxConnections,
     audiences: number(({ router }) => router.audiences),
     flushes: number(({ counts }) => counts.flushes),
     frames: number(({ counts }) => counts.frames + connections.frames),
@@ -34,5 +46,10 @@ export function gatewayReadings(
     refused: () => connections.refused,
     replays: number(({ history }) => history.turns.running),
     replays_waiting: number(({ history }) => history.turns.waiting),
+    event_loop_late_ms: () => late.read(),
+    memory_bytes: () => {
+      const { rss, heapUsed, external } = Deno.memoryUsage();
+      return { rss, heap: heapUsed, external };
+    },
   };
 }

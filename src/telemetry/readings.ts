@@ -25,6 +25,7 @@ export const READINGS = {
     kind: "counter",
     meaning: "Tasks under way that left memory because there were more than it holds",
   },
+  ready: { kind: "gauge", meaning: "1 while /readyz says so, else 0" },
   log_reachable: { kind: "gauge", meaning: "1 while the log is in reach, else 0" },
   log_followed: { kind: "gauge", meaning: "The position up to which the log was followed" },
   appends: {
@@ -33,6 +34,7 @@ export const READINGS = {
     label: "outcome",
     parts: ["stored", "duplicate", "failed"],
   },
+  max_connections: { kind: "gauge", meaning: "How many connections are taken at once (MAX_CONNECTIONS)" },
   audiences: { kind: "gauge", meaning: "Groups of connections with the same topics" },
   flushes: { kind: "counter", meaning: "Flushes of an audience" },
   frames: { kind: "counter", meaning: "Frames sent, one for each connection that got it", label: "type" },
@@ -64,6 +66,18 @@ export const READINGS = {
   },
   replays: { kind: "gauge", meaning: "Pages of the log that are being read for connections" },
   replays_waiting: { kind: "gauge", meaning: "Those that wait for MAX_REPLAYS" },
+  event_loop_late_ms: {
+    kind: "gauge",
+    meaning: "By how much a timer of the event loop was late at most lately",
+    unit: "ms",
+  },
+  memory_bytes: {
+    kind: "gauge",
+    meaning: "Memory of the process: resident, on the heap, and beside it",
+    unit: "By",
+    label: "of",
+    parts: ["rss", "heap", "external"],
+  },
 } as const satisfies Readonly<Record<string, ReadingSpec>>;
 
 /** The name of a reading. */

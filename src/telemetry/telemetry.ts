@@ -69,7 +69,7 @@ export function createTelemetry({ log, newId, meter, tracer }: TelemetryOptions)
   return {
     log,
     spans: tracer === undefined ? untraced : tracedBy(tracer),
-    incident: createIncidents({ log, newId }),
+    incident: counted(createIncidents({ log, newId }), meters),
     measures: measuresOf(meters),
     metrics: printed.print,
   };
@@ -81,6 +81,18 @@ export function exportedByDeno(
 ): { meter?: Meter; tracer?: Tracer } {
   if (env["OTEL_DENO"]?.toLowerCase() !== "true") return {};
   return { meter: metrics.getMeter("taskwire"), tracer: trace.getTracer("taskwire") };
+}
+
+/** Counts incidents by whose they are. */
+function counted(incident: Incidents, meters: Meters): Incidents {
+  const incidents = meters.counter("incidents", {
+    meaning: "Failures noted: ours are faults of this program, those of the world what it depends on",
+  });
+  for (const whose of ["ours", "world"] as const) incidents({ whose }, 0);
+  return (where, error, whose = "ours") => {
+    incidents({ whose });
+    return incident(where, error, whose);
+  };
 }
 
 /** Bucket bounds in ms: what is fast within a process, on a network, and what is not. */

@@ -73,6 +73,21 @@ Deno.test("lag and flush are histograms with buckets that tell them apart", asyn
   assertStringIncludes(text, 'taskwire_flush_ms_bucket{le="0.5"} 1\n');
 });
 
+Deno.test("incidents are counted by whose they are, from 0", async () => {
+  const { metrics, incident } = make();
+  assertEquals(samples(await metrics(), "taskwire_incidents_total"), [
+    'taskwire_incidents_total{whose="ours"} 0',
+    'taskwire_incidents_total{whose="world"} 0',
+  ]);
+  incident("here", new Error("a"));
+  incident("there", new Error("b"), "world");
+  incident("there", new Error("c"), "world");
+  assertEquals(samples(await metrics(), "taskwire_incidents_total"), [
+    'taskwire_incidents_total{whose="ours"} 1',
+    'taskwire_incidents_total{whose="world"} 2',
+  ]);
+});
+
 Deno.test("nobody outside can make the metrics grow", async () => {
   const { metrics, measures } = make();
   const made = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`type_${i}`, 1]));
