@@ -40,7 +40,7 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages that only tests may import. */
-const FOR_TESTS = ["@std/assert", "fast-check", "playwright-core", "puppeteer-core", "axe-core"];
+const FOR_TESTS = ["@std/assert", "fast-check", "playwright-core", "puppeteer-core", "axe-core", "yaml"];
 
 const ROOT = new URL("../", import.meta.url);
 

@@ -4,6 +4,7 @@
  * `--filter`. The last line counts the tests.
  */
 import { browserBinary } from "./browsers/browser_binary.ts";
+import { OPERATORS_PROGRAMS, operatorsProgram } from "./deploy/binaries.ts";
 import { natsServerBinary } from "./nats_server_binary.ts";
 import { AUDIT, audited } from "./supply_chain/advisories.ts";
 
@@ -65,12 +66,13 @@ const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string
   ["NATS_SERVER", natsServerBinary],
   ["CHROMIUM", () => browserBinary("chromium")],
   ["FIREFOX", () => browserBinary("firefox")],
+  ...OPERATORS_PROGRAMS.map((variable) => [variable, () => operatorsProgram(variable)] as const),
 ];
 
 /**
  * What the tests run with: temporary files where we see what is left of them, coverage where child processes add
- * theirs, and one nats-server (and, for all tests, one browser of each kind) for all, outside of what is removed.
- * Without one, the tests that need it say so.
+ * theirs, and one nats-server (and, for all tests, one browser and proxy of each kind, and Prometheus) for all, outside
+ * of what is removed. Without one, the tests that need it say so.
  */
 async function environment(scratch: Scratch, all: boolean): Promise<Record<string, string>> {
   const env: Record<string, string> = { TMPDIR: scratch.temp };

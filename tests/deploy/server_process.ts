@@ -1,0 +1,90 @@
+import { librariesOf } from "../debian_program.ts";
+import { eventually } from "../eventually.ts";
+
+/** The most that a start may take on a machine that has much else to do, ms. */
+const START_MS = 20_000;
+
+/** The last characters of what it said that are kept. */
+const KEPT = 16_384;
+
+/** A program that serves until it is told to end. Disposing it ends it, and what it started. */
+export class ServerProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #gone: Promise<unknown>;
+  readonly #killWithUs = () => this.signal("SIGKILL");
+  #isOver = false;
+  /** What it wrote. */
+  said = "";
+
+  private constructor(binary: string, args: readonly string[]) {
+    this.#child = new Deno.Command(binary, {
+      args: [...args],
+      env: librariesOf(binary),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    globalThis.addEventListener("unload", this.#killWithUs);
+    this.#gone = Promise.all([
+      this.#child.status,
+      this.#read(this.#child.stdout),
+      this.#read(this.#child.stderr),
+    ])
+      .then(() => this.#isOver = true);
+  }
+
+  /** Starts it and waits until `isUp`. Rejects with what it said where it does not come up. */
+  static async start(
+    binary: string,
+    args: readonly string[],
+    isUp: () => Promise<boolean>,
+  ): Promise<ServerProcess> {
+    const server = new ServerProcess(binary, args);
+    try {
+      await eventually(`${binary} is up`, async () => server.#isOver || await isUp(), START_MS);
+      if (server.#isOver) throw new Error(`${binary} ended: ${server.said}`);
+      return server;
+    } catch (cause) {
+      await server[Symbol.asyncDispose]();
+      throw new Error(`${binary} did not come up: ${server.said}`, { cause });
+    }
+  }
+
+  signal(name: Deno.Signal): void {
+    try {
+      this.#child.kill(name);
+    } catch (error) {
+      // It ended by itself before.
+      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // nginx and haproxy end their workers at this one; at SIGKILL they would leave them.
+    this.signal("SIGTERM");
+    const late = setTimeout(() => this.signal("SIGKILL"), 5_000);
+    await this.#gone;
+    clearTimeout(late);
+    globalThis.removeEventListener("unload", this.#killWithUs);
+  }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      this.said = (this.said + text).slice(-KEPT);
+    }
+  }
+}
+
+/** A port that is free now. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return listener.addr.port;
+}
+
+/** Whether something answers there with success. */
+export async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.ok === true;
+}
