@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { parseSamples } from "../../src/dashboard/prometheus_text.ts";
+import { eventually } from "../eventually.ts";
 import { run } from "../programs.ts";
 import { TestClient } from "../websocket_client.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
@@ -59,7 +60,12 @@ Deno.test("every metric, label and value that alerts and the dashboard ask for i
     const missing = await fetch(`${gateway.url}/api/tasks/nobodys`);
     await missing.body?.cancel();
     await client.close();
-    const samples = parseSamples(await (await fetch(`${gateway.url}/metrics`)).text());
+    const told = async (): Promise<string> => await (await fetch(`${gateway.url}/metrics`)).text();
+    await eventually(
+      "the close is counted",
+      async () => (await told()).includes("taskwire_connections_closed_total{"),
+    );
+    const samples = parseSamples(await told());
     const isTold = ({ metric, labels }: Asked): string | undefined => {
       const found = samples.filter(({ name }) => name === metric);
       if (found.length === 0) return `there is no ${metric}`;
