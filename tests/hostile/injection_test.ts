@@ -5,6 +5,7 @@ import { frame, RawPeer } from "../transport/raw_peer.ts";
 import { TestClient } from "../websocket_client.ts";
 import { AttackedGateway } from "./attacked_gateway.ts";
 import { NatsSpy } from "./nats_spy.ts";
+import { NO_IDS, TAGS_TOO } from "./resemblances.ts";
 import { type Answer, exchange, requestOf, upgradeOf } from "./raw_http.ts";
 
 const server = await startNatsServer();
@@ -24,51 +25,6 @@ Deno.test.afterAll(async () => {
   await spy[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
 });
-
-/** What is no id of a task, though something may take it for one, or for several, or for the subject of something else. */
-const NO_IDS: Readonly<Record<string, string>> = {
-  "a wildcard of the rest": ">",
-  "a wildcard of a token": "*",
-  "a wildcard within": "a*",
-  "a subject of every task": "task.>",
-  "a subject of another task": "a.progress",
-  "a subject of JetStream's API": "$JS.API.STREAM.DELETE.TASKWIRE",
-  "an inbox": "_INBOX.a",
-  "a dot in front": ".a",
-  "a dot at the end": "a.",
-  "nothing but dots": "..",
-  "a way up": "../a",
-  "a way up, percent-encoded": "%2e%2e%2fa",
-  "a space": "a b",
-  "a space at the end": "a ",
-  "a tab": "a\tb",
-  "a line feed": "a\nb",
-  "a command of NATS behind a line break": "a 0\r\n\r\nPUB taskwire.task.forged.started 2\r\n{}",
-  "a command of NATS behind a line feed": "a\nPUB taskwire.task.forged.started 2\n{}",
-  "a NUL": "a\0b",
-  "a colon": "a:b",
-  "a comma": "a,b",
-  "a slash": "a/b",
-  "a one dot leader (U+2024)": "a\u2024b",
-  "a fullwidth full stop (U+FF0E)": "a\uff0eb",
-  "an ideographic full stop (U+3002)": "a\u3002b",
-  "a fullwidth colon (U+FF1A)": "a\uff1ab",
-  "a modifier letter colon (U+A789)": "a\ua789b",
-  "a fullwidth asterisk (U+FF0A)": "\uff0a",
-  "a Cyrillic a (U+0430)": "\u0430",
-  "a zero width space (U+200B)": "a\u200bb",
-  "a letter that turns the line around (U+202E)": "\u202ea",
-  "a soft hyphen (U+00AD)": "a\u00adb",
-  "markup": "<img/src=x\u00a0onerror=alert(1)>",
-  "a template": "${a}{{a}}",
-  "SQL": "a'--",
-  "too long by one": "x".repeat(129),
-  "of 10,000 characters": "x".repeat(10_000),
-  "empty": "",
-};
-
-/** Those that are no tag either; letters of any script may be in one. */
-const TAGS_TOO = new Set(["a.progress", ".a", "a.", "..", "../a", "a/b", "\u0430", "_INBOX.a"]);
 
 type Said = { readonly how: string; readonly answer: string };
 
@@ -171,6 +127,47 @@ function isOfOwn(subject: string): boolean {
     /^\$JS\.(API\.(STREAM\.INFO|DIRECT\.GET|CONSUMER\.[A-Z.]+)\.TASKWIRE(\.[A-Za-z0-9_-]+)*(\.taskwire\.>)?|ACK\..*|FC\..*)$/
       .test(subject);
 }
+
+/** What would be a line of its own among the headers of a message, or is no name. */
+const NO_EVENT_IDS = [
+  "a\r\nNats-Expected-Last-Sequence: 7",
+  "a\nNats-Rollup: all",
+  "a\r\n\r\n{}",
+  "a\0",
+  "a b",
+  "a\u0085b",
+  "\u00e9",
+  "",
+  "x".repeat(101),
+];
+
+Deno.test("the id of an event is no header of NATS beside it, and one that is none appends nothing", async (t) => {
+  await target.withstands(async () => {
+    for (const id of NO_EVENT_IDS) {
+      await t.step(JSON.stringify(id.slice(0, 40)), async () => {
+        await spy.heard();
+        const append = async (
+          body: object,
+          headers: Readonly<Record<string, string>> = {},
+        ): Promise<number> => {
+          const answer = await fetch(`${target.process.url}/api/tasks/named/events`, {
+            method: "POST",
+            headers: { "content-type": "application/json", ...headers },
+            body: JSON.stringify(body),
+          });
+          await answer.body?.cancel();
+          return answer.status;
+        };
+        assertEquals(await append({ kind: "started", event_id: id }), 400);
+        assertEquals(await append([{ kind: "started" }, { kind: "started", event_id: id }]), 400);
+        if (/^[ -~]{2,}$/.test(id)) {
+          assertEquals(await append({ kind: "started" }, { "idempotency-key": id }), 400);
+        }
+        assertEquals((await spy.heard()).filter((subject) => !isOfOwn(subject)), []);
+      });
+    }
+  });
+});
 
 /** Names that objects have of themselves. */
 const INHERITED = [
