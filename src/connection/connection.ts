@@ -444,8 +444,10 @@ export class Connection implements Member {
     const { codec } = this.identity;
     const removed = effect.removed ? this.#removed(effect.removed.told, effect.removed.until) : [];
     const scope = this.#scope;
-    const lost = scope && [...new Interest(held, scope).lost(block, { after, through })];
-    for (const taskId of new Set(lost)) this.lost(taskId);
+    if (block.hasLost) {
+      const lost = new Interest(held, scope).lost(block, { after, through });
+      for (const taskId of new Set(lost)) this.lost(taskId);
+    }
     const batch = pageBatches.batch(
       { block, after, through, held, whole, codec, scope, removed },
       clock.now(),

@@ -9,6 +9,7 @@ export class Block {
   #byTask: Map<string, number[]> | undefined;
   #byTag: Map<string, number[]> | undefined;
   #bytes = 0;
+  #hasLost = false;
 
   constructor(deliveries: readonly Delivery[] = []) {
     for (const delivery of deliveries) this.push(delivery);
@@ -29,6 +30,11 @@ export class Block {
     return this.#bytes;
   }
 
+  /** Whether any task may have gone out of somebody's sight. */
+  get hasLost(): boolean {
+    return this.#hasLost;
+  }
+
   /** The position of the first; infinite where there is none. */
   get firstSeq(): number {
     return this.#deliveries[0]?.seq ?? Infinity;
@@ -43,6 +49,7 @@ export class Block {
   push(delivery: Delivery): void {
     this.#deliveries.push(delivery);
     this.#bytes += delivery.bytes;
+    this.#hasLost ||= delivery.formerTags !== undefined;
     if (this.#byTask !== undefined) this.#index(delivery, this.#deliveries.length - 1);
   }
 
