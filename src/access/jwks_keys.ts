@@ -38,6 +38,15 @@ const MAX_UNKNOWN = 1_000;
 
 type Keys = ReturnType<typeof createLocalJWKSet>;
 
+/** Keys as they were told, when, and at which question. */
+type Known = {
+  readonly find: Keys;
+  /** Their names. */
+  readonly kids: ReadonlySet<string | undefined>;
+  readonly asOfMs: number;
+  readonly question: number;
+};
+
 /**
  * The public keys behind a JWKS URL (RFC 7517). They are asked for again when they have grown old, and when a token names one
  * that is not among them, as after a rotation; while nobody answers, the last known stand for a day. A name that came up after
@@ -46,7 +55,7 @@ type Keys = ReturnType<typeof createLocalJWKSet>;
  */
 export class JwksKeys {
   readonly #options: Required<Omit<JwksOptions, "failed">> & Pick<JwksOptions, "failed">;
-  #keys: { readonly find: Keys; readonly asOfMs: number; readonly question: number } | undefined;
+  #keys: Known | undefined;
   /** How often they were asked for. */
   #questions = 0;
   /** How often that was when a name first came up that was not among them, the one shown last last. */
@@ -78,7 +87,8 @@ export class JwksKeys {
     const found = await this.#find(header);
     if (found !== undefined) return found;
     // It may be one that has come meanwhile: whoever shows it must not be turned away for good.
-    const mayBeNew = this.#isAway || (this.#keys?.question ?? 0) <= unknownSince;
+    const isNamed = header.kid !== undefined && this.#keys?.kids.has(header.kid) === true;
+    const mayBeNew = this.#isAway || (!isNamed && (this.#keys?.question ?? 0) <= unknownSince);
     throw mayBeNew ? unavailable() : new AccessError("invalid", "the token is not valid");
   }
 
@@ -119,7 +129,8 @@ export class JwksKeys {
     const question = ++this.#questions;
     this.#asking = this.#fetched()
       .then((keys) => {
-        this.#keys = { find: createLocalJWKSet(keys), asOfMs: now(), question };
+        const kids = new Set(keys.keys.map(({ kid }) => kid));
+        this.#keys = { find: createLocalJWKSet(keys), kids, asOfMs: now(), question };
         this.#isAway = false;
       })
       .catch((error: unknown) => {

@@ -362,6 +362,8 @@ Deno.test("a made-up name of a key is one as soon as it was asked for, and costs
   bench.nowMs += 5_000;
   assertEquals([await bench.judge(madeUp), bench.fetches], [INVALID, 2], "nor is it forgotten");
   assertEquals(await bench.judge(await byOld({ kid: "another" })), UNAVAILABLE);
+  const ofAnotherKind = await signed({ alg: "RS256", kid: "k1" }, GOOD, NEW.RS256.privateKey);
+  assertEquals(await bench.judge(ofAnotherKind), INVALID, "that name is there");
 });
 
 Deno.test("where several keys fit a token that names none, each is tried, eight at most", async () => {

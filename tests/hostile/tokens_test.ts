@@ -114,11 +114,6 @@ const BAD: Readonly<Record<string, string | readonly string[]>> = {
     await signed({ ...RSA, jku: foreign.url }, GOOD, others.RS256.privateKey),
     await signed({ ...RSA, x5u: foreign.url }, GOOD, others.RS256.privateKey),
   ],
-  "with a kid that is a path": await signed(
-    { alg: "RS256", kid: "../../../../dev/null" },
-    GOOD,
-    others.RS256.privateKey,
-  ),
   "with a crit that nobody knows": await new CompactSign(utf8(JSON.stringify(GOOD)))
     .setProtectedHeader({ ...RSA, crit: ["exp2"], exp2: 1 })
     .sign(pairs.RS256.privateKey, { crit: { exp2: true } }),
@@ -194,13 +189,19 @@ Deno.test("a good token beside a bad one opens nothing: whoever looks at the oth
 Deno.test("names of keys that nobody has make the keys be asked for once in a while, and not for each", async () => {
   await target.withstands(async () => {
     const before = keys.asked.length;
+    const told = new Set<string>();
     for (let i = 0; i < 200; i++) {
       const token = unsigned("RS256", "c2lnbmF0dXJl").replace(
         /^[^.]+/,
-        base64url(JSON.stringify({ alg: "RS256", kid: `made-up-${i}` })),
+        base64url(JSON.stringify({ alg: "RS256", kid: i === 0 ? "../../../../dev/null" : `made-up-${i}` })),
       );
-      judged("", token, await WAYS["HTTP"]?.(target.port, token) ?? "let in");
+      const came = await WAYS["HTTP"]?.(target.port, token) ?? "let in";
+      assert(came !== "let in");
+      for (const one of came.told) told.add(one);
     }
+    // What came up since the keys were asked for may be new: it is told to come again, and cannot do so for nothing.
+    told.delete("UNAUTHORIZED the token is not valid");
+    assertEquals([...told], ["SERVER_ERROR tokens cannot be judged at present"]);
     assert(keys.asked.length - before <= 1, `${keys.asked.length - before} questions`);
   });
 });
