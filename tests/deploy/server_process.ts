@@ -50,6 +50,17 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
+  /** Runs a program of the same kind to its end: its code, and what it said. */
+  static async ended(binary: string, args: readonly string[]): Promise<{ code: number; said: string }> {
+    const { code, stdout, stderr } = await new Deno.Command(binary, {
+      args: [...args],
+      env: librariesOf(binary),
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder();
+    return { code, said: `${text.decode(stdout)}${text.decode(stderr)}` };
+  }
+
   signal(name: Deno.Signal): void {
     try {
       this.#child.kill(name);

@@ -1,0 +1,91 @@
+import { operatorsProgram } from "./binaries.ts";
+import { deployed, rewritten } from "./deployed.ts";
+import { answers, freePort, ServerProcess } from "./server_process.ts";
+
+/** A proxy with its committed configuration, at addresses of a test's own. */
+export interface Proxy extends AsyncDisposable {
+  /** `127.0.0.1:<port>`. */
+  readonly host: string;
+  /** What it wrote: its log. */
+  readonly said: string;
+}
+
+/** The proxies that there is a configuration for. */
+export const PROXIES = ["haproxy", "nginx"] as const;
+
+/** Starts one in front of the gateways on these two ports; resolves when it passes requests on. */
+export async function startProxy(
+  kind: (typeof PROXIES)[number],
+  [first, second]: readonly [number, number],
+): Promise<Proxy> {
+  const folder = await Deno.makeTempDir({ prefix: `taskwire-${kind}-` });
+  try {
+    const port = freePort();
+    const { binary, check, args, config } = await SET_UP[kind](folder, port);
+    await Deno.writeTextFile(
+      `${folder}/config`,
+      rewritten(config, {
+        " gateway1:8000": ` 127.0.0.1:${first}`,
+        " gateway2:8000": ` 127.0.0.1:${second}`,
+      }),
+    );
+    const checked = await ServerProcess.ended(binary, check);
+    if (checked.code !== 0) throw new Error(`${kind} does not take its configuration: ${checked.said}`);
+    const host = `127.0.0.1:${port}`;
+    const server = await ServerProcess.start(binary, args, () => answers(`http://${host}/readyz`));
+    return {
+      host,
+      get said() {
+        return server.said;
+      },
+      async [Symbol.asyncDispose]() {
+        await server[Symbol.asyncDispose]();
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true });
+    throw error;
+  }
+}
+
+type SetUp = {
+  readonly binary: string;
+  /** Asks it whether it takes its configuration. */
+  readonly check: readonly string[];
+  readonly args: readonly string[];
+  readonly config: string;
+};
+
+const SET_UP: Readonly<Record<(typeof PROXIES)[number], (folder: string, port: number) => Promise<SetUp>>> = {
+  async haproxy(folder, port) {
+    return {
+      binary: await operatorsProgram("HAPROXY"),
+      check: ["-c", "-f", `${folder}/config`],
+      args: ["-W", "-f", `${folder}/config`],
+      config: rewritten(await deployed("proxy/haproxy.cfg"), {
+        "bind :8000": `bind 127.0.0.1:${port}`,
+        "bind :8405": `bind unix@${folder}/metrics`,
+        // What a test may open files for is less than what is right in earnest.
+        "maxconn 100000": "maxconn 200",
+      }),
+    };
+  },
+  async nginx(folder, port) {
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+      .map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
+    const args = ["-p", folder, "-e", "stderr", "-c", `${folder}/config`];
+    return {
+      binary: await operatorsProgram("NGINX"),
+      check: [...args, "-t"],
+      args: [...args, "-g", "daemon off;"],
+      config: rewritten(await deployed("proxy/nginx.conf"), {
+        "listen 8000;": `listen 127.0.0.1:${port};`,
+        "/run/nginx.pid": `${folder}/pid`,
+        "worker_rlimit_nofile 200000;": "",
+        "worker_connections 65536;": "worker_connections 200;",
+        "http {": `http { ${temporary}`,
+      }),
+    };
+  },
+};
