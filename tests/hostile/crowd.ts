@@ -9,7 +9,7 @@ export function bearer(token: string): Header {
 }
 
 /** What has come together is taken together: as many as others can wait for. */
-const AT_ONCE = 10;
+const AT_ONCE = 5;
 
 /** What became of some connections: those that are served, and what the others were told and closed with. */
 export type Crowd = Disposable & {

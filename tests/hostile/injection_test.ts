@@ -121,9 +121,9 @@ Deno.test("what is no name of a task is none on every way in, and no subject", a
   });
 });
 
-/** What a gateway says to NATS for itself: it follows the stream of which it knows the name. */
+/** What a gateway says to NATS for itself, which follows the stream of which it knows the name, and what NATS tells of that. */
 function isOfOwn(subject: string): boolean {
-  return /^_INBOX\.[A-Za-z0-9.]+$/.test(subject) ||
+  return /^(_INBOX\.[A-Za-z0-9.]+|\$JS\.EVENT\.ADVISORY\.[A-Za-z0-9._-]+)$/.test(subject) ||
     /^\$JS\.(API\.(STREAM\.INFO|DIRECT\.GET|CONSUMER\.[A-Z.]+)\.TASKWIRE(\.[A-Za-z0-9_-]+)*(\.taskwire\.>)?|ACK\..*|FC\..*)$/
       .test(subject);
 }

@@ -38,7 +38,10 @@ const target = AttackedGateway.forAllTests({
   fill,
   settings: { MAX_REPLAYS: String(REPLAYS), TAIL_EVENTS: "0" },
   async warmUp() {
-    await Promise.all(Array.from({ length: CROWD }, readsAll));
+    for (let i = 0; i < 2; i++) {
+      await Promise.all(Array.from({ length: CROWD }, readsAll));
+      await asksAndDrops();
+    }
   },
 });
 
@@ -98,24 +101,27 @@ Deno.test("200 connections that ask for the whole past and read none of it cost 
   });
 });
 
-Deno.test("one connection that asks for the whole past as often as it may, and drops it each time, holds nobody up", async () => {
-  await target.withstands(async () => {
-    using peer = await RawPeer.connect(target.port);
-    const asked = Array.from({ length: 400 }, (_, i) => {
-      const topics = i % 4 < 2 ? ["task:status"] : Array.from({ length: 250 }, (_, n) => `task:id:t${n}`);
-      const data = { topics, replay: "all" };
-      return frame(JSON.stringify({ type: i % 2 === 0 ? "subscribe" : "unsubscribe", id: `q${i}`, data }));
-    });
-    const closed = (async () => {
-      while (await peer.next() !== undefined);
-    })();
-    await peer.send(joined(asked));
-    await readsAll();
-    const refused = async () => await target.metric('taskwire_errors_total{code="RATE_LIMITED"}') >= 200;
-    await eventually("most were refused", refused);
-    peer.connection.closeWrite();
-    await closed;
+/** Asks for the whole past four hundred times at once on one connection, and drops it each time. */
+async function asksAndDrops(): Promise<void> {
+  using peer = await RawPeer.connect(target.port);
+  const asked = Array.from({ length: 400 }, (_, i) => {
+    const topics = i % 4 < 2 ? ["task:status"] : Array.from({ length: 250 }, (_, n) => `task:id:t${n}`);
+    const data = { topics, replay: "all" };
+    return frame(JSON.stringify({ type: i % 2 === 0 ? "subscribe" : "unsubscribe", id: `q${i}`, data }));
   });
+  const closed = (async () => {
+    while (await peer.next() !== undefined);
+  })();
+  await peer.send(joined(asked));
+  await readsAll();
+  const refused = async () => await target.metric('taskwire_errors_total{code="RATE_LIMITED"}') >= 200;
+  await eventually("most were refused", refused);
+  peer.connection.closeWrite();
+  await closed;
+}
+
+Deno.test("one connection that asks for the whole past as often as it may, and drops it each time, holds nobody up", async () => {
+  await target.withstands(asksAndDrops);
 });
 
 Deno.test("cursors before, at and far behind the end, and of another stream, cost nobody else anything", async () => {
