@@ -5,6 +5,8 @@ export type Seen = {
   readonly memory: () => Promise<number>;
   /** Open files and sockets. */
   readonly handles: () => Promise<number>;
+  /** How long its main thread has run, and how long it waited meanwhile for a processor to run on, ns. */
+  readonly processor: () => Promise<{ readonly ran: number; readonly waited: number }>;
   /** What `ps` would show of it: its name and its command line. */
   readonly title: () => Promise<string>;
 };
@@ -25,6 +27,10 @@ function seen(pid: string): Seen {
     pid,
     memory: async () => 1_024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(await read(pid, "status"))?.[1]),
     handles: async () => (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length,
+    processor: async () => {
+      const [ran = 0, waited = 0] = (await read(pid, `task/${pid}/schedstat`)).split(" ").map(Number);
+      return { ran, waited };
+    },
     title: async () => `${await read(pid, "comm")}${await read(pid, "cmdline")}`,
   };
 }
