@@ -7,41 +7,42 @@ const START_MS = 20_000;
 /** The last characters of what it said that are kept. */
 const KEPT = 16_384;
 
+/** How a program is run, beside its arguments. */
+export type RunOptions = Pick<Deno.CommandOptions, "cwd" | "env" | "clearEnv" | "uid" | "gid">;
+
 /** A program that serves until it is told to end. Disposing it ends it, and what it started. */
 export class ServerProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  readonly #gone: Promise<unknown>;
+  /** The code with which it ended. */
+  readonly gone: Promise<number>;
   readonly #killWithUs = () => this.signal("SIGKILL");
   #isOver = false;
   /** What it wrote. */
   said = "";
 
-  private constructor(binary: string, args: readonly string[]) {
+  private constructor(binary: string, args: readonly string[], options: RunOptions) {
     this.#child = new Deno.Command(binary, {
       args: [...args],
       env: librariesOf(binary),
+      ...options,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
     globalThis.addEventListener("unload", this.#killWithUs);
-    this.#gone = Promise.all([
-      this.#child.status,
-      this.#read(this.#child.stdout),
-      this.#read(this.#child.stderr),
-    ])
-      .then(() => this.#isOver = true);
+    this.gone = this.#untilGone();
   }
 
-  /** Starts it and waits until `isUp`. Rejects with what it said where it does not come up. */
+  /** Starts it and waits until it `isUp`, which is asked with what it said. Rejects with what it said where it does not come up. */
   static async start(
     binary: string,
     args: readonly string[],
-    isUp: () => Promise<boolean>,
+    isUp: (said: string) => boolean | Promise<boolean>,
+    options: RunOptions = {},
   ): Promise<ServerProcess> {
-    const server = new ServerProcess(binary, args);
+    const server = new ServerProcess(binary, args, options);
     try {
-      await eventually(`${binary} is up`, async () => server.#isOver || await isUp(), START_MS);
+      await eventually(`${binary} is up`, async () => server.#isOver || await isUp(server.said), START_MS);
       if (server.#isOver) throw new Error(`${binary} ended: ${server.said}`);
       return server;
     } catch (cause) {
@@ -51,10 +52,15 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Runs a program of the same kind to its end: its code, and what it said. */
-  static async ended(binary: string, args: readonly string[]): Promise<{ code: number; said: string }> {
+  static async ended(
+    binary: string,
+    args: readonly string[],
+    options: RunOptions = {},
+  ): Promise<{ code: number; said: string }> {
     const { code, stdout, stderr } = await new Deno.Command(binary, {
       args: [...args],
       env: librariesOf(binary),
+      ...options,
       stdin: "null",
     }).output();
     const text = new TextDecoder();
@@ -74,9 +80,19 @@ export class ServerProcess implements AsyncDisposable {
     // nginx and haproxy end their workers at this one; at SIGKILL they would leave them.
     this.signal("SIGTERM");
     const late = setTimeout(() => this.signal("SIGKILL"), 5_000);
-    await this.#gone;
+    await this.gone;
     clearTimeout(late);
     globalThis.removeEventListener("unload", this.#killWithUs);
+  }
+
+  async #untilGone(): Promise<number> {
+    const [{ code }] = await Promise.all([
+      this.#child.status,
+      this.#read(this.#child.stdout),
+      this.#read(this.#child.stderr),
+    ]);
+    this.#isOver = true;
+    return code;
   }
 
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
