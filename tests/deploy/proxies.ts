@@ -65,7 +65,7 @@ const SET_UP: Readonly<Record<(typeof PROXIES)[number], (folder: string, port: n
       args: ["-W", "-f", `${folder}/config`],
       config: rewritten(await deployed("proxy/haproxy.cfg"), {
         "bind :8000": `bind 127.0.0.1:${port}`,
-        "bind :8405": `bind unix@${folder}/metrics`,
+        "bind :8405": `bind 127.0.0.1:${freePort()}`,
         // What a test may open files for is less than what is right in earnest.
         "maxconn 100000": "maxconn 200",
       }),
