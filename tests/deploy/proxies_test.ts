@@ -75,8 +75,8 @@ for (const kind of PROXIES) {
         });
 
         await t.step("has no query, which may hold a token, in its log", async () => {
-          await (await fetch(`${http}/api/tasks?token=secret-as-can-be`)).body?.cancel();
-          await eventually("the request is in the log", () => proxy.said.includes("/api/tasks"));
+          await (await fetch(`${http}/api/tasks/looked-for?token=secret-as-can-be`)).body?.cancel();
+          await eventually("the request is in the log", () => proxy.said.includes("/api/tasks/looked-for"));
           assert(!proxy.said.includes("secret-as-can-be"), proxy.said);
         });
 
