@@ -11,6 +11,8 @@ import { PROXIES, startProxy } from "./proxies.ts";
 /** So many connections may an address have at each gateway. */
 const PER_ADDRESS = 8;
 const WATCHERS = 6;
+/** Who is at one gateway alone, and is sent away within 5 ms each (`DRAIN_MS`). */
+const CROWD = 100;
 
 /** A connection from an address of this machine; resolves with whether it was let in, when it was told. */
 async function knock(
@@ -115,8 +117,20 @@ for (const kind of PROXIES) {
               const before = await connectionsOf(one);
               assert(before > 0 && before < WATCHERS, `connections are spread: ${before} of ${WATCHERS}`);
               const told = telling(worker);
+              // Many have to be sent away: meanwhile it says 503 to who is new.
+              const crowd = await Promise.all(Array.from(
+                { length: CROWD },
+                (_, i) => knock(`127.0.0.1:${one.port}`, `127.0.1.${i % 50 + 1}`),
+              ));
               one.signal("SIGTERM");
+              await eventually("it goes away", () => one.said.includes("Going away"));
+              for (let i = 0; i < PER_ADDRESS; i++) {
+                const { socket, isIn } = await knock(proxy.host, "127.0.0.5");
+                assert(isIn, "who is new is let in by the other one");
+                await hangUp([socket]);
+              }
               assertEquals((await one.ended()).code, 0);
+              await hangUp(crowd.map(({ socket }) => socket));
               await eventually(
                 "all are at the other one",
                 async () => await connectionsOf(other) === WATCHERS,
