@@ -127,6 +127,24 @@ Deno.test("the gateways of compose.yaml have settings that a gateway takes, and 
   }
 });
 
+Deno.test("the other services of compose.yaml are told what they ask for", async () => {
+  const files = await Promise.all(["nats-cluster.conf", "nats-accounts.conf"].map(deployed));
+  const asked = files.flatMap((text) =>
+    [...text.matchAll(/: \$([A-Z]+_[A-Z_]+)/g)].map(([, name = ""]) => name)
+  );
+  for (const { service, given } of environments) {
+    const names = Object.keys(given);
+    if (service.startsWith("nats")) assertEquals(names.sort(), asked.sort(), service);
+    else if (service === "grafana") assertEquals(names.filter((name) => !/^GF_[A-Z_]+$/.test(name)), []);
+    else assert(service.startsWith("gateway") || names.length === 0, service);
+  }
+  const used = (await deployed("compose/compose.yaml")).matchAll(/\$\{(\w+)|environment: ([A-Z]\w*)/g);
+  assertEquals(
+    [...new Set([...used].map(([, one, other]) => one ?? other ?? ""))].sort(),
+    Object.keys(EXAMPLE).sort(),
+  );
+});
+
 Deno.test("whoever names a service of compose.yaml names one that is there, at a port at which it listens", async () => {
   const texts = ["proxy/haproxy.cfg", "monitoring/prometheus.yaml", "monitoring/grafana/datasource.yaml"];
   const all = [

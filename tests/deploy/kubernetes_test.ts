@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { readSettings, type Settings } from "../../src/settings/settings.ts";
 import { SETTINGS } from "../../src/settings/environment.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
+import { RULES } from "./alert_rules.ts";
 import { onPath, run } from "../programs.ts";
 import { DEPLOY, deployed, document, parsed } from "./deployed.ts";
 import { image } from "./image.ts";
@@ -134,6 +135,21 @@ Deno.test("a gateway answers where it is probed and scraped, and has the metric 
     const text = await (await fetch(`${gateway.url}${monitor.spec.endpoints[0].path}`)).text();
     assert(text.includes(`\n${metric.name}{`), metric.name);
   });
+});
+
+Deno.test("the command that makes the alerts an object of the operator's makes one, with all of them", async () => {
+  const text = await deployed("kubernetes/service-monitor.yaml");
+  const command = /^# +(\(printf .*\)) \| kubectl apply -f -$/m.exec(text)?.[1] ?? "";
+  const made = parsed(await run("sh", ["-c", command], { cwd: FOLDER.pathname }), "what the command makes");
+  const groups = (await document(RULES, v.object({ groups: v.array(v.unknown()) }))).groups;
+  assertEquals(made, [{
+    apiVersion: monitor.apiVersion,
+    kind: "PrometheusRule",
+    metadata: { name: "taskwire", namespace: kustomization.namespace },
+    spec: { groups },
+  }]);
+  // By which name the alerts know the gateways.
+  assertEquals(kustomization.labels[0].pairs[monitor.spec.jobLabel], "taskwire");
 });
 
 const kubectl = onPath(["kubectl"]);

@@ -190,6 +190,7 @@ function telling(worker: BareNats): { readonly stop: () => Promise<string[]> } {
       written.push(taskId);
     }
   })();
+  writing.catch(() => {}); // whoever stops it looks at it
   return {
     async stop() {
       going = false;
