@@ -70,6 +70,41 @@ Deno.test("the committed rights are enough for gateways and workers, and for not
       }
     });
 
+    await t.step("a worker finds a request to cancel that came before it listened", async () => {
+      const asked = await worker.request(`$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.a.cancel_requested`);
+      assertEquals(asked.status, "");
+      const never = await worker.request(`$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.b.cancel_requested`);
+      assertEquals(never.status, "404");
+    });
+
+    await t.step("what a worker has answers sent to is a subject of its own, and nobody else's", async () => {
+      // JetStream sends what it was asked for wherever the question says: whatever it may, the worker would.
+      const sentTo = async (reply: string, body: object) => {
+        await worker.request("taskwire.task.evil.cancel_requested", body);
+        worker.publish("$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.evil.cancel_requested", "", { reply });
+        worker.publish("taskwire.task.evil.started", "{}", { reply });
+        await worker.flush();
+      };
+      const spy = { deliver_subject: "_INBOX.spy", ack_policy: "none", deliver_policy: "all" };
+      let isRead = false;
+      void worker.first("_INBOX.spy").then(() => isRead = true);
+      await sentTo("$JS.API.CONSUMER.CREATE.TASKWIRE", { stream_name: "TASKWIRE", config: spy });
+      await sentTo("$JS.API.STREAM.MSG.DELETE.TASKWIRE", { seq: 1 });
+      await sentTo("$JS.API.STREAM.PURGE.TASKWIRE", { filter: "taskwire.task.a.>" });
+      await sentTo("taskwire.data.x", {});
+      await using admin = await BareNats.connect(nats.url, { user: "admin", pass: PASSWORD });
+      const { body } = await admin.request("$JS.API.STREAM.INFO.TASKWIRE", {
+        subjects_filter: "taskwire.data.>",
+      });
+      const { state } = JSON.parse(new TextDecoder().decode(body));
+      assertEquals({ first: state.first_seq, deleted: state.num_deleted, data: state.subjects }, {
+        first: 1,
+        deleted: undefined,
+        data: undefined,
+      });
+      assertEquals(isRead, false);
+    });
+
     await t.step("a gateway deletes and purges nothing", async () => {
       await using gatewaysUser = await BareNats.connect(nats.url, { user: "gateway", pass: PASSWORD });
       for (const operation of ["STREAM.DELETE", "STREAM.PURGE", "STREAM.MSG.DELETE", "STREAM.UPDATE"]) {
