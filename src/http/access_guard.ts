@@ -55,6 +55,7 @@ export function accessGuard(
     const judged = await judge(c, gate);
     if ("problem" in judged) {
       guesses.charge(address, REFUSED_COST);
+      if (judged.problem.status === 401) good.forget(shown); // it has ended: it is a guess like others from now on
       return problemResponse(judged.problem);
     }
     good.note(shown);
@@ -78,6 +79,10 @@ class LatelyGood {
 
   has(shown: string | undefined): boolean {
     return shown !== undefined && this.#hashes.has(hashOf(shown));
+  }
+
+  forget(shown: string | undefined): void {
+    if (shown !== undefined) this.#hashes.delete(hashOf(shown));
   }
 
   note(shown: string | undefined): void {

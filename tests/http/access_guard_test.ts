@@ -22,9 +22,12 @@ const ADMIN = having("admin", "admin");
 /** Tokens as they are called, and as somebody may be in trouble with them. */
 class Tokens implements Authenticator {
   readonly asked: string[] = [];
+  /** Whether all of them have. */
+  hasEnded = false;
 
   authenticate(token: string): Promise<Access> {
     this.asked.push(token);
+    if (this.hasEnded) return Promise.reject(new AccessError("expired", "the token has expired"));
     switch (token) {
       case "reader":
         return Promise.resolve(READER);
@@ -316,6 +319,15 @@ Deno.test("tokens that open nothing count ten each against the address they come
     const again = new Guarded({ perSecond: 100, burst: 25 });
     assertEquals((await again.statuses(4, "/api/tasks/a", asked)).at(-1), 429);
   }
+});
+
+Deno.test("a token that was good and has ended is a guess like others", async () => {
+  const guarded = new Guarded({ perSecond: 100, burst: 25 });
+  const { tokens } = guarded;
+  assert(tokens !== undefined);
+  assertEquals((await guarded.ask("/api/tasks/a", { token: "reader" })).status, 200);
+  tokens.hasEnded = true;
+  assertEquals(await guarded.statuses(5, "/api/tasks/a", { token: "reader" }), [401, 401, 401, 429, 429]);
 });
 
 Deno.test("whoever goes on guessing does so at a tenth of the rate, however it is timed", async () => {
