@@ -85,6 +85,7 @@ export class Gateway implements AsyncDisposable {
       requests,
       guesses: rateLimits(settings.requestsPerSecond, settings.requestsBurst),
       refused: () => this.#refused("REQUESTS_PER_SECOND"),
+      refusedLists: () => this.#refused("lists"),
       assets,
     });
     const addressed = (request: IncomingMessage): string => addressOf(request, settings.trustedProxies);
@@ -95,8 +96,6 @@ export class Gateway implements AsyncDisposable {
         if (wait !== undefined) this.#refused("REQUESTS_PER_SECOND");
         return wait?.retryAfterMs;
       },
-      addressOf: addressed,
-      refused: () => this.#refused("lists"),
     });
     const shared = this.#connecting();
     this.#sockets = new TaskWebSocketServer(this.#server, {

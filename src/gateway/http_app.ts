@@ -7,6 +7,7 @@ import { createApp } from "../http/app.ts";
 import { accessGuard } from "../http/access_guard.ts";
 import type { Asking } from "../http/asking.ts";
 import type { Asset } from "../http/assets.ts";
+import { inTurn } from "../http/large_answers.ts";
 import { operatorGuard } from "../http/operator_guard.ts";
 import { countStrangers, originGuard, readableByOrigins } from "../http/origin_guard.ts";
 import type { Streams } from "../http/stream_route.ts";
@@ -38,6 +39,8 @@ export type AppOptions = {
   readonly guesses: RateLimits;
   /** Told of each request that was one too many. */
   readonly refused: () => void;
+  /** Told of each request for a large answer that was one too many. */
+  readonly refusedLists: () => void;
   readonly assets?: readonly Asset[];
 };
 
@@ -83,6 +86,7 @@ export function gatewayApp(
       originGuard(options.allowedOrigins),
       readableByOrigins(),
       accessGuard({ ...asked, gate }),
+      inTurn(options.refusedLists),
     ],
     metricsGuards: [
       accessGuard({ ...asked, gate: gateForMetrics(gate, options.metricsToken) }),

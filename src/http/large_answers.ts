@@ -1,8 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { MiddlewareHandler } from "hono";
 import { othersFirst } from "../log/others_first.ts";
+import type { Asking } from "./asking.ts";
+import { tooManyRequests } from "./problem.ts";
 
 /** Requests whose answer may be some MiB, for a few bytes of asking: lists of tasks, and of events. */
-const LARGE = /^\/api\/tasks(\/[^/]+\/events)?\/?(\?|$)/;
+const LARGE = /^\/api\/tasks(\/[^/]+\/events)?\/?$/;
+/** When who was one too many may come again, ms. */
+const LATER_MS = 1_000;
 /** So many large answers are under way at once, from the asking until they are taken; and so many of one address. */
 const AT_ONCE = 32;
 const OF_ONE = 4;
@@ -10,8 +15,29 @@ const OF_ONE = 4;
 const MAX_WAITING = 256;
 const MAX_WAITING_OF_ONE = 32;
 
+/**
+ * Has requests for large answers wait for their turn. It goes by the path that the router goes by: that of a target has many
+ * spellings. `refused` is told of each request that was one too many.
+ */
+export function inTurn(refused: () => void): MiddlewareHandler<Asking> {
+  const large = new LargeAnswers();
+  return async (c, next) => {
+    const { method, path } = c.req;
+    if (!LARGE.test(path) || (method !== "GET" && method !== "HEAD")) return await next();
+    const { incoming: request, outgoing: response } = c.env;
+    const turn = Promise.withResolvers<void>();
+    response.once("close", turn.resolve); // it is not begun any more then
+    if (!large.ask({ address: c.var.address, request, response }, turn.resolve)) {
+      refused();
+      return tooManyRequests(LATER_MS);
+    }
+    await turn.promise;
+    return response.destroyed ? tooManyRequests(LATER_MS) : await next();
+  };
+}
+
 /** A request for one, and by which name the limits count whoever sent it. */
-export type Asked = {
+type Asked = {
   readonly address: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -23,16 +49,11 @@ type Waiting = { readonly address: string; readonly begin: () => void; readonly 
  * Large answers, a few at a time, and one a turn of the event loop: so that who asks for hundreds at once, and reads none of
  * them, takes neither the memory nor the time of others.
  */
-export class LargeAnswers {
+class LargeAnswers {
   readonly #waiting: Waiting[] = [];
   readonly #underWay = new Map<string, number>();
   #count = 0;
   #isBeginning = false;
-
-  /** Whether the answer to `request` may be large. */
-  static mayBe({ method, url = "" }: IncomingMessage): boolean {
-    return method === "GET" && LARGE.test(url);
-  }
 
   /** Calls `begin` when its turn has come; false where too many wait already. */
   ask({ address, request, response }: Asked, begin: () => void): boolean {

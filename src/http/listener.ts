@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { MAX_REQUEST_BYTES } from "./body.ts";
-import { LargeAnswers } from "./large_answers.ts";
 import { Listening } from "./listening.ts";
 import { invalid, type Problem, problemResponse } from "./problem.ts";
 
@@ -34,8 +33,6 @@ export const SERVER_OPTIONS = {
 const MAX_PIPELINED = 16;
 /** An answer is taken within this, ms; what is not is no longer held for anybody. */
 const TAKEN_MS = 60_000;
-/** When who was one too many may come again, ms. */
-const LATER_MS = 1_000;
 
 /** What can answer a request: a hono app. It may also have what Node has of the request. */
 type App = { readonly fetch: (request: Request, node: object) => Response | Promise<Response> };
@@ -47,42 +44,29 @@ export type Senders = {
    * before anything is made of the request, so that saying no costs less than asking.
    */
   readonly tooOften: (request: IncomingMessage) => number | undefined;
-  /** By which name the limits count whoever sent a request. */
-  readonly addressOf: (request: IncomingMessage) => string;
-  /** Told of each request for a large answer that was one too many. */
-  readonly refused: () => void;
 };
 
-const UNLIMITED: Senders = {
-  tooOften: () => undefined,
-  addressOf: ({ socket }) => socket.remoteAddress ?? "",
-  refused: () => {},
-};
+const UNLIMITED: Senders = { tooOften: () => undefined };
 
 /** Answers the HTTP requests of `server` with `app`. Upgrades are left to whoever listens for them. */
 export function serveApp(
   server: Server,
   app: App,
   incident: Incidents,
-  { tooOften, addressOf, refused }: Senders = UNLIMITED,
+  { tooOften }: Senders = UNLIMITED,
 ): void {
   const listener = getRequestListener((request, node) => app.fetch(request, node), {
     // Otherwise it would replace Request and Response for the whole process.
     overrideGlobalObjects: false,
     errorHandler: (error) => problemResponse(unserved(error, incident)),
   });
-  const large = new LargeAnswers();
   const pipelined = new WeakMap<Socket, number>();
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     if (!countIn(pipelined, request, response)) return;
     const retryAfterMs = tooOften(request);
     if (retryAfterMs !== undefined) return refuseTooOften(response, retryAfterMs);
     // It rejects for nothing: what goes wrong is answered by the error handler.
-    const begin = (): void => void listener(request, response);
-    if (!LargeAnswers.mayBe(request)) return begin();
-    if (large.ask({ address: addressOf(request), request, response }, begin)) return;
-    refused();
-    refuseTooOften(response, LATER_MS);
+    void listener(request, response);
   };
   // Their size bounds them. What is one too many would be passed over, such as what a proxy has put at the end.
   server.maxHeadersCount = 0;

@@ -2,7 +2,10 @@ import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { connect, type Socket } from "node:net";
+import type { MiddlewareHandler } from "hono";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Asking } from "../../src/http/asking.ts";
+import { inTurn } from "../../src/http/large_answers.ts";
 import { REQUEST_BOUNDS, type Senders, serveApp } from "../../src/http/listener.ts";
 import { eventually } from "../eventually.ts";
 import { taskNamed } from "../sample_task.ts";
@@ -281,28 +284,38 @@ test("idle connections do not hold up a stop", async () => {
   await Promise.all([closed, wire.ended]);
 });
 
-test("lists that wait are counted by who asks behind a proxy, and one too many is told 429 and counted", async () => {
+test("lists that wait are counted by who asks, whatever their targets look like, and one too many is told 429", async () => {
   const begun: string[] = [];
   const held = Promise.withResolvers<void>();
-  const fetched = async (request: Request): Promise<Response> => {
-    begun.push(request.headers.get("x-forwarded-for") ?? "");
-    await held.promise;
-    return new Response("[]");
-  };
   let refused = 0;
-  const senders: Senders = {
-    tooOften: () => undefined,
-    addressOf: ({ headers }) => String(headers["x-forwarded-for"]),
-    refused: () => refused++,
-  };
-  await using test = await TestServer.start({ app: { fetch: fetched }, senders });
-  const ask = async (address: string): Promise<Wire> => {
+  const guards: readonly MiddlewareHandler<Asking>[] = [
+    async (c, next) => {
+      c.set("address", c.req.header("x-for") ?? "");
+      await next();
+    },
+    inTurn(() => refused++),
+    async (c) => {
+      begun.push(c.var.address);
+      await held.promise;
+      return c.json([]);
+    },
+  ];
+  await using test = await TestServer.start({ app: new FakeGateway().app({ guards }) });
+  const targets = [
+    "/api/tasks",
+    "/api/%74asks?limit=9",
+    "http://x/api/tasks",
+    "/api/./tasks",
+    "/api/tasks/a/event%73",
+  ];
+  const ask = async (address: string, i = 0): Promise<Wire> => {
     const wire = await test.connect();
-    await wire.send(head("GET /api/tasks HTTP/1.1", `X-Forwarded-For: ${address}`, "Connection: close"));
+    const line = `${i % 2 === 0 ? "GET" : "HEAD"} ${targets[i % targets.length]} HTTP/1.1`;
+    await wire.send(head(line, `X-For: ${address}`, "Connection: close"));
     return wire;
   };
   const crowd: Wire[] = [];
-  for (let i = 0; i < 40; i++) crowd.push(await ask("10.0.0.1"));
+  for (let i = 0; i < 40; i++) crowd.push(await ask("10.0.0.1", i));
   const early = crowd.map(async (wire, i) => (await wire.ended).startsWith("HTTP/1.1 429 ") ? i : undefined);
   using other = await ask("10.0.0.2");
   await eventually("both are begun", () => begun.length === 5);
