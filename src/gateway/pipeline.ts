@@ -9,7 +9,6 @@ import { PastQueries } from "../projection/past_queries.ts";
 import { Projection } from "../projection/projection.ts";
 import { TaskQueries } from "../projection/queries.ts";
 import { VisibleTasks } from "../projection/visible_tasks.ts";
-import { hasLostNone } from "../projection/removals.ts";
 import { UNDER_WAY_FACTOR } from "../projection/task_table.ts";
 import { PageBatches } from "../router/page_batches.ts";
 import { type Clock, Router, type RouterCounts } from "../router/router.ts";
@@ -57,8 +56,6 @@ export class Pipeline implements AsyncDisposable {
   #epoch = "";
   #warned = false;
   #reachable = true;
-  /** Whether no task had left memory at the last boot. */
-  #isWhole = false;
 
   constructor(options: PipelineOptions) {
     const { log, settings, telemetry, clock } = options;
@@ -116,8 +113,6 @@ export class Pipeline implements AsyncDisposable {
   /** Builds the state, trying until it works, and goes on to follow the log. */
   async start(): Promise<void> {
     await this.#rebuild();
-    this.router.reset(this.projection.head, this.#isWhole);
-    this.#epoch = this.projection.epoch;
     this.#booted = true;
     this.#following = this.#follow();
     this.#expireLater();
@@ -172,12 +167,22 @@ export class Pipeline implements AsyncDisposable {
     this.router.stop();
   }
 
-  async #rebuild(): Promise<void> {
-    const { telemetry, clock } = this.#options;
+  /**
+   * Builds the state, trying until it works, and tells every connection where it is another one: all in the turn in which it
+   * becomes that, since nobody may meet positions of the one state in the other.
+   */
+  async #rebuild(reason?: "retention" | "epoch"): Promise<void> {
+    const { telemetry, clock, connections } = this.#options;
+    const built = ({ isWhole }: { readonly isWhole: boolean }): void => {
+      const { head, epoch } = this.projection;
+      const served = this.router.reset(head, isWhole);
+      this.#epoch = epoch;
+      if (reason === undefined) return;
+      for (const connection of connections()) connection.rebuilt(reason, served.get(connection) ?? head);
+    };
     while (!this.#stop.signal.aborted) {
       try {
-        await telemetry.spans.span("boot", {}, () => this.projection.boot());
-        this.#isWhole = await hasLostNone(this.log, this.projection.tasks);
+        await telemetry.spans.span("boot", {}, () => this.projection.boot(built));
         return this.#warnOfRoom();
       } catch (error) {
         telemetry.log.warn("Cannot read the log yet", { error });
@@ -279,13 +284,8 @@ export class Pipeline implements AsyncDisposable {
 
   /** Builds the state anew and tells every connection. */
   async #startOver(reason: "retention" | "epoch"): Promise<void> {
-    await this.#rebuild();
+    await this.#rebuild(reason);
     this.#learn();
-    const served = this.router.reset(this.projection.head, this.#isWhole);
-    this.#epoch = this.projection.epoch;
-    for (const connection of this.#options.connections()) {
-      connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
-    }
   }
 }
 

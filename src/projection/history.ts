@@ -101,7 +101,9 @@ export class History {
       if (passed >= upTo) break;
       if (i === PASSED_AT_ONCE) return { block: EMPTY, after, through: passed, rests: true, ...passedFor };
     }
-    return { block: EMPTY, after, through: Math.min(Math.max(head, after), upTo), ...passedFor };
+    const through = Math.min(Math.max(head, after), upTo);
+    // Where there is nothing yet it is asked again, which nobody may do without end in one turn.
+    return { block: EMPTY, after, through, ...(through <= after ? { rests: true } : {}), ...passedFor };
   }
 
   /** The page of the whole stream that has what follows `after`: from the last one that begins before it. */

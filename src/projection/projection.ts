@@ -98,8 +98,10 @@ export class Projection {
   /**
    * Builds the state anew from the last event of each subject, in time that grows with tasks and not with events.
    * Nothing of the former state is left; where it fails, all of it. Afterwards follow the log from `head`.
+   * `built` is called in the very turn in which the state becomes another one, so that whoever goes by positions can change
+   * with it; `isWhole` says that no task can have left any gateway's memory up to now.
    */
-  async boot(): Promise<void> {
+  async boot(built: (about: { readonly isWhole: boolean }) => void = () => {}): Promise<void> {
     // Positions of another life of the stream are those of other records.
     this.#whereabouts.giveUp();
     this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
@@ -115,6 +117,7 @@ export class Projection {
     this.#head = booted.extent.lastSeq;
     this.#bootedAt = this.#head;
     this.#tail = new Tail(this.#bounds.tail, this.#head);
+    built({ isWhole: !this.#table.hasEvicted && booted.extent.firstSeq <= 1 });
   }
 
   /**

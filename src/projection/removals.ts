@@ -1,7 +1,5 @@
 import type { Scope, TaskNames } from "../access/scope.ts";
-import type { EventLog } from "../log/event_log.ts";
 import { Forgotten, kindOf, type Told } from "./forgotten.ts";
-import type { TaskTable } from "./task_table.ts";
 
 /** A task that left; `count` of them had by then. */
 type Removal = { readonly task: TaskNames; readonly at: number; readonly count: number };
@@ -128,12 +126,4 @@ function shareOf(sizes: readonly number[], max: number): number {
     room -= size;
   }
   return max;
-}
-
-/**
- * Whether no task of this log can have left any gateway's memory up to now: it begins at its first record, and all fit.
- * Rejects with a LogError.
- */
-export async function hasLostNone(log: EventLog, tasks: TaskTable): Promise<boolean> {
-  return !tasks.hasEvicted && (await log.extent()).firstSeq <= 1;
 }

@@ -14,7 +14,6 @@ import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
 import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
-import { hasLostNone } from "../../src/projection/removals.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 import { VisibleTasks } from "../../src/projection/visible_tasks.ts";
 import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
@@ -113,9 +112,8 @@ export class World {
   ): Promise<World> {
     const world = new World(options);
     prepare(world.log);
-    await world.projection.boot();
+    await world.projection.boot(({ isWhole }) => void world.router.reset(world.projection.head, isWhole));
     await world.projection.learnWhereabouts(new AbortController().signal);
-    world.router.reset(world.projection.head, await hasLostNone(world.log, world.projection.tasks));
     return world;
   }
 
@@ -148,16 +146,11 @@ export class World {
   restart(): Promise<void> {
     this.#restarting = true;
     return this.#following = this.#following.then(async () => {
-      let isWhole: boolean | undefined;
-      while (isWhole === undefined) {
-        isWhole = await this.projection.boot().then(() => hasLostNone(this.log, this.projection.tasks))
-          .catch((error: unknown) => {
-            this.#note(error);
-            return undefined;
-          });
-      }
-      this.router.reset(this.projection.head, isWhole);
-      this.#restarting = false;
+      const built = ({ isWhole }: { readonly isWhole: boolean }): void => {
+        this.router.reset(this.projection.head, isWhole);
+        this.#restarting = false;
+      };
+      while (this.#restarting) await this.projection.boot(built).catch((error: unknown) => this.#note(error));
     });
   }
 
@@ -168,12 +161,12 @@ export class World {
 
   /** Builds the projection anew, and tells every one of `peers`. */
   async rebuild(reason: "retention" | "epoch", peers: readonly Peer[]): Promise<void> {
-    await this.projection.boot();
-    const isWhole = await hasLostNone(this.log, this.projection.tasks);
-    const served = this.router.reset(this.projection.head, isWhole);
-    for (const { connection } of peers) {
-      connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
-    }
+    await this.projection.boot(({ isWhole }) => {
+      const served = this.router.reset(this.projection.head, isWhole);
+      for (const { connection } of peers) {
+        connection.rebuilt(reason, served.get(connection) ?? this.projection.head);
+      }
+    });
   }
 
   /** What connections of this world work with. */
