@@ -141,7 +141,9 @@ export class Subscriptions {
   /** The gateway took a request. */
   taken(request: TopicRequest, { epoch, seq, recovered, replay }: ServerData["subscribed"]): void {
     // Where a gap is about to be told of, that is what says where positions begin anew.
-    if (request.type === "subscribe" && recovered !== false) this.#enter(epoch, seq);
+    if (request.type === "subscribe" && recovered !== false && this.#enter(epoch, seq)) {
+      this.#tellGap({ topics: request.topics, missed_from: 1, missed_to: seq, reason: "epoch", epoch });
+    }
     // From here on all that is held is brought in the order of the stream, beginning there.
     if (recovered === true && "since" in request) this.#seq = Math.min(this.#seq, request.since.seq);
     const topics = this.holdings.taken(request);
@@ -220,10 +222,11 @@ export class Subscriptions {
     this.#tellLive();
   }
 
-  /** Positions are of this life of the stream from now on. */
-  #enter(epoch: string, seq: number): void {
-    if (this.#epoch === epoch) return;
+  /** Positions are of this life of the stream from now on; whether they were of another before. */
+  #enter(epoch: string, seq: number): boolean {
+    if (this.#epoch === epoch) return false;
     this.#letGo(() => true);
+    const isAnother = this.#epoch !== undefined;
     this.#epoch = epoch;
     this.#seq = seq;
     this.#list.clear();
@@ -232,6 +235,12 @@ export class Subscriptions {
       latest.clear();
       floors.clear();
     }
+    return isAnother;
+  }
+
+  /** Tells everybody of a gap of which the gateway has nobody to tell, as nothing was held when it came to be. */
+  #tellGap(data: ServerData["gap"]): void {
+    for (const watch of [...this.#watches]) this.#hand(watch, { type: "gap", id: "gap", timestamp: 0, data });
   }
 
   #task(frame: TaskFrame): void {
@@ -293,7 +302,7 @@ export class Subscriptions {
   #gap(frame: Extract<ServerFrame, { type: "gap" }>): void {
     const { topics, epoch, missed_to: missedTo } = frame.data;
     this.#letGo(() => true);
-    this.#enter(epoch, missedTo);
+    const isAnother = this.#enter(epoch, missedTo);
     if (topics.includes(LIST)) this.#list.clear();
     const held = topics.flatMap((name) => this.holdings.held(name) ?? []);
     for (const topic of held) {
@@ -302,7 +311,9 @@ export class Subscriptions {
       if (topic.replay === "none") topic.replay = "latest"; // what was missed may be what it wanted
     }
     this.#tellLive();
-    this.#handAll(held, frame);
+    // Another life of the stream concerns those too whose topics are just being asked for.
+    if (isAnother) this.#tellGap(frame.data);
+    else this.#handAll(held, frame);
   }
 
   #caughtUp(frame: Extract<ServerFrame, { type: "caught_up" }>): void {
