@@ -74,13 +74,14 @@ export class Holdings {
       }
     };
     const [gone, resumed] = [new Map<string, Topic>(), new Map<string, Topic>()];
-    const fresh: Record<Replay, Map<string, Topic>> = { latest: new Map(), none: new Map(), all: new Map() };
+    const fresh = { latest: new Map<string, Topic>(), none: new Map(), all: new Map() };
     for (const [name, { kind, topic }] of this.#places) {
       if (kind === "held" && topic !== this.#topics.get(name)) gone.set(name, topic);
     }
     let since: Cursor | undefined;
     for (const [name, topic] of this.#thatFit(limits)) {
       if (!topic.served || topic.since === undefined) {
+        topic.pending = PENDING[topic.replay];
         fresh[topic.replay].set(name, topic);
         // Cursors of one life of the stream at a time; the others are asked about when this is called again.
       } else if (since === undefined || since.epoch === topic.since.epoch) {
@@ -90,13 +91,8 @@ export class Holdings {
       }
     }
     ask("leaving", gone, { type: "unsubscribe" });
-    // Whether the stream is still the same is said first, to those whom it concerns.
-    if (since !== undefined) {
-      ask("asked", resumed, { type: "subscribe", since });
-      return requests;
-    }
+    if (since !== undefined) ask("asked", resumed, { type: "subscribe", since });
     for (const replay of ["latest", "none", "all"] as const) {
-      for (const topic of fresh[replay].values()) topic.pending = PENDING[replay];
       ask("asked", fresh[replay], { type: "subscribe", replay });
     }
     return requests;

@@ -33,6 +33,8 @@ export interface PagingFor {
 }
 
 const RETRY_MS = 500;
+/** What has nothing yet is asked again after this, ms. */
+const NOTHING_MS = 20;
 
 /**
  * What a connection reads while it is behind: one page or snapshot chunk at a time, and only when the socket has
@@ -73,12 +75,9 @@ export class Paging {
     const ask = this.#wanted;
     this.#asked = ask;
     const answer = ask.kind === "walk" ? this.#chunk(ask.walk) : this.#page(ask);
-    if (!(answer instanceof Promise)) {
-      if (answer.kind !== "page" || answer.page.rests !== true) return this.#settle(ask, answer);
-      return this.#later(0, () => this.#settle(ask, answer));
-    }
+    if (!(answer instanceof Promise)) return this.#came(ask, answer);
     answer.then(
-      (input) => this.#connection.guarded(() => this.#settle(ask, input)),
+      (input) => this.#connection.guarded(() => this.#came(ask, input)),
       (error: unknown) => this.#retry(error),
     );
   }
@@ -88,6 +87,13 @@ export class Paging {
     this.#callOff?.();
     this.#wanted = undefined;
     this.#walking = undefined;
+  }
+
+  /** An answer came; whoever has something else to do comes first where it says so. */
+  #came(ask: Ask, input: FlowInput): void {
+    if (input.kind !== "page" || input.page.rests !== true) return this.#settle(ask, input);
+    const { after, through } = input.page;
+    this.#later(through > after ? 0 : NOTHING_MS, () => this.#settle(ask, input));
   }
 
   #settle(ask: Ask, input: FlowInput): void {

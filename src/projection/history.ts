@@ -19,7 +19,7 @@ export type ReplayPage = {
   readonly missedTo?: number;
   /** For whose topics all was passed over that is not for them. */
   readonly passedFor?: Held;
-  /** Much was passed over: others come first before it goes on. */
+  /** Much was passed over, or there is nothing yet: others come first before it goes on. */
   readonly rests?: boolean;
 };
 
@@ -81,6 +81,7 @@ export class History {
       block,
       after,
       through: Math.min(through, upTo),
+      ...(Math.min(through, upTo) <= after ? { rests: true } : {}),
       ...(missedTo > after ? { missedTo: Math.min(missedTo, upTo) } : {}),
     }));
   }
@@ -115,6 +116,7 @@ export class History {
       const end = from - from % positions + positions;
       const page = await this.#shared.page(
         `${epoch} ${from}`,
+        from,
         () =>
           this.turns.run(() =>
             this.#fromLog(epoch, from, async (head) => {
@@ -133,6 +135,7 @@ export class History {
     const scope = `${this.#projection.epoch} ${[...tasks].sort().join(" ")}`;
     return this.#shared.page(
       `${scope} ${after}`,
+      after,
       () => this.turns.run(() => this.#fromLog(scope, after, (head) => this.#readTasks(tasks, after, head))),
     );
   }

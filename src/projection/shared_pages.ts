@@ -14,13 +14,17 @@ export class SharedPages {
   /** The oldest first, and what each weighs once it was read. */
   readonly #pages = new Map<string, { readonly page: Promise<SharedPage>; bytes: number }>();
 
-  /** The page of this key, read now unless it was; one that could not be read is not kept. */
-  page(key: string, read: () => Promise<SharedPage>): Promise<SharedPage> {
+  /**
+   * The page of this key, which begins after `after`, read now unless it was. One that could not be read is not kept, nor one
+   * that has nothing yet: the log goes on.
+   */
+  page(key: string, after: number, read: () => Promise<SharedPage>): Promise<SharedPage> {
     const known = this.#pages.get(key);
     if (known !== undefined) return known.page;
     const shared = { page: read(), bytes: 0 };
     this.#pages.set(key, shared);
-    shared.page.then(({ block }) => {
+    shared.page.then(({ block, through }) => {
+      if (through <= after) return void this.#pages.delete(key);
       shared.bytes = block.bytes;
       this.#forget();
     }, () => this.#pages.delete(key));

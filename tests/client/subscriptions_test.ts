@@ -80,5 +80,5 @@ Deno.test("a stream that is another one now takes nothing for told that only has
     subscriptions.pushed({ type: "task_progress", id: "progress_3", timestamp: 0, seq: 3, data });
     subscriptions.down();
   }
-  assertEquals(told, ["progress_3", "progress_3"]);
+  assertEquals(told, ["progress_3", "gap", "progress_3"]);
 });

@@ -24,18 +24,20 @@ const SWEEP_MS = 5_000;
 const RESTART_MS = 700;
 
 /** A token of the simulation says when it ends, and nothing else: `until-<ms>`. */
-export const TOKENS: (now: () => number) => Authenticator = (now) => ({
-  authenticate(token: string): Promise<Access> {
-    const expiresAtMs = Number(token.slice("until-".length));
-    if (!(expiresAtMs > now())) return Promise.reject(new AccessError("expired", "the token has expired"));
-    return Promise.resolve({
-      subject: "somebody",
-      rights: new Set(["subscribe", "cancel"]),
-      scope: Scope.of(["*"]),
-      expiresAtMs,
-    });
-  },
-});
+function tokens(now: () => number): Authenticator {
+  return { authenticate: (token) => accessOf(token, now()) };
+}
+
+function accessOf(token: string, nowMs: number): Promise<Access> {
+  const expiresAtMs = Number(token.slice("until-".length));
+  if (!(expiresAtMs > nowMs)) return Promise.reject(new AccessError("expired", "the token has expired"));
+  return Promise.resolve({
+    subject: "somebody",
+    rights: new Set(["subscribe", "cancel"]),
+    scope: Scope.of(["*"]),
+    expiresAtMs,
+  });
+}
 
 /** What all gateways of a simulation share. */
 export type SimGatewayWorld = {
@@ -70,7 +72,7 @@ export class SimGateway {
     if (!("settings" in read)) throw new Error(`the settings of the simulation: ${JSON.stringify(read)}`);
     this.#settings = read.settings;
     const now = () => world.time.now();
-    this.#gate = new Gate(world.asksForTokens ? TOKENS(now) : undefined, { now });
+    this.#gate = new Gate(world.asksForTokens ? tokens(now) : undefined, { now });
     [this.#life, this.log] = this.#born();
   }
 
