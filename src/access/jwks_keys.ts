@@ -29,7 +29,8 @@ const DEFAULTS = { freshMs: 600_000, staleMs: 86_400_000, cooldownMs: 10_000, ti
 /** The largest set of keys, in bytes. */
 const MAX_BYTES = 262_144;
 
-const KeySet = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
+const KeySet = v.object({ keys: v.array(v.unknown()) });
+const Key = v.looseObject({ kty: v.string() });
 
 /** So many keys are tried where a token names none of several that fit. */
 const MAX_TRIED = 8;
@@ -152,8 +153,13 @@ export class JwksKeys {
       throw new Error(`Cannot get keys from ${url}: HTTP ${response.status}`);
     }
     const parsed = v.safeParse(KeySet, JSON.parse(await textOf(response)));
-    if (!parsed.success) throw new Error(`Cannot get keys from ${url}: it is no JSON Web Key Set`);
-    return parsed.output;
+    const members = parsed.success ? parsed.output.keys : undefined;
+    // What is no key hides none of the others (RFC 7517, 5); where nothing is one, it is no set of them.
+    const keys = members?.filter((member) => v.is(Key, member)) ?? [];
+    if (members === undefined || keys.length < Math.min(1, members.length)) {
+      throw new Error(`Cannot get keys from ${url}: it is no JSON Web Key Set`);
+    }
+    return { keys };
   }
 }
 

@@ -89,7 +89,7 @@ export class JwtTokens implements Authenticator {
   }
 }
 
-/** Tries one key after the other, as long as it is the signature that is wrong. */
+/** Tries one key after the other, as long as it is the signature that is wrong, or the key is of no use (a TypeError). */
 async function verify(token: string, keysFor: KeysFor, rules: JWTVerifyOptions): Promise<JWTVerifyResult> {
   let left: readonly (CryptoKey | Uint8Array)[] = [];
   const first = async (header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array> => {
@@ -105,7 +105,7 @@ async function verify(token: string, keysFor: KeysFor, rules: JWTVerifyOptions):
     failed = error;
   }
   for (const key of left) {
-    if (!(failed instanceof errors.JWSSignatureVerificationFailed)) break;
+    if (!(failed instanceof errors.JWSSignatureVerificationFailed || failed instanceof TypeError)) break;
     try {
       return await jwtVerify(token, key, rules);
     } catch (error) {

@@ -275,7 +275,7 @@ Deno.test("a member that is no key of ours is passed over, and one that cannot b
     { ...K2, kid: "odd", key_ops: "verify" },
   ];
   await using server = await KeyServer.having();
-  server.say(JSON.stringify({ keys: [...others, K1] }));
+  server.say(JSON.stringify({ keys: [...others, null, { kid: "k1" }, K1] }));
   const bench = new Bench(server);
   assertEquals(await bench.judge(await byOld()), "good");
   bench.nowMs += MINUTE_MS;
@@ -379,6 +379,14 @@ Deno.test("where several keys fit a token that names none, each is tried, eight 
   const late = await KeyServer.having(...others, await nameless(1), await nameless(0));
   assertEquals(await new Bench(late).judge(token), INVALID);
   await late[Symbol.asyncDispose]();
+});
+
+Deno.test("of several keys that fit, one of no use hides none of the others", async () => {
+  const tooShort = { kty: "RSA", n: "AQAB", e: "AQAB" };
+  await using server = await KeyServer.having(tooShort, await jwkOf(NEW.RS256));
+  const bench = new Bench(server);
+  assertEquals(await bench.judge(await signed({ alg: "RS256" }, GOOD, NEW.RS256.privateKey)), "good");
+  assertEquals(await bench.judge(await signed({ alg: "RS256" }, GOOD, OLD.RS256.privateKey)), INVALID);
 });
 
 Deno.test("of several keys that fit, the one that signed has the last word", async () => {
