@@ -24,7 +24,8 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   client: ["protocol"],
   dashboard: ["client", "protocol"],
   demo: ["worker"],
-  cli: ["client", "worker", "settings", "access", "log", "nats", "protocol", "task"],
+  archive: ["protocol", "task", "log"],
+  cli: ["client", "worker", "settings", "access", "log", "archive", "nats", "protocol", "task"],
 };
 
 /** Who of the pipeline may import a stage beside it. */
@@ -36,6 +37,7 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
   client: [],
   dashboard: [],
   demo: [],
+  archive: [],
   cli: [],
 };
 
@@ -160,6 +162,7 @@ Deno.test("the arrows allow what is meant and nothing else", () => {
     "settings",
     "worker",
     "client",
+    "archive",
     "cli",
   ]);
   assertEquals(may("dashboard"), ["protocol", "client", "dashboard"]);

@@ -4,7 +4,9 @@ import { cancelCommand } from "./cancel.ts";
 import { failureOf } from "./cli_error.ts";
 import { doctorCommand } from "./doctor.ts";
 import { EXIT } from "./exit_codes.ts";
+import { exportCommand } from "./export.ts";
 import { historyCommand } from "./history.ts";
+import { importCommand } from "./import.ts";
 import { publishCommand } from "./publish.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
@@ -24,6 +26,8 @@ const COMMANDS = [
   runCommand,
   cancelCommand,
   tokenCommand,
+  exportCommand,
+  importCommand,
   doctorCommand,
   benchCommand,
 ];

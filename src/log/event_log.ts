@@ -7,6 +7,16 @@ export type Entry = {
   readonly body: Uint8Array;
   /** W3C trace context of the producer, where it gave one. */
   readonly traceparent?: string;
+  /** Under which id it was appended, where that was asked for ({@link PageQuery.ids}) and is still known. */
+  readonly id?: string;
+};
+
+/** Where a record lay in another log, from which it is moved to this one. */
+export type Origin = {
+  /** What it is moved with: records of one name come in order of `seq`. */
+  readonly name: string;
+  /** Its position there. */
+  readonly seq: number;
 };
 
 /** A record to append. The same `id` within the dedup window is stored once. */
@@ -15,6 +25,8 @@ export type NewEntry = {
   readonly body: Uint8Array;
   readonly id?: string;
   readonly traceparent?: string;
+  /** Of a record that is moved here. The embedded log remembers the last of each name; JetStream keeps every `id`. */
+  readonly origin?: Origin;
 };
 
 /** Where a record lies now; `duplicate` when its id had been stored before and nothing was added. */
@@ -56,6 +68,8 @@ export type PageQuery = {
    * Without `subject` others may be among what is read: whoever asks passes over them.
    */
   readonly positions?: readonly number[];
+  /** Whether the records come with their ids, which nobody needs who follows events. */
+  readonly ids?: true;
 };
 
 /** Records in order. `through` is the position up to which nothing of the query is missing. */

@@ -2,6 +2,7 @@ import { type Entry, entryFault, LogError, type Page, type PageQuery, subjectMat
 import { connectionOf, type JetStream } from "./jetstream_api.ts";
 import { draw } from "./jetstream_draw.ts";
 import { readAt } from "./jetstream_direct.ts";
+import { idOf } from "./jetstream_record.ts";
 import type { Slots } from "./jetstream_slots.ts";
 import { extentOf } from "./jetstream_stream.ts";
 
@@ -20,7 +21,7 @@ const LASTS_AT_ONCE = 512;
 export async function readPage(
   js: JetStream,
   readers: Slots,
-  { after, upTo = Infinity, subject, limit, positions, maxBytes = Infinity }: PageQuery,
+  { after, upTo = Infinity, subject, limit, positions, maxBytes = Infinity, ids }: PageQuery,
   signal: AbortSignal,
 ): Promise<Page> {
   assertFilter(subject);
@@ -47,9 +48,10 @@ export async function readPage(
     atOnce: Math.min(limit, READ_AT_ONCE),
   };
   for await (const batch of draw(js, connection, drawing, signal)) {
-    for (const { entry } of batch) {
+    for (const { entry, message } of batch) {
       if (entry.seq > end) return { entries, through: end };
-      entries.push(entry);
+      const id = ids === true && message !== undefined ? idOf(message) : undefined;
+      entries.push(id === undefined ? entry : { ...entry, id });
       bytes += entry.body.length;
       const full = entries.length === limit || bytes >= maxBytes;
       if (full || entry.seq === end) return { entries, through: entry.seq };

@@ -17,7 +17,7 @@ import { connectionOf, type JetStream, logError } from "./jetstream_api.ts";
 import { followStream } from "./jetstream_follow.ts";
 import { readLasts, readPage } from "./jetstream_history.ts";
 import { Slots } from "./jetstream_slots.ts";
-import { ensureStream, extentOf, type StreamSettings } from "./jetstream_stream.ts";
+import { assertStream, ensureStream, extentOf, type StreamSettings } from "./jetstream_stream.ts";
 import { patiently } from "./jetstream_wait.ts";
 
 /** How to open a log on NATS. */
@@ -36,6 +36,11 @@ export type JetStreamLogOptions = StreamSettings & {
   readonly readWithinMs?: number;
   /** How long an append is tried before it rejects as unreachable, ms. Default: 10,000. */
   readonly appendWithinMs?: number;
+  /**
+   * `make`, the default: the stream is made where it is missing, and has to be as the settings say. `take`: it has to be
+   * there, and is taken as it is; for who only reads.
+   */
+  readonly opening?: "make" | "take";
   /** Makes ids for records that have none. Default: random UUIDs. */
   readonly newId?: () => string;
 };
@@ -89,7 +94,8 @@ async function ready(js: JetStream, options: JetStreamLogOptions): Promise<void>
   const { readyWithinMs: withinMs = 10_000, connecting } = options;
   const signal = connecting?.signal ?? new AbortController().signal;
   const doing = `Cannot open the stream ${js.stream}`;
-  await patiently(js, { withinMs }, doing, signal, () => ensureStream(js, connectionOf(js), options));
+  const open = options.opening === "take" ? assertStream : ensureStream;
+  await patiently(js, { withinMs }, doing, signal, () => open(js, connectionOf(js), options));
 }
 
 class JetStreamLog implements EventLog {

@@ -6,6 +6,8 @@ export type Delivered = {
   readonly entry: Entry;
   /** When it was stored: nanoseconds as text. With `entry.seq` it tells a record from another at the same position. */
   readonly stamp: string;
+  /** The message itself, for what else its headers hold. */
+  readonly message?: Msg;
   /** How many records this consumer has delivered up to this one. */
   readonly deliveredSeq: number;
 };
@@ -28,7 +30,7 @@ export function deliveredOf(message: Msg, prefix: string): Delivered | undefined
     body: message.data,
     ...(traceparent === undefined ? {} : { traceparent }),
   };
-  return { entry, stamp: place.stamp, deliveredSeq: place.deliveredSeq };
+  return { entry, message, stamp: place.stamp, deliveredSeq: place.deliveredSeq };
 }
 
 /**
@@ -58,9 +60,19 @@ function isPosition(value: number): boolean {
 
 /** The producer's trace context. We write its name small; other clients may write it in capitals. */
 export function traceparentOf(message: Msg): string | undefined {
+  return headerOf(message, "traceparent");
+}
+
+/** The id under which it was published, by which JetStream stores it once. */
+export function idOf(message: Msg): string | undefined {
+  return headerOf(message, "nats-msg-id");
+}
+
+/** The first value of a header; `wanted` is in small letters. */
+function headerOf(message: Msg, wanted: string): string | undefined {
   try {
     for (const [name, [value]] of message.headers ?? []) {
-      if (name.toLowerCase() === "traceparent" && value !== undefined && value !== "") return value;
+      if (name.toLowerCase() === wanted && value !== undefined && value !== "") return value;
     }
   } catch {
     // Headers that are none. The record counts all the same.

@@ -46,6 +46,13 @@ export async function ensureStream(
   return toExtent(info);
 }
 
+/** Rejects with {@link LogError} "refused" when the stream is missing. */
+export async function assertStream(js: JetStream, connection: NatsConnection): Promise<Extent> {
+  const info = await found(js, connection);
+  if (info === undefined) throw new LogError("refused", `There is no stream ${js.stream}`);
+  return toExtent(info);
+}
+
 /**
  * How the stream is otherwise than these settings ask for, a sentence each; undefined where there is no such stream.
  * Nothing is changed. Rejects as {@link ask} does.

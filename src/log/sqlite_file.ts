@@ -1,6 +1,7 @@
 import { uptime } from "node:os";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { LogError } from "./event_log.ts";
+import { holdFile } from "./sqlite_hold.ts";
 
 /** "twlg" in ASCII: marks a SQLite file as one of our logs. */
 const APPLICATION_ID = 0x74776c67;
@@ -47,6 +48,18 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
+/**
+ * How far records of another log were moved here: `through` there, of which the last lies at `seq` here. Made where it is
+ * missing: files of before are read as they are, and a program of before passes over it.
+ */
+const MOVED = `
+  CREATE TABLE IF NOT EXISTS moved (
+    name TEXT PRIMARY KEY,
+    through INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
 /** Where the log stands: its life, the newest position ever given, and that record's time (ms). */
 export type Head = { readonly epoch: string; readonly lastSeq: number; readonly lastTime: number };
 
@@ -66,21 +79,58 @@ export function bootTime(): number {
   return Math.round(Date.now() - uptime() * 1000);
 }
 
+/** The log's file, held by us alone; others may read beside us. Disposing `hold` lets the next one have it. */
+export type HeldFile = { readonly db: DatabaseSync; readonly head: Head; readonly hold: Disposable };
+
+/** How long opening waits for who reads beside us to let go of the file, ms: it does so within a page. */
+const READERS_MS = 2_000;
+
 /**
  * Opens the log's file, or makes it, and holds it alone until it is closed. Throws a `refused` {@link
  * LogError} when another process holds it, when it is no log of ours or damaged, and `mismatch` when its
  * schema is another version. Whatever is wrong, the file is left as it is.
  */
-export function openFile(options: FileOptions): { readonly db: DatabaseSync; readonly head: Head } {
+export function openFile(options: FileOptions): HeldFile {
   const doing = `Cannot open the log "${options.path}"`;
   try {
-    const db = new DatabaseSync(options.path, { timeout: 0 });
+    const hold = holdFile(options.path);
     try {
-      // A lock held from here to the end; after kill -9 the kernel lets go of it.
-      db.exec("PRAGMA locking_mode = EXCLUSIVE");
-      const isNew = checkIdentity(db, doing);
-      configure(db, options.maxBytes, doing);
-      return { db, head: transaction(db, () => begin(db, isNew, options)) };
+      return { ...openHeld(options, doing), hold };
+    } catch (error) {
+      hold[Symbol.dispose]();
+      throw error;
+    }
+  } catch (error) {
+    throw openFailure(error, doing);
+  }
+}
+
+function openHeld(options: FileOptions, doing: string): Omit<HeldFile, "hold"> {
+  const db = new DatabaseSync(options.path, { timeout: READERS_MS });
+  try {
+    const isNew = checkIdentity(db, doing);
+    configure(db, options.maxBytes, doing);
+    const head = transaction(db, () => begin(db, isNew, options));
+    // From here on nobody can be in our way but a stranger who writes; the event loop does not wait for that.
+    db.exec("PRAGMA busy_timeout = 0");
+    return { db, head };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a log's file to read beside whoever holds it; nothing in it is changed. Throws as {@link openFile} does, and
+ * `refused` where there is no log.
+ */
+export function openFileBeside(path: string): DatabaseSync {
+  const doing = `Cannot read the log "${path}"`;
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: READERS_MS });
+    try {
+      if (checkIdentity(db, doing)) throw new LogError("refused", `${doing}: the file is empty`);
+      return db;
     } catch (error) {
       db.close();
       throw error;
@@ -90,14 +140,15 @@ export function openFile(options: FileOptions): { readonly db: DatabaseSync; rea
   }
 }
 
-/** Marks the log as closed in good order and closes its file; everything stored is on the disk then. */
-export function closeFile(db: DatabaseSync): void {
+/** Marks the log as closed in good order and closes its file. */
+export function closeFile({ db, hold }: Pick<HeldFile, "db" | "hold">): void {
   try {
     db.prepare("UPDATE log SET closed = 1").run();
   } catch {
     // The disk is full. Without the mark the log has a new epoch if the machine restarts; nothing is lost.
   } finally {
     db.close();
+    hold[Symbol.dispose]();
   }
 }
 
@@ -201,6 +252,7 @@ function begin(db: DatabaseSync, isNew: boolean, { newEpoch, bootedAtMs }: FileO
     db.exec(SCHEMA);
     db.prepare("INSERT INTO log VALUES (1, ?, 0, 0, ?, 0)").run(newEpoch(), bootedAtMs);
   }
+  db.exec(MOVED);
   const row = db.prepare("SELECT epoch, swept_seq, swept_time, booted_at, closed FROM log").get();
   const lost = row?.closed === 0 && Math.abs(integer(row.booted_at, "booted_at") - bootedAtMs) > SAME_BOOT_MS;
   // The machine went down under it: records somebody has seen may be gone, and their positions be given again.

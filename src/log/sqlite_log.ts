@@ -1,4 +1,3 @@
-import type { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import {
   type Appended,
@@ -14,11 +13,11 @@ import {
 } from "./event_log.ts";
 import { othersFirst } from "./others_first.ts";
 import { type Append, AppendQueue } from "./sqlite_appends.ts";
-import { bootTime, closeFile, type Head, logFailure, openFile } from "./sqlite_file.ts";
+import { bootTime, closeFile, type Head, type HeldFile, logFailure, openFile } from "./sqlite_file.ts";
 import { Changes, told } from "./sqlite_follow.ts";
 import { WalFlush } from "./sqlite_flush.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
-import { type Retention, SqliteWriter } from "./sqlite_writer.ts";
+import { type Moved, type Retention, SqliteWriter } from "./sqlite_writer.ts";
 
 /** The largest body that is taken, in bytes: NATS's own default. */
 const MAX_BODY_BYTES = 1_048_576;
@@ -52,6 +51,8 @@ export type SqliteLogOptions = Retention & {
 export interface SqliteLog extends EventLog {
   /** Removes every record and begins another life of the log: positions start at 1 under a new epoch. */
   reset(): Promise<void>;
+  /** What was moved here with `name`, as long as the last of it is here; undefined otherwise. */
+  moved(name: string): Promise<Moved | undefined>;
 }
 
 /**
@@ -66,23 +67,23 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
   } catch (cause) {
     throw new LogError("refused", `Cannot make the folder "${dataDir}" for the log`, { cause });
   }
-  const { db, head } = openFile({ path, maxBytes, newEpoch, bootedAtMs });
+  const file = openFile({ path, maxBytes, newEpoch, bootedAtMs });
   let flush: WalFlush | undefined;
   try {
     flush = await WalFlush.open(path);
     // The mark that the log is open must be on the disk before anything relies on it.
     await flush.flushed();
-    return new SqliteEventLog(db, head, flush, { ...options, newEpoch });
+    return new SqliteEventLog(file, flush, { ...options, newEpoch });
   } catch (cause) {
     flush?.[Symbol.dispose]();
-    closeFile(db);
+    closeFile(file);
     throw new LogError("refused", `Cannot flush the log "${path}" to the disk`, { cause });
   }
 }
 
 /** All on the event loop's thread: every stretch without an await sees one state of the log. */
 class SqliteEventLog implements SqliteLog {
-  readonly #db: DatabaseSync;
+  readonly #file: HeldFile;
   readonly #flush: WalFlush;
   readonly #reader: SqliteReader;
   readonly #writer: SqliteWriter;
@@ -99,16 +100,15 @@ class SqliteEventLog implements SqliteLog {
   #closing: Promise<void> | undefined;
 
   constructor(
-    db: DatabaseSync,
-    head: Head,
+    file: HeldFile,
     flush: WalFlush,
     options: SqliteLogOptions & { readonly newEpoch: () => string },
   ) {
-    this.#db = db;
-    this.#head = head;
+    this.#file = file;
+    this.#head = file.head;
     this.#flush = flush;
-    this.#reader = new SqliteReader(db);
-    this.#writer = new SqliteWriter(db, options);
+    this.#reader = new SqliteReader(file.db);
+    this.#writer = new SqliteWriter(file.db, options);
     this.#now = options.now ?? Date.now;
     this.#newEpoch = options.newEpoch;
     this.#syncs = (options.survives ?? "disk") === "disk";
@@ -159,7 +159,7 @@ class SqliteEventLog implements SqliteLog {
     }
   }
 
-  async read({ after, upTo = Infinity, subject, limit, maxBytes = Infinity }: PageQuery): Promise<Page> {
+  async read({ after, upTo = Infinity, subject, limit, maxBytes = Infinity, ids }: PageQuery): Promise<Page> {
     this.#assertOpen();
     const { epoch, lastSeq } = this.#head;
     const end = Math.max(after, Math.min(upTo, lastSeq));
@@ -171,7 +171,8 @@ class SqliteEventLog implements SqliteLog {
       this.#assertLife(epoch);
       const page = this.#reading(() => this.#reader.chunk(subject, through, end, limit - entries.length));
       through = page.through;
-      for (const entry of page.entries) {
+      const found = ids === true ? this.#reading(() => this.#reader.withIds(page.entries)) : page.entries;
+      for (const entry of found) {
         entries.push(entry);
         bytes += entry.body.length;
         if (bytes >= maxBytes) return { entries, through: entry.seq };
@@ -201,6 +202,13 @@ class SqliteEventLog implements SqliteLog {
     });
   }
 
+  moved(name: string): Promise<Moved | undefined> {
+    return Promise.try(() => {
+      this.#assertOpen();
+      return this.#reading(() => this.#writer.moved(name));
+    });
+  }
+
   reset(): Promise<void> {
     return Promise.try(() => {
       this.#assertOpen();
@@ -225,7 +233,7 @@ class SqliteEventLog implements SqliteLog {
     await this.#writing;
     await Promise.all(this.#settling);
     this.#flush[Symbol.dispose]();
-    closeFile(this.#db);
+    closeFile(this.#file);
   }
 
   /** Sees to it that what waits is written from the next turn of the event loop on: one writer at a time. */

@@ -12,6 +12,9 @@ export type Retention = {
   readonly dedupWindowMs: number;
 };
 
+/** How far records were moved here from another log: up to `through` there, of which the last lies at `seq` here. */
+export type Moved = { readonly through: number; readonly seq: number };
+
 /**
  * Most records one append removes of a subject over its cap: more than one only after the cap was lowered.
  */
@@ -25,6 +28,8 @@ export class SqliteWriter {
   readonly #countSubject: StatementSync;
   readonly #insertRecord: StatementSync;
   readonly #insertId: StatementSync;
+  readonly #insertMoved: StatementSync;
+  readonly #moved: StatementSync;
   readonly #trim: StatementSync;
   readonly #uncount: StatementSync;
   readonly #keepHead: StatementSync;
@@ -51,6 +56,10 @@ export class SqliteWriter {
     );
     // Replaces the row of an id whose window has passed.
     this.#insertId = db.prepare("INSERT OR REPLACE INTO ids (seq, time, id) VALUES (?, ?, ?)");
+    this.#insertMoved = db.prepare("INSERT OR REPLACE INTO moved (name, through, seq) VALUES (?, ?, ?)");
+    this.#moved = db.prepare(
+      "SELECT through, seq FROM moved WHERE name = ? AND seq >= (SELECT min(seq) FROM records)",
+    );
     this.#trim = db.prepare(
       "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE subject = ? ORDER BY seq LIMIT ?)",
     );
@@ -124,10 +133,17 @@ export class SqliteWriter {
   /** Removes everything and begins another life of the log, which it returns. */
   restart(head: Head, epoch: string): Head {
     return transaction(this.#db, () => {
-      this.#db.exec("DELETE FROM records; DELETE FROM ids; DELETE FROM subjects");
+      this.#db.exec("DELETE FROM records; DELETE FROM ids; DELETE FROM subjects; DELETE FROM moved");
       this.#db.prepare("UPDATE log SET epoch = ?, swept_seq = 0, swept_time = ?").run(epoch, head.lastTime);
       return { ...head, epoch, lastSeq: 0 };
     });
+  }
+
+  /** How far records were moved here with `name`; undefined where retention has taken them all since. */
+  moved(name: string): Moved | undefined {
+    const row = this.#moved.get(name);
+    if (row === undefined) return undefined;
+    return { through: integer(row.through, "through"), seq: integer(row.seq, "seq") };
   }
 
   #known(id: string | undefined, time: number): number | undefined {
@@ -136,11 +152,12 @@ export class SqliteWriter {
     return row === undefined ? undefined : integer(row.seq, "seq");
   }
 
-  #insert({ subject, body, id = "", traceparent }: NewEntry, seq: number, time: number): void {
+  #insert({ subject, body, id = "", traceparent, origin }: NewEntry, seq: number, time: number): void {
     const counted = this.#countSubject.get(subject, seq);
     const subjectId = integer(counted?.id, "id");
     this.#insertRecord.run(seq, time, subjectId, traceparent ?? null, body);
     if (id !== "") this.#insertId.run(seq, time, id);
+    if (origin !== undefined) this.#insertMoved.run(origin.name, origin.seq, seq);
     const excess = Math.min(integer(counted?.records, "records") - this.#retention.retainPerSubject, TRIMMED);
     if (excess <= 0) return;
     this.#trim.run(subjectId, excess);

@@ -10,6 +10,8 @@ export type CliOptions = {
   /** The gateway, as `TASKWIRE_URL`. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Its standard input, which stays open. Default: there is none. */
+  readonly stdin?: string;
   /** `null`: its standard output goes nowhere. Default: it is kept. */
   readonly stdout?: "piped" | "null";
 };
@@ -29,18 +31,22 @@ export class CliProcess implements AsyncDisposable {
   stderr = "";
   readonly #child: Deno.ChildProcess;
   readonly #gone: Promise<number>;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
   #isOver = false;
 
-  constructor(args: readonly string[], { url, env = {}, stdout = "piped" }: CliOptions = {}) {
+  constructor(args: readonly string[], { url, env = {}, stdin, stdout = "piped" }: CliOptions = {}) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "src/cli/main.ts", ...args],
       cwd: ROOT,
       clearEnv: true,
       env: { ...environment(), ...(url === undefined ? {} : { TASKWIRE_URL: url }), ...env },
-      stdin: "null",
+      stdin: stdin === undefined ? "null" : "piped",
       stdout,
       stderr: "piped",
     }).spawn();
+    this.#input = stdin === undefined ? undefined : this.#child.stdin.getWriter();
+    // It may end before it has read all of it.
+    this.#input?.write(new TextEncoder().encode(stdin)).catch(() => {});
     this.#gone = this.#untilGone(stdout === "piped");
   }
 
@@ -71,6 +77,7 @@ export class CliProcess implements AsyncDisposable {
       isHeard ? read(this.#child.stdout, (text) => this.stdout += text) : undefined,
       read(this.#child.stderr, (text) => this.stderr += text),
     ]);
+    await this.#input?.abort().catch(() => {});
     this.#isOver = true;
     return code;
   }

@@ -1,0 +1,114 @@
+import { type Extent, LogError, type Page } from "../log/event_log.ts";
+import type { ReadableLog } from "../log/sqlite_beside.ts";
+import type { Header } from "./archive_line.ts";
+import type { Place } from "./archive_reader.ts";
+import { ArchiveWriter } from "./archive_writer.ts";
+
+/** A page ends at these. */
+const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024 };
+
+/** Which records are exported. */
+export type ExportQuery = {
+  /** Only those after this position. */
+  readonly after: number;
+  /** Only those up to this position. */
+  readonly upTo: number;
+  /** Only those of this task. */
+  readonly task?: string;
+};
+
+/** Where an archive goes. Rejects when it takes no more. */
+export type Sink = (lines: readonly Uint8Array[]) => Promise<void>;
+
+/** What an export came to; `missed` positions had been taken by retention before they could be read. */
+export type Exported = {
+  readonly records: number;
+  readonly added: number;
+  readonly through: number;
+  readonly sha256?: string;
+  readonly missed?: { readonly from: number; readonly to: number };
+};
+
+/** How an export is done. */
+export type ExportOptions = {
+  readonly query: ExportQuery;
+  /** The extent of the log when the export began. */
+  readonly extent: Extent;
+  /** A new archive's first line, or where to go on. */
+  readonly start: Header | Place;
+  readonly sink: Sink;
+  /** Ends the export at a checkpoint; it can go on from there. */
+  readonly signal: AbortSignal;
+  /** Told after every page. */
+  readonly onProgress?: (through: number, records: number) => void;
+};
+
+/**
+ * Writes the records of a log to an archive up to where the log is now. When reading fails, what was read is summed up by
+ * a checkpoint before this rejects.
+ */
+export async function exportLog(log: ReadableLog, options: ExportOptions): Promise<Exported> {
+  const { query, extent, start, sink, signal, onProgress } = options;
+  const [writer, first] = "offset" in start
+    ? [ArchiveWriter.goOn(start), undefined]
+    : ArchiveWriter.begin(start);
+  if (first !== undefined) await sink([first]);
+  const before = writer.records;
+  const upTo = Math.min(query.upTo, extent.lastSeq);
+  const subject = query.task === undefined ? {} : { subject: `task.${query.task}.>` };
+  const ask = (after: number): Promise<Page> => log.read({ after, upTo, ...subject, ...PAGE, ids: true });
+  let next: Promise<Page> | undefined;
+  try {
+    while (writer.through < upTo && !signal.aborted) {
+      const page: Page = await (next ?? ask(writer.through));
+      // Read while this one is written.
+      next = page.through < upTo ? ask(page.through) : undefined;
+      next?.catch(() => {});
+      await assertLife(log, extent.epoch);
+      const lines = writer.page(page);
+      if (lines.length > 0) await sink(lines);
+      onProgress?.(writer.through, writer.records);
+    }
+  } catch (error) {
+    // What was read is worth keeping, whatever became of the rest.
+    await next?.catch(() => {});
+    await sink(writer.checkpoint()).catch(() => {});
+    throw error;
+  }
+  await next;
+  const result = { records: writer.records, added: writer.records - before, through: writer.through };
+  const from = "offset" in start ? start.through : query.after;
+  const missed = from + 1 < extent.firstSeq && "offset" in start
+    ? { missed: { from: from + 1, to: Math.min(extent.firstSeq - 1, upTo) } }
+    : {};
+  if (writer.through < upTo) {
+    await sink(writer.checkpoint());
+    return { ...result, ...missed };
+  }
+  const { line, sha256 } = writer.end();
+  await sink([line]);
+  return { ...result, ...missed, sha256 };
+}
+
+async function assertLife(log: ReadableLog, epoch: string): Promise<void> {
+  if ((await log.extent()).epoch !== epoch) {
+    throw new LogError("refused", "The log was made again while it was read");
+  }
+}
+
+/** The position before the first record that was appended at `ms` or later, found by halving. Times go up with positions. */
+export async function positionBefore(
+  log: ReadableLog,
+  { firstSeq, lastSeq }: Extent,
+  ms: number,
+): Promise<number> {
+  let low = firstSeq - 1;
+  let high = lastSeq;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const { entries: [entry] } = await log.read({ after: middle, limit: 1 });
+    if (entry === undefined || entry.time >= ms) high = middle;
+    else low = entry.seq;
+  }
+  return low;
+}

@@ -1,0 +1,75 @@
+import type { Command } from "commander";
+import { readArchive } from "../archive/archive_reader.ts";
+import { importArchive, type ImportResult, NotEmpty, type Remark } from "../archive/import_log.ts";
+import { LogError } from "../log/event_log.ts";
+import { archiveBytes } from "./archive_input.ts";
+import { openTarget, settingsOf } from "./archive_log.ts";
+import { CliError } from "./cli_error.ts";
+import { EXIT } from "./exit_codes.ts";
+import { ProgressLine } from "./progress_line.ts";
+import { Stopped, type World } from "./world.ts";
+
+type ImportOptions = { readonly append?: boolean; readonly check?: boolean; readonly json?: boolean };
+
+/** `import <file>`. */
+export function importCommand(program: Command, world: World): void {
+  program.command("import")
+    .description(
+      "Store an archive in the log that the gateway's settings name (NATS_URL …, or DATA_DIR of no running gateway). " +
+        "Run again, it goes on where it stopped; positions and the log's times are new, when events happened is kept",
+    )
+    .argument("<file>", "the archive, packed or not; - : standard input")
+    .option("--append", "into a log that holds other records already")
+    .option("--check", "only read the archive, and name what is wrong with it")
+    .option("--json", "print JSON")
+    .action(async (file: string, options: ImportOptions) => {
+      world.finish(await imported(file, options, world));
+    });
+}
+
+async function imported(file: string, options: ImportOptions, world: World): Promise<number> {
+  const signal = world.stopSignal();
+  const target = options.check ? undefined : await openTarget(settingsOf(world.env), signal);
+  let result: ImportResult;
+  try {
+    using line = new ProgressLine((text) => world.out.complain(text));
+    result = await importArchive({
+      parts: readArchive(archiveBytes(file, signal)),
+      ...(target === undefined ? {} : { target }),
+      append: options.append ?? false,
+      signal,
+      onProgress: (through, records) => line.draw(records, `position ${through} of the archive's log`),
+    });
+  } catch (error) {
+    if (error instanceof NotEmpty) {
+      throw new CliError(`${error.message}; with --append the archive is stored behind them`);
+    }
+    if (!(error instanceof LogError) || target === undefined) throw error;
+    const message = `${error.message}; what was stored stays, and the same command goes on from there`;
+    throw new CliError(message, EXIT.failed, { cause: error });
+  } finally {
+    await target?.[Symbol.asyncDispose]();
+  }
+  tell(result, options, world);
+  if (signal.reason instanceof Stopped) return signal.reason.exitCode;
+  return result.broken.count > 0 || result.cut !== undefined ? EXIT.failed : EXIT.done;
+}
+
+function tell(result: ImportResult, { check, json }: ImportOptions, world: World): void {
+  if (json) world.out.write(`${JSON.stringify(result)}\n`);
+  else {
+    const { stored, known, through } = result;
+    const before = known === 0 ? "" : `, ${known} were there already`;
+    const what = check ? "nothing stored, only read" : `${stored} records stored${before}`;
+    world.out.write(`${what}; whole up to position ${through} of the archive's log\n`);
+  }
+  const { leftOut, broken, cut } = result;
+  remark(world, "left out", leftOut.count, leftOut.first);
+  remark(world, "broken", broken.count, broken.first);
+  if (cut !== undefined) remark(world, "cut off", 1, [cut]);
+}
+
+function remark(world: World, what: string, count: number, first: readonly Remark[]): void {
+  for (const { line, rule } of first) world.out.complain(`${what}: line ${line}: ${rule}\n`);
+  if (count > first.length) world.out.complain(`${what}: and ${count - first.length} lines more\n`);
+}

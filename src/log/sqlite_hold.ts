@@ -1,0 +1,36 @@
+import { LogError } from "./event_log.ts";
+
+/**
+ * Takes the lock that says that a log is ours alone, until it is disposed of; after kill -9 the kernel lets go of it. It
+ * lies on a file of its own beside the log's, so that others can read the log meanwhile. Throws a `refused`
+ * {@link LogError} when another has it.
+ */
+export function holdFile(path: string): Disposable {
+  const file = lockFile(path);
+  try {
+    if (file.tryLockSync(true)) return { [Symbol.dispose]: () => file.close() };
+  } catch (cause) {
+    file.close();
+    throw cause;
+  }
+  file.close();
+  throw new LogError(
+    "refused",
+    `Cannot open the log "${path}": another process holds it. One gateway a DATA_DIR: ` +
+      "stop the other, choose another DATA_DIR, or share a log by NATS_URL",
+    { cause: new Error(`${path}.lock is locked`) },
+  );
+}
+
+function lockFile(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(`${path}.lock`, { create: true, read: true, write: true });
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    throw new LogError(
+      "refused",
+      `Cannot open the log "${path}": it may not be written; check the rights of the folder and the file`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,202 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { NotEmpty } from "../../src/archive/import_log.ts";
+import { positionBefore } from "../../src/archive/export_log.ts";
+import { openSqliteBeside } from "../../src/log/sqlite_beside.ts";
+import type { EventLog, NewEntry } from "../../src/log/event_log.ts";
+import { type NatsServer, startNatsServer } from "../nats_server.ts";
+import {
+  embedded,
+  entriesOf,
+  event,
+  exportedText,
+  importedFrom,
+  lives,
+  onNats,
+  said,
+  tasksOf,
+  WINDOW_MS,
+} from "./moving.ts";
+
+let server: NatsServer | undefined;
+
+async function natsLog(stream: string): Promise<EventLog> {
+  return await onNats(server?.url ?? "", stream);
+}
+
+Deno.test.beforeAll(async () => void (server = await startNatsServer()));
+Deno.test.afterAll(async () => await server?.[Symbol.asyncDispose]());
+
+/** The window in which ids are known is over. */
+async function windowPassed(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 2 * WINDOW_MS));
+}
+
+Deno.test("what moves from embedded to NATS and back makes the same tasks, with the same times", async () => {
+  let now = 1_750_000_000_000;
+  await using source = await embedded(() => now++);
+  for (const entry of lives(30, 40)) await source.append([entry]);
+  await using nats = await natsLog("THERE");
+  await using back = await embedded();
+  const records = lives(30, 40).length;
+  const first = await exportedText(source);
+  assertEquals(first.result.records, records);
+  assertEquals((await importedFrom(first.text, nats)).stored, records);
+  const second = await exportedText(nats);
+  assertEquals((await importedFrom(second.text, back)).stored, records);
+  const [before, there, after] = [await entriesOf(source), await entriesOf(nats), await entriesOf(back)];
+  assertEquals(there.map(said), before.map(said));
+  const [named] = (await nats.read({ after: 6, limit: 1, ids: true })).entries;
+  assertEquals(named?.id, `archive:${(await source.extent()).epoch}:7`);
+  assertEquals(after.map(said), before.map(said));
+  assertEquals(tasksOf(there), tasksOf(before));
+  assertEquals(tasksOf(after), tasksOf(before));
+  // What had said when it happened, or is no event, is the same to the byte; and from the second time on everything is.
+  assertEquals(after.map(({ body }) => [...body]), there.map(({ body }) => [...body]));
+  const timed = before.flatMap(({ body }, i) => new TextDecoder().decode(body).includes('"at"') ? [i] : []);
+  assert(timed.length > 0);
+  for (const i of [...timed, before.length - 3, before.length - 1]) {
+    assertEquals(there[i]?.body, before[i]?.body);
+  }
+});
+
+for (const where of ["embedded", "NATS"] as const) {
+  Deno.test(`an import that was cut off goes on without doubles beyond the dedup window: ${where}`, async () => {
+    await using source = await embedded();
+    await source.append(lives(10, 500));
+    await using target = where === "NATS" ? await natsLog("CUT") : await embedded();
+    const { text } = await exportedText(source);
+    const cut = text.slice(0, text.length / 2);
+    const begun = await importedFrom(cut, target);
+    assert(
+      begun.cut !== undefined && begun.stored >= 1_000 && begun.stored % 1_000 === 0,
+      "whole checkpoints",
+    );
+    // Others write beside it.
+    await target.append([event("live", "created"), event("live", "started")]);
+    await windowPassed();
+    const rest = await importedFrom(text, target);
+    assertEquals([rest.known, rest.broken.count], [begun.stored, 0]);
+    await windowPassed();
+    const again = await importedFrom(text, target);
+    assertEquals([again.stored, again.known], [0, begun.stored + rest.stored]);
+    const moved = (await entriesOf(target)).filter(({ subject }) => !subject.startsWith("task.live."));
+    assertEquals(moved.map(said), (await entriesOf(source)).map(said));
+  });
+}
+
+Deno.test("an import goes on though retention took older events of the same kind from the target", async () => {
+  await using source = await embedded();
+  await source.append(lives(2, 900));
+  const { text } = await exportedText(source);
+  await using target = await natsLog("TRIMMED");
+  await importedFrom(text, target);
+  const entries = await entriesOf(target);
+  // As a cap of a few events for each subject would have it.
+  const newest = new Map(entries.map(({ subject, seq }) => [subject, seq]));
+  const trimmed: EventLog["read"] = async (query) => {
+    const page = await target.read(query);
+    return {
+      ...page,
+      entries: page.entries.filter(({ subject, seq }) => seq > (newest.get(subject) ?? 0) - 5),
+    };
+  };
+  const capped = new Proxy(target, {
+    get: (log, name) => name === "read" ? trimmed : Reflect.get(log, name).bind(log),
+  });
+  await windowPassed();
+  assertEquals((await importedFrom(text, capped)).stored, 0);
+});
+
+Deno.test("one that others have written to is refused unless it is said so; nothing is stored", async () => {
+  await using source = await embedded();
+  await source.append(lives(1, 3));
+  await using target = await embedded();
+  await target.append([event("other", "created")]);
+  const { text } = await exportedText(source);
+  await assertRejects(() => importedFrom(text, target), NotEmpty, "positions 1–1");
+  assertEquals((await target.extent()).lastSeq, 1);
+  assertEquals((await importedFrom(text, target, { append: true })).stored, lives(1, 3).length);
+});
+
+Deno.test("one task, and a part by positions or times, are exported by themselves", async () => {
+  let now = 1_750_000_000_000;
+  await using source = await embedded(() => now += 1_000);
+  for (const entry of lives(5, 10)) await source.append([entry]);
+  const all = await entriesOf(source);
+  const ofTask = all.filter(({ subject }) => subject.startsWith("task.t3."));
+  await using target = await embedded();
+  const one = await exportedText(source, { task: "t3" });
+  assertEquals((await importedFrom(one.text, target)).stored, ofTask.length);
+  assertEquals((await entriesOf(target)).map(said), ofTask.map(said));
+  assertEquals(tasksOf(await entriesOf(target)), tasksOf(ofTask));
+  // The whole log is another archive, though it is of the same log.
+  await windowPassed();
+  assertEquals(
+    (await importedFrom((await exportedText(source)).text, target, { append: true })).stored,
+    all.length,
+  );
+
+  const part = await exportedText(source, { after: 10, upTo: 20 });
+  const positions = [...part.text.matchAll(/^{"seq":(\d+)/gm)].map(([, seq]) => Number(seq));
+  assertEquals(positions, [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+  const extent = await source.extent();
+  const at = (seq: number): number => all[seq - 1]?.time ?? 0;
+  for (const seq of [1, 2, 17, all.length]) {
+    assertEquals(await positionBefore(source, extent, at(seq)), seq - 1);
+    assertEquals(await positionBefore(source, extent, at(seq) + 1), seq);
+  }
+});
+
+Deno.test("records that no log takes are left out, and named; the others are stored", async () => {
+  await using source = await embedded();
+  const odd: NewEntry[] = [
+    event("a", "created"),
+    { subject: "strange.subject", body: new Uint8Array(0) },
+    event("a", "started"),
+    { subject: "task.a.progress", body: new Uint8Array(1_048_000) },
+    event("a", "completed"),
+  ];
+  await source.append(odd);
+  await using target = await natsLog("ODD");
+  const { stored, leftOut } = await importedFrom((await exportedText(source)).text, target);
+  assertEquals([stored, leftOut.count], [3, 2]);
+  assertEquals(leftOut.first.map(({ line }) => line), [3, 5]);
+});
+
+Deno.test("a failing target ends the import with the lines that it is about, and the rest can follow", async () => {
+  await using source = await embedded();
+  await source.append(lives(10, 300));
+  const { text } = await exportedText(source);
+  await using target = await embedded();
+  let calls = 0;
+  const failing = new Proxy(target, {
+    get: (log, name) =>
+      name === "append" && ++calls === 3
+        ? () => Promise.reject(new DOMException("full"))
+        : typeof Reflect.get(log, name) === "function"
+        ? Reflect.get(log, name).bind(log)
+        : Reflect.get(log, name),
+  });
+  await assertRejects(() => importedFrom(text, failing), DOMException, "full");
+  await windowPassed();
+  const rest = await importedFrom(text, target);
+  assertEquals([rest.known > 0, rest.stored > 0], [true, true]);
+  assertEquals((await entriesOf(target)).map(said), (await entriesOf(source)).map(said));
+});
+
+Deno.test("a log is read beside the one that holds it, while it is written to", async () => {
+  await using log = await embedded();
+  await log.append(lives(5, 5));
+  await using beside = openSqliteBeside(log.dataDir);
+  const before = await beside.extent();
+  assertEquals(before, await log.extent());
+  const writing = log.append(lives(20, 100));
+  const { result, text } = await exportedText(beside);
+  assertEquals(result.through, before.lastSeq);
+  assertStringIncludes(text.split("\n").at(-2) ?? "", `{"end":${before.lastSeq},`);
+  await writing;
+  assertEquals(await beside.extent(), await log.extent());
+  assertEquals(await entriesOf(beside), await entriesOf(log));
+  await log.reset();
+  assertEquals(await beside.extent(), await log.extent());
+});
