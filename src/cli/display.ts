@@ -4,6 +4,7 @@ import type { Output, Size } from "./output.ts";
 import { Screen } from "./screen.ts";
 import { hasEnded, type ShownTask, toldBy } from "./shown_task.ts";
 import { plainLine } from "./task_text.ts";
+import { harmlessJson } from "./text_width.ts";
 
 /** Shows frames to whoever reads. Disposing it leaves a terminal as it was found. */
 export interface Display extends Disposable {
@@ -39,7 +40,7 @@ export function moodOf(state: ConnectionState, isLive: boolean, nowMs: number): 
 
 function jsonLines(out: Output): Display {
   return {
-    take: (frame) => out.write(`${JSON.stringify(frame)}\n`),
+    take: (frame) => out.write(`${harmlessJson(frame)}\n`),
     mood: complaining(out),
     [Symbol.dispose]: () => {},
   };

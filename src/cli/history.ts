@@ -4,7 +4,7 @@ import { taskId, whole } from "./arguments.ts";
 import { EXIT } from "./exit_codes.ts";
 import { gatewayOf, type GatewayOptions, withClient } from "./gateway.ts";
 import { withGatewayOptions } from "./gateway_command.ts";
-import { harmless } from "./text_width.ts";
+import { harmless, harmlessJson } from "./text_width.ts";
 import type { World } from "./world.ts";
 
 type HistoryOptions = GatewayOptions & { readonly after: number; readonly limit: number };
@@ -27,7 +27,7 @@ export function historyCommand(program: Command, world: World): void {
     .action(async (id: string, options: HistoryOptions) => {
       await withClient(gatewayOf(options, world.env), async (client) => {
         for await (const event of events(client, id, options)) {
-          world.out.write(`${options.json ? JSON.stringify(event) : eventLine(event)}\n`);
+          world.out.write(`${options.json ? harmlessJson(event) : eventLine(event)}\n`);
         }
       });
       world.finish(EXIT.done);

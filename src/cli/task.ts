@@ -6,7 +6,7 @@ import { gatewayOf, type GatewayOptions, withClient } from "./gateway.ts";
 import { withGatewayOptions } from "./gateway_command.ts";
 import { shownTask } from "./shown_task.ts";
 import { counts, duration, share, timeLeft } from "./task_text.ts";
-import { harmless } from "./text_width.ts";
+import { harmless, harmlessJson } from "./text_width.ts";
 import type { World } from "./world.ts";
 
 type TaskOptions = GatewayOptions & { readonly at?: At };
@@ -20,7 +20,7 @@ export function taskCommand(program: Command, world: World): void {
     .action(async (id: string, options: TaskOptions) => {
       const past = options.at === undefined ? {} : { at: options.at };
       const task = await withClient(gatewayOf(options, world.env), (client) => client.getTask(id, past));
-      world.out.write(options.json ? `${JSON.stringify(task)}\n` : described(task));
+      world.out.write(options.json ? `${harmlessJson(task)}\n` : described(task));
       world.finish(EXIT.done);
     });
 }

@@ -9,6 +9,7 @@ import { withGatewayOptions } from "./gateway_command.ts";
 import type { Output } from "./output.ts";
 import { shownTask } from "./shown_task.ts";
 import type { World } from "./world.ts";
+import { harmlessJson } from "./text_width.ts";
 
 type TasksOptions = GatewayOptions & {
   readonly status?: TaskStatus;
@@ -43,7 +44,7 @@ export function tasksCommand(program: Command, world: World): void {
         page,
       };
       const answer = await withClient(gatewayOf(options, world.env), (client) => client.getTasks(query));
-      if (options.json) world.out.write(`${JSON.stringify(answer)}\n`);
+      if (options.json) world.out.write(`${harmlessJson(answer)}\n`);
       else table(answer, world.out);
       world.finish(EXIT.done);
     });

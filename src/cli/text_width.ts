@@ -13,6 +13,14 @@ export function harmless(text: string): string {
   return text.replaceAll(CONTROL, " ").replaceAll(BIDI, "");
 }
 
+/** As JSON on one line, in which nothing steers a terminal: it is there, escaped, for who parses it. */
+export function harmlessJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** How many columns `text`, which is {@link harmless}, takes in a terminal. */
 export function widthOf(text: string): number {
   let width = 0;

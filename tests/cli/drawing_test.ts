@@ -7,7 +7,7 @@ import { Screen } from "../../src/cli/screen.ts";
 import { type ShownTask, toldBy } from "../../src/cli/shown_task.ts";
 import { Tally } from "../../src/cli/tally.ts";
 import { duration } from "../../src/cli/task_text.ts";
-import { fitted, harmless, padded, widthOf } from "../../src/cli/text_width.ts";
+import { fitted, harmless, harmlessJson, padded, widthOf } from "../../src/cli/text_width.ts";
 import type { TaskStatusData } from "../../src/protocol/server_frames.ts";
 import { NO_PROGRESS, taskNamed } from "../sample_task.ts";
 
@@ -82,6 +82,12 @@ Deno.test("widths are those of the terminal, and foreign text is only text", () 
   ]);
   assertEquals(padded("处", 4), "处  ");
   assertEquals(harmless("a\r\n\u001b]0;title\u0007b\u202ec"), "a ]0;title bc");
+});
+
+Deno.test("JSON that is printed steers no terminal either, and says the same", () => {
+  const said = { current: "\u001b[31m\u009b31m\u007f\u202e\u2066\u2028é" };
+  const text = harmlessJson(said);
+  assertEquals([/[^\x20-\x7eé]/.test(text), JSON.parse(text)], [false, said]);
 });
 
 Deno.test("a replay keeps the pace of then times the speed, skips what is longer than wanted, and never goes back", () => {
