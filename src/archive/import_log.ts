@@ -3,7 +3,8 @@ import { NAMESPACES } from "../log/jetstream_stream.ts";
 import { type Header, nameOf } from "./archive_line.ts";
 import type { Part } from "./archive_reader.ts";
 import { bodyWithTime } from "./event_time.ts";
-import { type Imported, MAX_IN_FLIGHT, namedEntry, type Target } from "./imported.ts";
+import { MAX_IN_FLIGHT, namedEntry, type Standing, type Target } from "./imported.ts";
+import { OthersTasks, type TasksThere } from "./others_tasks.ts";
 
 /** So many bytes of bodies may be on their way at once; one batch alone always may. */
 const MAX_BYTES_IN_FLIGHT = 16 * 1024 * 1024;
@@ -21,6 +22,8 @@ export type ImportResult = {
   readonly known: number;
   /** Records that no log takes: how many, and the first of them. */
   readonly leftOut: { readonly count: number; readonly first: readonly Remark[] };
+  /** Tasks that the target has from elsewhere, of which nothing was stored. */
+  readonly tasksThere: TasksThere;
   /** Up to which position of the archive's log all is stored. */
   readonly through: number;
   /** Lines that break a rule: how many, and the first of them. Nothing from the checkpoint before them on is stored. */
@@ -73,9 +76,11 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
           break;
         case "records": {
           const entries = takenBy(part.entries, part.from, leftOut);
-          const missing = flight?.missing(entries) ?? entries;
-          known += entries.length - missing.length;
-          await flight?.send(missing, part);
+          if (flight !== undefined) {
+            const missing = flight.missing(entries);
+            known += entries.length - missing.length;
+            await flight.send(await flight.others.without(missing), part);
+          }
           read += part.entries.length;
           through = part.place.through;
           onProgress?.(through, read);
@@ -96,6 +101,7 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
     stored: flight?.stored ?? 0,
     known,
     leftOut: leftOut.told(),
+    tasksThere: flight?.others.told() ?? { count: 0, records: 0, first: [] },
     through,
     broken: broken.told(),
     ...(cut === undefined ? {} : { cut }),
@@ -104,13 +110,14 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
 
 async function started(target: Target, header: Header, append: boolean): Promise<Flight> {
   const name = nameOf(header);
-  const [extent, imported] = [await target.log.extent(), await target.imported(name)];
-  if (imported === undefined && !append && extent.firstSeq <= extent.lastSeq) {
+  const [extent, standing] = [await target.log.extent(), await target.standing(name)];
+  const isEmpty = extent.firstSeq > extent.lastSeq;
+  if (!standing.isBegun && !append && !isEmpty) {
     throw new NotEmpty(
       `The target holds records already (positions ${extent.firstSeq}–${extent.lastSeq})`,
     );
   }
-  return new Flight(target, name, imported ?? (() => false));
+  return new Flight(target, name, standing, new OthersTasks(isEmpty ? undefined : target.log, standing));
 }
 
 /** Those that a log takes; the others are remarked. `from` is the line of the first. */
@@ -132,21 +139,23 @@ function namespaceFault(subject: string): string | undefined {
 /** Batches on their way to the target: several at once, in order. */
 class Flight {
   stored = 0;
+  readonly others: OthersTasks;
   readonly #target: Target;
   readonly #name: string;
-  readonly #imported: Imported;
+  readonly #standing: Standing;
   readonly #batches: { readonly records: number; readonly bytes: number; readonly done: Promise<void> }[] =
     [];
   #failure: unknown;
 
-  constructor(target: Target, name: string, imported: Imported) {
+  constructor(target: Target, name: string, standing: Standing, others: OthersTasks) {
     this.#target = target;
     this.#name = name;
-    this.#imported = imported;
+    this.#standing = standing;
+    this.others = others;
   }
 
   missing(entries: readonly Entry[]): readonly Entry[] {
-    return entries.filter((entry) => !this.#imported(entry));
+    return entries.filter((entry) => !this.#standing.has(entry));
   }
 
   /** Sends a batch as soon as there is room; rejects when one before it has failed. */

@@ -1,16 +1,23 @@
-import type { EventLog, NewEntry } from "../log/event_log.ts";
+import type { Entry, EventLog, NewEntry } from "../log/event_log.ts";
 import type { SqliteLog } from "../log/sqlite_log.ts";
 
-/** Whether the record that lay at a position of the log of an archive is in the target already, by an import before. */
-export type Imported = (entry: { readonly seq: number; readonly subject: string }) => boolean;
+/** How a target stands to an archive. */
+export type Standing = {
+  /** Whether an import of this archive was begun, and something of it is left. */
+  readonly isBegun: boolean;
+  /** Whether the record that lay at a position of the archive's log is there already, by an import before. */
+  readonly has: (entry: Pick<Entry, "seq" | "subject">) => boolean;
+  /** Whether a record of the target, read with its id, came by an import of this archive. */
+  readonly isMoved: (entry: Pick<Entry, "seq" | "id">) => boolean;
+};
 
 /** A log into which archives are imported. */
 export interface Target {
   readonly log: EventLog;
   /** How many batches may be on their way: one, where a batch that fails must not be followed by one that does not. */
   readonly batches: number;
-  /** What an import of this name has brought; undefined where there was none, or nothing of it is left. */
-  imported(name: string): Promise<Imported | undefined>;
+  /** How it stands to the archive of this name. */
+  standing(name: string): Promise<Standing>;
 }
 
 /** So many records of an import may be on their way at once; the newest of them may have come without some before them. */
@@ -28,19 +35,25 @@ export function embeddedTarget(log: SqliteLog): Target {
   return {
     log,
     batches: 1,
-    async imported(name) {
-      const moved = await log.moved(name);
-      return moved === undefined ? undefined : ({ seq }) => seq <= moved.through;
+    async standing(name) {
+      const [moved, { lastSeq }] = [await log.moved(name), await log.extent()];
+      const { through, since } = moved ?? { through: 0, since: lastSeq + 1 };
+      return {
+        isBegun: moved !== undefined,
+        has: ({ seq }) => seq <= through,
+        isMoved: ({ seq }) => seq >= since,
+      };
     },
   };
 }
 
 /** JetStream keeps the id of every record: the newest ones tell how far it is, however much came beside them. */
 export function jetStreamTarget(log: EventLog): Target {
-  return { log, batches: 8, imported: (name) => newestOf(log, name) };
+  return { log, batches: 8, standing: (name) => newestOf(log, name) };
 }
 
-async function newestOf(log: EventLog, name: string): Promise<Imported | undefined> {
+async function newestOf(log: EventLog, name: string): Promise<Standing> {
+  const isMoved: Standing["isMoved"] = ({ id = "" }) => seqIn(id, name) !== undefined;
   const { firstSeq, lastSeq } = await log.extent();
   const found = new Set<number>();
   /** The newest of each subject. */
@@ -61,17 +74,18 @@ async function newestOf(log: EventLog, name: string): Promise<Imported | undefin
     }
     if (from < firstSeq) break;
   }
-  if (found.size === 0) return undefined;
+  if (found.size === 0) return { isBegun: false, has: () => false, isMoved };
   // A loop: the arguments of Math.min have a limit.
   let oldest = Infinity;
   for (const seq of found) oldest = Math.min(oldest, seq);
   // Whatever is further back than can have been on its way was stored, and may be gone by age.
   const isFromStart = from < firstSeq && firstSeq === 1;
-  return ({ seq, subject }) => {
+  const has: Standing["has"] = ({ seq, subject }) => {
     if (found.has(seq) || (seq < oldest && !isFromStart)) return true;
     // Retention takes the oldest of a subject: one that is missing before newer ones of it had been there.
     return seq < (newest.get(subject) ?? 0);
   };
+  return { isBegun: true, has, isMoved };
 }
 
 function seqIn(id: string, name: string): number | undefined {

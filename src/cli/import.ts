@@ -63,7 +63,13 @@ function tell(result: ImportResult, { check, json }: ImportOptions, world: World
     const what = check ? "nothing stored, only read" : `${stored} records stored${before}`;
     world.out.write(`${what}; whole up to position ${through} of the archive's log\n`);
   }
-  const { leftOut, broken, cut } = result;
+  const { leftOut, tasksThere, broken, cut } = result;
+  if (tasksThere.count > 0) {
+    const names = tasksThere.first.join(", ") + (tasksThere.count > tasksThere.first.length ? ", …" : "");
+    world.out.complain(
+      `left out: ${tasksThere.records} records of ${tasksThere.count} tasks that the log has from elsewhere: ${names}\n`,
+    );
+  }
   remark(world, "left out", leftOut.count, leftOut.first);
   remark(world, "broken", broken.count, broken.first);
   if (cut !== undefined) remark(world, "cut off", 1, [cut]);

@@ -49,13 +49,15 @@ const SCHEMA = `
 `;
 
 /**
- * How far records of another log were moved here: `through` there, of which the last lies at `seq` here. Made where it is
+ * How far records of another log were moved here: `through` there, of which the first lies at `since` here and the last at
+ * `seq`. Made where it is
  * missing: files of before are read as they are, and a program of before passes over it.
  */
 const MOVED = `
   CREATE TABLE IF NOT EXISTS moved (
     name TEXT PRIMARY KEY,
     through INTEGER NOT NULL,
+    since INTEGER NOT NULL,
     seq INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;

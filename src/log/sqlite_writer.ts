@@ -12,8 +12,8 @@ export type Retention = {
   readonly dedupWindowMs: number;
 };
 
-/** How far records were moved here from another log: up to `through` there, of which the last lies at `seq` here. */
-export type Moved = { readonly through: number; readonly seq: number };
+/** How far records were moved here from another log: up to `through` there, of which the first lies at `since` here. */
+export type Moved = { readonly through: number; readonly since: number };
 
 /**
  * Most records one append removes of a subject over its cap: more than one only after the cap was lowered.
@@ -56,9 +56,14 @@ export class SqliteWriter {
     );
     // Replaces the row of an id whose window has passed.
     this.#insertId = db.prepare("INSERT OR REPLACE INTO ids (seq, time, id) VALUES (?, ?, ?)");
-    this.#insertMoved = db.prepare("INSERT OR REPLACE INTO moved (name, through, seq) VALUES (?, ?, ?)");
+    // What was moved before and is gone since was another time.
+    this.#insertMoved = db.prepare(
+      `INSERT INTO moved (name, through, since, seq) VALUES (?1, ?2, ?3, ?3)
+       ON CONFLICT (name) DO UPDATE SET through = excluded.through, seq = excluded.seq,
+         since = iif(seq < (SELECT min(seq) FROM records), excluded.since, since)`,
+    );
     this.#moved = db.prepare(
-      "SELECT through, seq FROM moved WHERE name = ? AND seq >= (SELECT min(seq) FROM records)",
+      "SELECT through, since FROM moved WHERE name = ? AND seq >= (SELECT min(seq) FROM records)",
     );
     this.#trim = db.prepare(
       "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE subject = ? ORDER BY seq LIMIT ?)",
@@ -143,7 +148,7 @@ export class SqliteWriter {
   moved(name: string): Moved | undefined {
     const row = this.#moved.get(name);
     if (row === undefined) return undefined;
-    return { through: integer(row.through, "through"), seq: integer(row.seq, "seq") };
+    return { through: integer(row.through, "through"), since: integer(row.since, "since") };
   }
 
   #known(id: string | undefined, time: number): number | undefined {
