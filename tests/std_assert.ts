@@ -17,7 +17,12 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Asserts deep, strict equality. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, failure(msg));
+  if (msg === undefined) return nodeAssert.deepStrictEqual(actual, expected);
+  try {
+    nodeAssert.deepStrictEqual(actual, expected);
+  } catch (error) {
+    throw new AssertionError(`${msg}\n${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Asserts that two values are not deeply equal. */

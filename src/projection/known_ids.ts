@@ -12,7 +12,8 @@ type Filter = { readonly words: Uint32Array; readonly bitsLog2: number; left: nu
  * more beyond), which costs a needless look into the log; it never says no of one that it saw.
  */
 export class KnownIds {
-  readonly #filters: Filter[] = [filterOf(FIRST_BITS_LOG2)];
+  /** The first is made for the first id: most gateways never let go of any. */
+  readonly #filters: Filter[] = [];
   #count = 0;
 
   /** How many ids were added, those added again too. */
@@ -26,9 +27,8 @@ export class KnownIds {
     this.#count++;
     if (isHeld) return;
     let filter = this.#filters.at(-1);
-    if (filter === undefined) return;
-    if (filter.left <= 0 && this.#filters.length < MAX_FILTERS) {
-      filter = filterOf(filter.bitsLog2 + 1);
+    if (filter === undefined || (filter.left <= 0 && this.#filters.length < MAX_FILTERS)) {
+      filter = filterOf(filter === undefined ? FIRST_BITS_LOG2 : filter.bitsLog2 + 1);
       this.#filters.push(filter);
     }
     filter.left--;
