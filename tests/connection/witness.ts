@@ -315,6 +315,7 @@ export class Witness {
           );
         }
         if (delivery.progress === undefined || !matches(window, "progress", delivery)) continue;
+        if (this.#isForgotten(delivery.taskId)) continue;
         const newer = this.#truth.tasks.get(delivery.taskId)?.told.some((one) =>
           one.seq > delivery.seq && one.progress !== undefined &&
           (one.seq > seq || matches(window, "progress", one))

@@ -146,11 +146,13 @@ export class World {
   restart(): Promise<void> {
     this.#restarting = true;
     return this.#following = this.#following.then(async () => {
+      let isBuilt = false;
       const built = ({ isWhole }: { readonly isWhole: boolean }): void => {
         this.router.reset(this.projection.head, isWhole);
-        this.#restarting = false;
+        isBuilt = true;
       };
-      while (this.#restarting) await this.projection.boot(built).catch((error: unknown) => this.#note(error));
+      while (!isBuilt) await this.projection.boot(built).catch((error: unknown) => this.#note(error));
+      this.#restarting = false;
     });
   }
 
