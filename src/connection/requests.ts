@@ -1,5 +1,6 @@
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
+import type { FlowInput } from "./flow.ts";
 import { take } from "./rate_limit.ts";
 import type { RefusedAccess } from "./refused_access.ts";
 import type { Decision, Effect, Input, Limits, Serving, Unknown } from "./state.ts";
@@ -12,6 +13,9 @@ const FLOOD_BURSTS = 10;
 const FLOOD_MS = 10_000;
 /** What answers with more entries than so many costs as several that answer with so many. */
 const ENTRIES = 100;
+
+/** So many bursts somebody may be behind with what snapshots cost. */
+const MOST_OWED = 2;
 
 /** What is to be done about the audience of a connection that ends. */
 export function leaving(state: Serving | Unknown): readonly Effect[] {
@@ -46,6 +50,19 @@ export function requested(
 function pagesIn({ data }: ClientFrame): number {
   const { limit } = data;
   return typeof limit === "number" ? Math.max(1, limit / ENTRIES) : 1;
+}
+
+/**
+ * A snapshot costs what as many pages of tasks would, by what was sent of it: who has the present state begin anew time and
+ * again waits in between. The first is free: without it nobody could begin.
+ */
+export function charged(state: Serving, input: FlowInput, { rate }: Limits): Serving {
+  if (input.kind !== "walked") return state;
+  const { snapshots = 0, bucket } = state;
+  const sent = { ...state, snapshots: input.done ? snapshots + 1 : snapshots };
+  if (snapshots === 0) return sent;
+  const tokens = Math.max(-MOST_OWED * rate.burst, bucket.tokens - input.frames.length / ENTRIES);
+  return { ...sent, bucket: { ...bucket, tokens } };
 }
 
 /** Says what is wrong with a frame; the tenth within a minute ends the connection. */

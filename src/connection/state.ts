@@ -34,6 +34,8 @@ export type Serving = {
   readonly strikes: readonly number[];
   /** The least time between two flushes of progress alone that the client asked for, in ms; 0 where it did not. */
   readonly paceMs: number;
+  /** How many snapshots were sent whole. Default: none. */
+  readonly snapshots?: number;
 };
 
 /** So many requests beyond the rate were refused since then, ms since the epoch. */

@@ -4,7 +4,7 @@ import type { ErrorBody } from "../protocol/server_frames.ts";
 import { parseTopic } from "../protocol/topics.ts";
 import { type FlowInput, heldTopics, type Position, safeCursor } from "./flow.ts";
 import { stepFlow } from "./flow_step.ts";
-import { closing, leaving, requested, struck } from "./requests.ts";
+import { charged, closing, leaving, requested, struck } from "./requests.ts";
 import type { Decision, Input, Limits, Serving, State, Unknown } from "./state.ts";
 import { alarmOf, authenticated, known, stepUnknown } from "./unknown.ts";
 
@@ -29,8 +29,10 @@ export function step(state: State, input: Input, position: Position, limits: Lim
       return struck(state, input);
     case "answer":
       return answered(state, input, position, limits);
-    case "flow":
-      return flowing(state, input.input, position);
+    case "flow": {
+      const [after, effects] = flowing(state, input.input, position);
+      return [charged(after, input.input, limits), effects];
+    }
     case "rebuilt":
       return flowing(state, { kind: "rebuilt", reason: input.reason, served: input.served }, position);
     case "lost":
