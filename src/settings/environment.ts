@@ -191,6 +191,14 @@ export const Environment = v.pipe(
   ),
   v.forward(
     v.partialCheck(
+      [["METRICS_TOKEN"], ["AUTH_TOKENS"]],
+      ({ METRICS_TOKEN, AUTH_TOKENS = [] }) => !AUTH_TOKENS.some(({ token }) => token === METRICS_TOKEN),
+      "must be another token than those of AUTH_TOKENS: it is for /metrics alone",
+    ),
+    ["METRICS_TOKEN"],
+  ),
+  v.forward(
+    v.partialCheck(
       [["AUTH"], ["JWT_SECRET"], ["JWKS_URL"]],
       ({ AUTH, JWT_SECRET, JWKS_URL }) =>
         AUTH !== "jwt" || (JWT_SECRET === undefined) !== (JWKS_URL === undefined),

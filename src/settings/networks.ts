@@ -9,7 +9,7 @@ export type Networks = {
 };
 
 const ABOUT: Rule = {
-  rule: "must be addresses or networks such as 10.0.0.7 or 10.0.1.0/28, comma-separated",
+  rule: "must be addresses or networks such as 10.0.0.7 or 10.0.1.0/28, but not /0, comma-separated",
   meaning:
     "the proxies whose X-Forwarded-For is believed, and nobody else, since who connects from there may say to be anybody; unset: none",
 };
@@ -45,7 +45,10 @@ function add(list: BlockList, entry: string): boolean {
     list.addAddress(address, family);
     return true;
   }
-  if (!/^\d{1,3}$/.test(bits) || Number(bits) > (version === 6 ? 128 : 32)) return false;
+  // Who is believed whoever it is, is everybody.
+  if (!/^\d{1,3}$/.test(bits) || Number(bits) === 0 || Number(bits) > (version === 6 ? 128 : 32)) {
+    return false;
+  }
   list.addSubnet(address, Number(bits), family);
   return true;
 }

@@ -27,6 +27,7 @@ export function parseOrigins(text: string): Origins | undefined {
 }
 
 function originOf(text: string): string | undefined {
-  if (!/^https?:\/\/[^/?#@]+\/?$/i.test(text) || !URL.canParse(text)) return undefined;
+  // No browser comes from a name with a * in it: it would be a pattern that never fits.
+  if (!/^https?:\/\/[^/?#@*]+\/?$/i.test(text) || !URL.canParse(text)) return undefined;
   return new URL(text).origin;
 }

@@ -23,13 +23,19 @@ export function countedAddress(
   trusted: Trusted | undefined,
 ): string {
   let address = remoteAddress;
-  const hops = forwardedFor?.split(",").map((hop) => hop.trim()) ?? [];
+  const hops = forwardedFor?.split(",").map((hop) => withoutPort(hop.trim())) ?? [];
   while (trusted?.has(address) === true) {
     const hop = hops.pop();
     if (hop === undefined || isIP(hop) === 0) break;
     address = hop;
   }
   return isIP(address) === 6 ? nameOf(groupsOf(address)) : address;
+}
+
+/** Some proxies write the port as well: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?$/.exec(hop) ?? [];
+  return bracketed ?? plain ?? hop;
 }
 
 /** The network of an IPv6 address; where that stands for an IPv4 address (RFC 4291, 2.5.5.2), that. */

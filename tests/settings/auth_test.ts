@@ -377,7 +377,7 @@ Deno.test("trusted proxies are addresses and networks of both families", () => {
   for (const [address, isTrusted] of cases) assertEquals(trustedProxies?.has(address), isTrusted, address);
   assertEquals(settingsFrom({}).trustedProxies, undefined);
   assertEquals(parseNetworks("fe80::/10")?.has("fe80::1%eth0"), true);
-  assertEquals(parseNetworks("0.0.0.0/0")?.has("203.0.113.1"), true);
+  assertEquals(parseNetworks("128.0.0.0/1")?.has("203.0.113.1"), true);
 });
 
 Deno.test("what is no address and no network refuses to start", () => {
@@ -399,6 +399,8 @@ Deno.test("what is no address and no network refuses to start", () => {
     "*",
     "unix",
     "/8",
+    "0.0.0.0/0",
+    "::/0",
   ];
   for (const text of wrong) {
     assertEquals(problemsFrom({ TRUSTED_PROXIES: text }), [
@@ -408,4 +410,12 @@ Deno.test("what is no address and no network refuses to start", () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV4Extended(), fc.ipV6()), fc.string(), (address, rest) => {
     parseNetworks(`${address}${rest}`)?.has(address);
   }));
+});
+
+Deno.test("the token for /metrics is none of those that open more", () => {
+  const env = { AUTH: "token", AUTH_TOKENS: `app:${SECRET}:subscribe` };
+  assertEquals(problemsFrom({ ...env, METRICS_TOKEN: SECRET }), [
+    "METRICS_TOKEN (not shown) must be another token than those of AUTH_TOKENS: it is for /metrics alone",
+  ]);
+  settingsFrom({ ...env, METRICS_TOKEN: `${SECRET}other` });
 });

@@ -107,7 +107,9 @@ Deno.test("empty and blank settings are unset ones, and space around a value doe
 });
 
 Deno.test("a host that is not loopback needs AUTH said outright", () => {
-  for (const HOST of ["0.0.0.0", "::", "192.0.2.1", "gateway", "127.0.0.1.example.org", "127.0.0"]) {
+  for (
+    const HOST of ["0.0.0.0", "::", "192.0.2.1", "gateway", "127.0.0.1.example.org", "127.0.0", "127.0.0.256"]
+  ) {
     assertEquals(problemsFrom({ HOST }), [
       `HOST="${HOST}" is not this machine alone, so AUTH has to be said: token or jwt, or off, ` +
       "whoever reaches it then may do everything",
@@ -217,7 +219,16 @@ Deno.test("origins are spelled as browsers spell them", () => {
   );
   assertEquals(settingsFrom({ ALLOWED_ORIGINS: "*" }).allowedOrigins, "*");
   for (
-    const bad of ["https://a/b", "ftp://a", "https://", "https://a,", "https://*.a:x", "https://%%", "null"]
+    const bad of [
+      "https://a/b",
+      "ftp://a",
+      "https://",
+      "https://a,",
+      "https://*.a:x",
+      "https://*.example.org",
+      "https://%%",
+      "null",
+    ]
   ) {
     assertEquals(problemsFrom({ ALLOWED_ORIGINS: bad }).length, 1, bad);
   }

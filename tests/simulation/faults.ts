@@ -79,7 +79,7 @@ export function planOf(seed: number): Plan {
   const chance = new Chance(seed);
   const weights: Partial<Record<Fault, number>> = { ...USUAL };
   if (chance.happens(0.25)) weights["let retention take"] = 2;
-  if (chance.happens(0.15)) weights["make the stream anew"] = 1;
+  if (chance.happens(0.15)) weights["make the stream anew"] = 3;
   const urn = Object.entries(weights).flatMap(([fault, weight]) =>
     Array<string>(weight).fill(fault)
   ) as Fault[];

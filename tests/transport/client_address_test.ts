@@ -41,6 +41,11 @@ Deno.test("behind trusted proxies it is the nearest that is none of them, and wh
     ["192.0.2.1, 10.0.0.2", "192.0.2.1"],
     ["192.0.2.1,10.0.0.3 ,  10.0.0.2", "192.0.2.1"],
     ["192.0.2.1, 2001:db8:ffff::7", "192.0.2.1"],
+    // With the port, as some proxies have it.
+    ["1.2.3.4, 192.0.2.1:4711", "192.0.2.1"],
+    ["192.0.2.1:4711, 10.0.0.2:80, [2001:db8:ffff::7]:80", "192.0.2.1"],
+    ["[2001:db8::1]:4711", "2001:db8:0:0::/64"],
+    ["[2001:db8::1]", "2001:db8:0:0::/64"],
     // All of them are ours: the farthest.
     ["10.0.0.3, 10.0.0.2", "10.0.0.3"],
   ];
@@ -59,8 +64,8 @@ Deno.test("where a trusted proxy says nothing that can be read, it counts itself
     ",",
     "unknown",
     "_hidden",
-    "192.0.2.1:4711",
-    "[::1]",
+    "192.0.2.1:port",
+    "[192.0.2.1",
     "1.2.3",
     "010.1.2.3",
     "1.2.3.4 5.6.7.8",
