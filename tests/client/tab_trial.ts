@@ -72,7 +72,6 @@ export type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : nev
 /** What a watch was told of statuses. */
 export class Witness {
   readonly topics: readonly string[];
-  readonly replay: "latest" | "none" | "all";
   readonly seen: string[] = [];
   isLive = false;
   /** How far the gateway was when it was live first: what happens from then on it must be told. */
@@ -81,7 +80,6 @@ export class Witness {
 
   constructor(world: World, client: Client, topics: readonly string[], replay: "latest" | "none" | "all") {
     this.topics = topics;
-    this.replay = replay;
     this.from = replay === "all" ? 0 : Infinity;
     const take = (frame: PushedFrame): void => {
       if (frame.type === "task_status") this.seen.push(frame.id);
@@ -107,7 +105,9 @@ export class Page {
   readonly client: Client;
   readonly #world: World;
   readonly witnesses: Witness[] = [];
-  /** Whether it asked for a whole history, or for how things are of what it watched without: it has a connection of its own then, unless it leads. */
+  /**
+   * Whether it asked for a whole history, or watches without knowing how things are: who wants that later, here or in another
+   * tab that it leads, makes it begin with the past. It has a connection of its own then, unless it leads. */
   hasHistory = false;
   readonly stores: readonly Store<TaskView>[];
   readonly answers: Promise<string>[] = [];
@@ -136,10 +136,7 @@ export class Page {
   }
 
   watch(topics: readonly string[], replay: "latest" | "none" | "all"): void {
-    const isWithout = this.witnesses.some((other) =>
-      other.replay === "none" && other.topics.some((topic) => topics.includes(topic))
-    );
-    this.hasHistory ||= replay === "all" || (replay === "latest" && isWithout);
+    this.hasHistory ||= replay !== "latest";
     this.witnesses.push(new Witness(this.#world, this.client, topics, replay));
   }
 
