@@ -15,23 +15,10 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (flow.cursor < position.head - 1 && flow.waitsTo !== position.head) {",
   },
   {
-    name: "a cursor of another life of the stream is taken for one of this",
-    file: "src/messages/subscribe.ts",
-    from: "if (since.epoch !== context.epoch) {",
-    to: "if (since.epoch.length === 0) {",
-  },
-  {
     name: "a client comes back one position too late",
     file: "src/client/subscriptions.ts",
     from: "{ epoch: this.#epoch, seq: this.#seq };",
     to: "{ epoch: this.#epoch, seq: this.#seq + 1 };",
-  },
-  {
-    name:
-      "a client that comes back counts what was pushed before as brought, though others were brought less far",
-    file: "src/client/subscriptions.ts",
-    from: 'if (recovered === true && "since" in request) this.#seq',
-    to: 'if (recovered === undefined && "since" in request) this.#seq',
   },
   {
     name: "a client takes what it was told already for news",
@@ -62,12 +49,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/projection/projection.ts",
     from: "    built({ isWhole",
     to: "    await this.#log.extent();\n    built({ isWhole",
-  },
-  {
-    name: "a page that has nothing yet is kept",
-    file: "src/projection/shared_pages.ts",
-    from: "if (through <= after) return void this.#pages.delete(key);",
-    to: "if (through < 0) return void this.#pages.delete(key);",
   },
   {
     name: "after a page of the log the next one begins an event too late",
