@@ -135,7 +135,7 @@ export function printRecord({ seq, time, subject, body, id, traceparent }: Entry
 function textOf(body: Uint8Array): string | undefined {
   try {
     const text = decoder.decode(body);
-    // deno-lint-ignore no-control-regex
+    // deno-lint-ignore no-control-regex -- these very characters are what is looked for
     return /[\x00-\x08\x0b\x0e-\x1f]/.test(text) ? undefined : text;
   } catch {
     return undefined;

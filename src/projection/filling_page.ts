@@ -5,8 +5,7 @@ import type { TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 export const PAGE_BYTES = 4_194_304;
 
 const encoder = new TextEncoder();
-// deno-lint-ignore no-control-regex -- ASCII as such, its controls included
-const BEYOND_ASCII = /[^\x00-\x7f]/;
+const BEYOND_ASCII = /\P{ASCII}/u;
 
 /**
  * A page of tasks that is being filled. One that would weigh too much comes as if a smaller page had been asked for, whose
