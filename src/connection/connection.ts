@@ -1,83 +1,22 @@
 import { type Access, NOBODY } from "../access/access.ts";
 import type { Scope, TaskNames } from "../access/scope.ts";
 import { namesOf } from "../projection/delivery.ts";
-import type { History } from "../projection/history.ts";
 import { Interest } from "../projection/interest.ts";
-import type { Projection } from "../projection/projection.ts";
 import type { Told } from "../projection/forgotten.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
-import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
-import type { ErrorBody, ServerData, ServerFrame } from "../protocol/server_frames.ts";
+import type { Payload } from "../protocol/codec.ts";
+import type { ServerData } from "../protocol/server_frames.ts";
 import type { Member } from "../router/audience.ts";
-import type { PageBatches } from "../router/page_batches.ts";
-import type { Clock, Router } from "../router/router.ts";
+import type { ConnectionDeps, Identity, RequestContext } from "./connection_deps.ts";
 import { type Gap, heldTopics, type Position, safeCursor } from "./flow.ts";
 import { readFrame } from "./inbound.ts";
 import { Mailbox } from "./mailbox.ts";
+import { type About, Outlet } from "./outlet.ts";
 import { type Ask, Paging } from "./paging.ts";
 import type { Socket } from "./socket.ts";
-import { type Effect, type Input, type Limits, type Outcome, type State, stateName } from "./state.ts";
+import { type Effect, type Input, type Outcome, type Serving, type State, stateName } from "./state.ts";
 import { step } from "./step.ts";
-
-/** Who is connected, and how it wants its frames. */
-export type Identity = {
-  readonly connectionId: string;
-  readonly clientId: string;
-  readonly path: string;
-  readonly codec: Codec;
-  /** Counts the connection among those of a token's subject, where the token was shown late; says why it may not be. */
-  readonly admit?: (subject: string) => ErrorBody | undefined;
-};
-
-/** What a message type may know of the connection that sent it. */
-export type RequestContext = {
-  readonly path: string;
-  /** What the connection may. */
-  readonly access: Access;
-  readonly nowMs: number;
-  readonly epoch: string;
-  readonly head: number;
-  /** The position up to which the connection has been served, where a client could resume from there. */
-  readonly served: number | undefined;
-};
-
-/** The message types, as a connection needs them. */
-export interface Dispatcher {
-  /** Tokens that a frame of this type takes from the rate limit; undefined where no such type is registered. */
-  costOf(type: string): number | undefined;
-  /** Answers a frame; a handler's own failure is its rejection. */
-  dispatch(frame: ClientFrame, context: RequestContext): Outcome | Promise<Outcome>;
-}
-
-/** What connections counted since the start, for `/metrics`. */
-export type ConnectionCounts = {
-  messages: Record<string, number>;
-  errors: Record<string, number>;
-  /** By the limit that was met. */
-  refused: Record<string, number>;
-  frames: number;
-  bytes: number;
-};
-
-/** Everything a connection works with, shared by all of them. */
-export type ConnectionDeps = {
-  readonly projection: Projection;
-  readonly history: History;
-  readonly router: Router;
-  readonly pageBatches: PageBatches;
-  readonly messages: Dispatcher;
-  readonly clock: Clock;
-  readonly limits: Limits;
-  readonly welcome: Pick<ServerData["welcome"], "heartbeat" | "limits">;
-  readonly counts: ConnectionCounts;
-  /** Told of each change of state, by name. */
-  readonly moved: (from: string, to: string) => void;
-  /** Told how many messages wait in a mailbox. */
-  readonly noteDepth: (depth: number) => void;
-  /** Notes a failure of ours; returns the incident id under which it is in the log. */
-  readonly incident: (error: unknown, connectionId: string) => string;
-};
 
 const MAX_WAITING = 1_024;
 const MAX_IN_FLIGHT = 16;
@@ -91,6 +30,7 @@ const LONGEST_TIMER_MS = 2_147_483_647;
 export class Connection implements Member {
   readonly identity: Identity;
   readonly #socket: Socket;
+  readonly #outlet: Outlet;
   readonly #deps: ConnectionDeps;
   readonly #mailbox: Mailbox<Input>;
   /** See {@link Member}: a page counts too. */
@@ -102,13 +42,13 @@ export class Connection implements Member {
   /** Calls the alarm off that is set. */
   #callOffAlarm: (() => void) | undefined;
   #inFlight = 0;
-  #sent = 0;
   #lastState: string | undefined;
 
   constructor(socket: Socket, identity: Identity, deps: ConnectionDeps) {
     this.#socket = socket;
     this.identity = identity;
     this.#deps = deps;
+    this.#outlet = new Outlet(socket, identity, deps);
     this.#mailbox = new Mailbox(MAX_WAITING, (input) => this.#turn(input));
   }
 
@@ -138,14 +78,14 @@ export class Connection implements Member {
       ...(access === undefined ? {} : { access }),
       ...(subscribe === undefined
         ? {}
-        : { first: { type: "subscribe", id: this.#newId("subscribe"), data: subscribe } }),
+        : { first: { type: "subscribe", id: this.#outlet.newId("subscribe"), data: subscribe } }),
     });
   }
 
   /** Greets; then begins with what was answered to a subscription before there was a connection. */
   openWith(access: Access, outcome: Extract<Outcome, { kind: "subscribe" }>): void {
     this.#post({ kind: "opened", atMs: this.#deps.clock.now(), access });
-    this.#answer(this.#newId("subscribe"), outcome);
+    this.#answer(this.#outlet.newId("subscribe"), outcome);
   }
 
   /** Takes in a text message. */
@@ -293,7 +233,7 @@ export class Connection implements Member {
       case "drain":
         return this.#send("drain", effect.data, { cursor: effect.data.seq });
       case "error":
-        return this.#sendError(effect);
+        return this.#writePayloads([this.#outlet.error(effect)]);
       case "leave":
         return this.#deps.router.leave(this);
       case "join":
@@ -317,8 +257,9 @@ export class Connection implements Member {
   }
 
   #join({ held, cursor }: Extract<Effect, { kind: "join" }>): void {
-    if (this.#state.kind !== "open" && this.#state.kind !== "draining") return;
-    const { paceMs } = this.#state;
+    const serving = this.#serving;
+    if (serving === undefined) return;
+    const { paceMs } = serving;
     this.#deps.router.join(this, held, this.identity.codec, cursor, { paceMs, scope: this.#scope });
   }
 
@@ -334,8 +275,13 @@ export class Connection implements Member {
     });
   }
 
+  /** The state in which it is served; undefined before and after. */
+  get #serving(): Serving | undefined {
+    return this.#state.kind === "open" || this.#state.kind === "draining" ? this.#state : undefined;
+  }
+
   get #access(): Access {
-    return this.#state.kind === "open" || this.#state.kind === "draining" ? this.#state.access : NOBODY;
+    return this.#serving?.access ?? NOBODY;
   }
 
   /** The tasks that may be seen; undefined where those are all. */
@@ -386,9 +332,7 @@ export class Connection implements Member {
 
   #context(): RequestContext {
     const position = this.#position();
-    const flow = this.#state.kind === "open" || this.#state.kind === "draining"
-      ? this.#state.flow
-      : undefined;
+    const flow = this.#serving?.flow;
     return {
       path: this.identity.path,
       access: this.#access,
@@ -408,8 +352,7 @@ export class Connection implements Member {
   }
 
   #isBehind(): boolean {
-    const state = this.#state;
-    return (state.kind === "open" || state.kind === "draining") && state.flow.kind === "behind";
+    return this.#serving?.flow.kind === "behind";
   }
 
   /** Asks for a page or a snapshot chunk. */
@@ -454,9 +397,7 @@ export class Connection implements Member {
     );
     if (batch === undefined) return;
     this.pacedAtMs = clock.now();
-    this.#deps.counts.frames += batch.frames;
-    this.#deps.counts.bytes += batch.bytes.length;
-    this.#socket.write(batch.bytes);
+    this.#outlet.writeBatch(batch);
   }
 
   /** The tasks that left the list after `told`, and are not back. */
@@ -472,12 +413,12 @@ export class Connection implements Member {
   }
 
   #writePayloads(payloads: readonly Payload[]): void {
-    if (payloads.length === 0) return;
-    const bytes = this.identity.codec.pack(payloads, this.#deps.clock.now());
-    this.#deps.counts.frames += payloads.length;
-    this.#deps.counts.bytes += bytes.length;
-    this.#socket.write(bytes);
+    this.#outlet.write(payloads);
     if (this.#socket.congested) this.#throttleReading();
+  }
+
+  #send<T extends keyof ServerData>(type: T, data: ServerData[T], about?: About): void {
+    this.#writePayloads([this.#outlet.frame(type, data, about)]);
   }
 
   #welcome(): ServerData["welcome"] {
@@ -493,43 +434,6 @@ export class Connection implements Member {
       topics: this.#state.kind === "open" ? heldTopics(this.#state.flow) : [],
       ...(expiresAtMs === undefined ? {} : { expires_at: expiresAtMs }),
     };
-  }
-
-  /** `cursor` is the position from which the client could resume once it has this; left out where it stands for none. */
-  #send<T extends keyof ServerData>(
-    type: T,
-    data: ServerData[T],
-    { id, seq, cursor }: {
-      readonly id?: string | undefined;
-      readonly seq?: number | undefined;
-      readonly cursor?: number | undefined;
-    } = {},
-  ): void {
-    const timestamp = this.#deps.clock.now();
-    // The pairing of `type` and `data` is the signature's; the compiler loses it in the union.
-    const frame = {
-      type,
-      id: id ?? this.#newId(type),
-      timestamp,
-      data,
-      ...(seq === undefined ? {} : { seq }),
-    } as ServerFrame;
-    this.#writePayloads([{ bytes: encodeJson(frame), type, cursor }]);
-  }
-
-  #sendError(effect: Extract<Effect, { kind: "error" }>): void {
-    const { counts, clock } = this.#deps;
-    const { code, details } = effect.error;
-    counts.errors[code] = (counts.errors[code] ?? 0) + 1;
-    const limit = code === "RATE_LIMITED" ? "MESSAGES_PER_SECOND" : details["limit"];
-    if (typeof limit === "string") counts.refused[limit] = (counts.refused[limit] ?? 0) + 1;
-    const id = effect.id ?? this.#newId("error");
-    const bytes = encodeJson({ type: "error", id, timestamp: clock.now(), error: effect.error });
-    this.#writePayloads([{ bytes, type: "error", cursor: undefined }]);
-  }
-
-  #newId(type: string): string {
-    return `${type}_${this.identity.connectionId}_${++this.#sent}`;
   }
 }
 

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Gate } from "../access/gate.ts";
-import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import type { Asset } from "../http/assets.ts";
 import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
 import { boundSockets, SPARE_SOCKETS } from "../http/open_sockets.ts";

@@ -1,4 +1,4 @@
-import type { ConnectionCounts } from "../connection/connection.ts";
+import type { ConnectionCounts } from "../connection/connection_deps.ts";
 import type { Peak } from "../telemetry/peak.ts";
 import type { Readings } from "../telemetry/telemetry.ts";
 import type { Pipeline } from "./pipeline.ts";

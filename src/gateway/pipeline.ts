@@ -1,4 +1,5 @@
-import type { Connection, ConnectionCounts, ConnectionDeps } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { registerBuiltIn } from "../messages/built_in.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { Dispatcher, RequestContext } from "../connection/connection.ts";
+import type { Dispatcher, RequestContext } from "../connection/connection_deps.ts";
 import type { Outcome } from "../connection/state.ts";
 import { brokenRule, type ClientFrame } from "../protocol/client_frames.ts";
 import { type MessageType, refuse, type Schema } from "./message_type.ts";

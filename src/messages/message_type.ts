@@ -1,5 +1,5 @@
 import type * as v from "valibot";
-import type { RequestContext } from "../connection/connection.ts";
+import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Outcome } from "../connection/state.ts";
 import type { ErrorCode } from "../protocol/error_codes.ts";
 import type { Refused } from "../protocol/server_frames.ts";

@@ -1,6 +1,6 @@
 import { refusalOf } from "../access/may.ts";
 import type * as v from "valibot";
-import type { RequestContext } from "../connection/connection.ts";
+import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Start } from "../connection/flow.ts";
 import type { TaskQueries } from "../projection/queries.ts";
 import { type Cursor, SubscribeData } from "../protocol/client_frames.ts";

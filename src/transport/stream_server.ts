@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
 import * as v from "valibot";
 import type { Access } from "../access/access.ts";
-import { Connection, type ConnectionDeps, type RequestContext } from "../connection/connection.ts";
+import { Connection } from "../connection/connection.ts";
+import type { ConnectionDeps, RequestContext } from "../connection/connection_deps.ts";
 import type { Outcome } from "../connection/state.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { ERROR_CODES } from "../protocol/error_codes.ts";

@@ -1,12 +1,8 @@
 import { type Access, EVERYBODY } from "../../src/access/access.ts";
 import type { Authenticator } from "../../src/access/authenticator.ts";
 import { Gate } from "../../src/access/gate.ts";
-import {
-  Connection,
-  type ConnectionCounts,
-  type ConnectionDeps,
-  type Identity,
-} from "../../src/connection/connection.ts";
+import { Connection } from "../../src/connection/connection.ts";
+import type { ConnectionCounts, ConnectionDeps, Identity } from "../../src/connection/connection_deps.ts";
 import { LogError } from "../../src/log/event_log.ts";
 import { registerBuiltIn } from "../../src/messages/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";

@@ -1,6 +1,6 @@
 import { EVERYBODY } from "../../src/access/access.ts";
 import { Gate } from "../../src/access/gate.ts";
-import type { RequestContext } from "../../src/connection/connection.ts";
+import type { RequestContext } from "../../src/connection/connection_deps.ts";
 import type { Outcome } from "../../src/connection/state.ts";
 import type { NewEntry } from "../../src/log/event_log.ts";
 import { openSqliteLog, type SqliteLog } from "../../src/log/sqlite_log.ts";

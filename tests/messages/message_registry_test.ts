@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as v from "valibot";
 import { EVERYBODY } from "../../src/access/access.ts";
-import type { RequestContext } from "../../src/connection/connection.ts";
+import type { RequestContext } from "../../src/connection/connection_deps.ts";
 import type { Outcome } from "../../src/connection/state.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
 import { defineMessage, type MessageType, refuse } from "../../src/messages/message_type.ts";
