@@ -1,8 +1,7 @@
-import * as v from "valibot";
 import { type Right, RIGHTS } from "../access/access.ts";
 import { MAX_PATTERNS, Scope } from "../access/scope.ts";
 import type { NamedToken } from "../access/static_tokens.ts";
-import type { Reads, Rule } from "./rules.ts";
+import { parsedBy, type Reads, type Rule } from "./rules.ts";
 
 /** A token that can be guessed is none, and what begins like a ticket is taken for one. */
 export const TOKEN = /^(?!twt_)[A-Za-z0-9._~-]{16,512}$/;
@@ -21,12 +20,7 @@ const ABOUT: Rule = {
 
 /** Reads `AUTH_TOKENS`. */
 export function authTokens(): Reads<readonly NamedToken[]> {
-  return v.pipe(
-    v.string(),
-    v.transform(parseAuthTokens),
-    v.custom<readonly NamedToken[]>((tokens) => tokens !== undefined),
-    v.metadata(ABOUT),
-  );
+  return parsedBy(parseAuthTokens, ABOUT);
 }
 
 /** The tokens that `text` lists, or undefined where it breaks the rule. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { JWT_ALGORITHMS, type JwtAlgorithm } from "../access/jwt_tokens.ts";
 import { isLoopback } from "./loopback.ts";
-import type { Reads, Rule } from "./rules.ts";
+import { parsedBy, type Reads, type Rule } from "./rules.ts";
 
 const ABOUT_URL: Rule = {
   rule:
@@ -28,12 +28,7 @@ const ABOUT_ALGORITHMS: Rule = {
 
 /** Reads `JWT_ALGORITHMS`. */
 export function jwtAlgorithms(): Reads<readonly JwtAlgorithm[]> {
-  return v.pipe(
-    v.string(),
-    v.transform(parseAlgorithms),
-    v.custom<readonly JwtAlgorithm[]>((parsed) => parsed !== undefined),
-    v.metadata(ABOUT_ALGORITHMS),
-  );
+  return parsedBy(parseAlgorithms, ABOUT_ALGORITHMS);
 }
 
 function parseAlgorithms(text: string): readonly JwtAlgorithm[] | undefined {

@@ -1,5 +1,4 @@
-import * as v from "valibot";
-import type { Reads, Rule } from "./rules.ts";
+import { parsedBy, type Reads, type Rule } from "./rules.ts";
 
 /** Where NATS is: over `tcp` (`nats://`, `tls://`) or `ws` (`ws://`, `wss://`). */
 export type NatsServers = {
@@ -25,12 +24,7 @@ const ABOUT: Rule = {
 
 /** Reads `NATS_URL`. */
 export function natsServers(): Reads<NatsServers> {
-  return v.pipe(
-    v.string(),
-    v.transform(parseNatsServers),
-    v.custom<NatsServers>((servers) => servers !== undefined),
-    v.metadata(ABOUT),
-  );
+  return parsedBy(parseNatsServers, ABOUT);
 }
 
 /** The servers that `text` lists, or undefined where it breaks the rule. */

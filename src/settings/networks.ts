@@ -1,6 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import * as v from "valibot";
-import type { Reads, Rule } from "./rules.ts";
+import { parsedBy, type Reads, type Rule } from "./rules.ts";
 
 /** Addresses, by networks that they are in. */
 export type Networks = {
@@ -16,12 +15,7 @@ const ABOUT: Rule = {
 
 /** Reads `TRUSTED_PROXIES`. */
 export function networks(): Reads<Networks> {
-  return v.pipe(
-    v.string(),
-    v.transform(parseNetworks),
-    v.custom<Networks>((parsed) => parsed !== undefined),
-    v.metadata(ABOUT),
-  );
+  return parsedBy(parseNetworks, ABOUT);
 }
 
 /** The networks that `text` lists, or undefined where one is none. */

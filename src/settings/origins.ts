@@ -1,5 +1,4 @@
-import * as v from "valibot";
-import type { Reads, Rule } from "./rules.ts";
+import { parsedBy, type Reads, type Rule } from "./rules.ts";
 
 /** Where browsers may connect from: these origins, or `*` for anywhere. */
 export type Origins = readonly string[] | "*";
@@ -11,12 +10,7 @@ const ABOUT: Rule = {
 
 /** Reads `ALLOWED_ORIGINS`. */
 export function origins(): Reads<Origins> {
-  return v.pipe(
-    v.string(),
-    v.transform(parseOrigins),
-    v.custom<Origins>((parsed) => parsed !== undefined),
-    v.metadata(ABOUT),
-  );
+  return parsedBy(parseOrigins, ABOUT);
 }
 
 /** The origins that `text` lists, as browsers spell them; undefined where one is none. */

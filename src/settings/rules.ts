@@ -62,6 +62,16 @@ export function path(meaning: string): Reads<string> {
   return text(/^[^\0\r\n]{1,4096}$/, { rule: "must be a path", meaning });
 }
 
+/** What `parse` makes of a text; the rule is broken where that is undefined. */
+export function parsedBy<T>(parse: (text: string) => T | undefined, about: Rule): Reads<T> {
+  return v.pipe(
+    v.string(),
+    v.transform(parse),
+    v.custom<T>((parsed) => parsed !== undefined),
+    v.metadata(about),
+  );
+}
+
 /** One of a few words. */
 export function oneOf<const W extends string>(words: readonly W[], meaning: string): Reads<W> {
   const about: Rule = { rule: `must be one of ${words.join(", ")}`, meaning };
