@@ -53,7 +53,12 @@ export function tokenCommand(program: Command, world: World): void {
 }
 
 function entryText({ name, rights, topics, json }: TokenOptions): string {
-  const token = tokenOf(crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)));
+  if (topics !== undefined && topics.length > 1 && topics.includes("*")) {
+    throw new CliError("--topics: AUTH_TOKENS takes a * alone or not at all", EXIT.badArgument);
+  }
+  // Text that needs no quoting in a URL or a shell.
+  const token = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES))
+    .toBase64({ alphabet: "base64url", omitPadding: true });
   const patterns = topics === undefined ? "" : `:${topics.join("+")}`;
   const entry = `${name}:${token}:${rights.join("+")}${patterns}`;
   return json
@@ -76,11 +81,6 @@ async function jwtText(
   if (env.JWT_AUDIENCE) jwt.setAudience(env.JWT_AUDIENCE);
   const token = await jwt.sign(new TextEncoder().encode(secret));
   return json ? JSON.stringify({ name, token, rights, topics, expires_at: expiresAtMs }) : token;
-}
-
-/** Bytes as text that needs no quoting in a URL or a shell. Pure. */
-export function tokenOf(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 function name(text: string): string {

@@ -125,6 +125,7 @@ Deno.test("a bad argument is exit code 2 and one sentence that names it and the 
     [["run", "job1"], /missing required argument 'command'/],
     [["run", "job1", "--grace", "soon", "--", "true"], /--grace.*a duration such as/],
     [["token", "--rights", "all"], /--rights.*subscribe, publish, cancel, admin/],
+    [["token", "--topics", "task:tag:a+*"], /--topics: AUTH_TOKENS takes a \* alone or not at all/],
     [["nothing"], /unknown command 'nothing'/],
   ];
   for (const [args, sentence] of bad) {
