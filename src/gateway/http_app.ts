@@ -16,7 +16,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Trusted } from "../transport/client_address.ts";
 import type { AllowedOrigins } from "../transport/origin.ts";
 import type { RateLimits } from "../transport/rate_limits.ts";
-import { addressOf } from "../transport/websocket_server.ts";
+import { addressOf } from "../transport/client_address.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** What of a gateway its HTTP side needs. */

@@ -1,3 +1,5 @@
+import type { ErrorBody } from "../protocol/server_frames.ts";
+
 /** How many connections there may be: in all, per client_id, per address, per subject of a token. */
 export type AdmissionLimits = {
   readonly maxConnections: number;
@@ -111,4 +113,18 @@ function add(counts: Map<string, number>, key: string, by: number): void {
   const count = (counts.get(key) ?? 0) + by;
   if (count <= 0) counts.delete(key);
   else counts.set(key, count);
+}
+
+/** What an error frame says of a limit that a connection would break. */
+export function tooMany({ limit, max }: Refusal): ErrorBody {
+  const message = `too many connections: ${limit} is ${max}`;
+  return { code: "LIMIT_EXCEEDED", message, details: { limit, max } };
+}
+
+/** Counts a connection among those of whose token it shows late; what is wrong, where that may not be. */
+export function admitLate(place: Place): (subject: string) => ErrorBody | undefined {
+  return (subject) => {
+    const refusal = place.known(subject);
+    return refusal && tooMany(refusal);
+  };
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 
 /** Addresses that are believed about whom they speak for. */
@@ -30,6 +31,13 @@ export function countedAddress(
     address = hop;
   }
   return isIP(address) === 6 ? nameOf(groupsOf(address)) : address;
+}
+
+/** By which name the limits count whoever sent a request. */
+export function addressOf(request: IncomingMessage, trusted: Trusted | undefined): string {
+  const forwarded = request.headers["x-forwarded-for"];
+  const forwardedFor = Array.isArray(forwarded) ? forwarded.join(",") : forwarded;
+  return countedAddress({ remoteAddress: request.socket.remoteAddress, forwardedFor }, trusted);
 }
 
 /** Some proxies write the port as well: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */

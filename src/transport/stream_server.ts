@@ -9,10 +9,10 @@ import { ERROR_CODES } from "../protocol/error_codes.ts";
 import { ClientId } from "../protocol/names.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
 import { STREAM_PATH } from "../protocol/topics.ts";
-import type { Refusal } from "./admission.ts";
+import { type Refusal, tooMany } from "./admission.ts";
 import { subscribeOf } from "./handshake.ts";
 import { SseSocket } from "./sse_socket.ts";
-import { type ConnectingOptions, STALLED_FACTOR, tooMany } from "./websocket_server.ts";
+import { type ConnectingOptions, STALLED_FACTOR } from "./connecting.ts";
 
 /** What streams work with; most of it is as WebSockets have it. */
 export type StreamServerOptions =

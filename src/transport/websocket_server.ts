@@ -1,48 +1,22 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Access } from "../access/access.ts";
 import { AccessError } from "../access/authenticator.ts";
-import type { Gate } from "../access/gate.ts";
 import { refusedBy } from "../connection/refused_access.ts";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { Connection } from "../connection/connection.ts";
-import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
+import type { ConnectionCounts } from "../connection/connection_deps.ts";
 import { type Bucket, take } from "../connection/rate_limit.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
-import type { Admission, Place, Refusal } from "./admission.ts";
-import { countedAddress, type Trusted } from "./client_address.ts";
+import { admitLate, type Place, type Refusal, tooMany } from "./admission.ts";
+import { addressOf } from "./client_address.ts";
+import { type ConnectingOptions, STALLED_FACTOR } from "./connecting.ts";
 import { type Handshake, judge } from "./handshake.ts";
 import type { AllowedOrigins } from "./origin.ts";
-import type { RateLimits } from "./rate_limits.ts";
+import { refuseUpgrade } from "./refuse_upgrade.ts";
 import { WsSocket } from "./ws_socket.ts";
-
-/** What holds for connections of all kinds. */
-export type ConnectingOptions = {
-  /** What connections work with; asked for only while `unready` has nothing to say. */
-  readonly deps: () => ConnectionDeps;
-  /** Who may come in. */
-  readonly gate: Gate;
-  /** Counts the connections, of all kinds. */
-  readonly admission: Admission;
-  /** How often an address may come. */
-  readonly handshakes: RateLimits;
-  /** Proxies that are believed about whom they speak for. */
-  readonly trustedProxies: Trusted | undefined;
-  /** Told of each limit that somebody met. */
-  readonly refused: (limit: string) => void;
-  /** A peer silent for so long is pinged; silent for `idleMs`, it is closed. */
-  readonly heartbeatMs: number;
-  readonly idleMs: number;
-  /** Why nobody can be served at present; undefined when all is well. */
-  readonly unready: () => string | undefined;
-  readonly newId: () => string;
-  /** Called for each connection that was opened; what it returns is called with the code when it is closed. */
-  readonly onOpen: (
-    about: { readonly connection: Connection; readonly path: string },
-  ) => (code: number) => void;
-};
 
 /** What the WebSocket side of a gateway works with. */
 export type WebSocketServerOptions = ConnectingOptions & {
@@ -84,9 +58,6 @@ const FEW_PIECES = 256;
 
 /** So many pongs may wait to be taken: more than who keeps to the rate of messages has us send at once. */
 const MAX_PONGS = 256;
-
-/** So many times longer may a peer take that has not taken yet what was written to it: 700 bytes a second will do. */
-export const STALLED_FACTOR = 5;
 
 /** Takes WebSocket upgrades of an HTTP server and makes each a {@link Connection}. */
 export class TaskWebSocketServer {
@@ -137,7 +108,7 @@ export class TaskWebSocketServer {
     const wait = this.#options.handshakes.take(address);
     if (wait !== undefined) {
       this.#options.refused("HANDSHAKES_PER_SECOND");
-      return refuse(stream, 429, "too many connections at once; try again later", wait);
+      return refuseUpgrade(stream, 429, "too many connections at once; try again later", wait);
     }
     const judged = judge(
       {
@@ -150,9 +121,9 @@ export class TaskWebSocketServer {
       this.#options.allowedOrigins,
       { asksForToken: this.#options.gate.withoutToken === undefined },
     );
-    if ("status" in judged) return refuse(stream, judged.status, judged.reason);
+    if ("status" in judged) return refuseUpgrade(stream, judged.status, judged.reason);
     const unready = this.#unready();
-    if (unready !== undefined) return refuse(stream, 503, unready, { retryAfterMs: 1_000 });
+    if (unready !== undefined) return refuseUpgrade(stream, 503, unready, { retryAfterMs: 1_000 });
     const { token, invalid, clientId } = judged.accept;
     const connectionId = this.#options.newId();
     const named = { connectionId, clientId: clientId ?? connectionId };
@@ -206,7 +177,7 @@ export class TaskWebSocketServer {
     const { request, stream, head, handshake } = arrival;
     if (stream.destroyed) return;
     const unready = this.#unready();
-    if (unready !== undefined) return refuse(stream, 503, unready, { retryAfterMs: 1_000 });
+    if (unready !== undefined) return refuseUpgrade(stream, 503, unready, { retryAfterMs: 1_000 });
     this.#judged.set(request, handshake);
     // ws wants a Buffer by its types; what it is given is the one node:http gave.
     this.#wss.handleUpgrade(
@@ -313,12 +284,6 @@ export class TaskWebSocketServer {
   }
 }
 
-/** What an error frame says of a limit that a connection would break. */
-export function tooMany({ limit, max }: Refusal): ErrorBody {
-  const message = `too many connections: ${limit} is ${max}`;
-  return { code: "LIMIT_EXCEEDED", message, details: { limit, max } };
-}
-
 /**
  * Bounds of `ws` that its types do not know yet. A message in pieces holds what was read with each of them until it is whole,
  * some 600 bytes for a piece of one.
@@ -328,43 +293,4 @@ function bounds(maxMessageBytes: number): object {
   return { maxFragments: pieces, maxBufferedChunks: pieces, maxPendingAutoPongs: MAX_PONGS };
 }
 
-function admitLate(place: Place): (subject: string) => ErrorBody | undefined {
-  return (subject) => {
-    const refusal = place.known(subject);
-    return refusal && tooMany(refusal);
-  };
-}
-
-/** By which name the limits count whoever sent a request. */
-export function addressOf(request: IncomingMessage, trusted: Trusted | undefined): string {
-  const forwarded = request.headers["x-forwarded-for"];
-  const forwardedFor = Array.isArray(forwarded) ? forwarded.join(",") : forwarded;
-  return countedAddress({ remoteAddress: request.socket.remoteAddress, forwardedFor }, trusted);
-}
-
 const FAILED = new AccessError("unavailable", "tokens cannot be judged at present");
-
-const REASONS = {
-  403: "Forbidden",
-  404: "Not Found",
-  429: "Too Many Requests",
-  503: "Service Unavailable",
-} as const;
-
-/** Answers an upgrade over plain HTTP, and hangs up: a peer that stays would be nobody's connection. */
-function refuse(
-  stream: Duplex,
-  status: keyof typeof REASONS,
-  detail: string,
-  wait?: { readonly retryAfterMs: number },
-): void {
-  const body = JSON.stringify({ type: "about:blank", title: REASONS[status], status, detail });
-  stream.once("finish", () => stream.destroy());
-  const retry = wait === undefined ? "" : `Retry-After: ${Math.ceil(wait.retryAfterMs / 1_000)}\r\n`;
-  stream.end(
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\n${retry}` +
-      `Content-Type: application/problem+json\r\nContent-Length: ${
-        new TextEncoder().encode(body).length
-      }\r\n\r\n${body}`,
-  );
-}
