@@ -95,20 +95,3 @@ async function assertLife(log: ReadableLog, epoch: string): Promise<void> {
     throw new LogError("refused", "The log was made again while it was read");
   }
 }
-
-/** The position before the first record that was appended at `ms` or later, found by halving. Times go up with positions. */
-export async function positionBefore(
-  log: ReadableLog,
-  { firstSeq, lastSeq }: Extent,
-  ms: number,
-): Promise<number> {
-  let low = firstSeq - 1;
-  let high = lastSeq;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const { entries: [entry] } = await log.read({ after: middle, limit: 1 });
-    if (entry === undefined || entry.time >= ms) high = middle;
-    else low = entry.seq;
-  }
-  return low;
-}

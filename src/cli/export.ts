@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { FORMAT, type Header } from "../archive/archive_line.ts";
-import { type Exported, exportLog, positionBefore } from "../archive/export_log.ts";
+import { type Exported, exportLog } from "../archive/export_log.ts";
 import type { At } from "../client/client.ts";
 import type { Extent } from "../log/event_log.ts";
+import { positionAt } from "../log/position_at.ts";
 import type { ReadableLog } from "../log/sqlite_beside.ts";
 import type { Settings } from "../settings/settings.ts";
 import { openSource, settingsOf } from "./archive_log.ts";
@@ -96,12 +97,12 @@ function startOf(
 
 async function positionOf(log: ReadableLog, extent: Extent, since: At): Promise<number> {
   if ("seq" in since) return Math.max(0, since.seq - 1);
-  return await positionBefore(log, extent, new Date(since.time).getTime());
+  return await positionAt(log, new Date(since.time).getTime() - 1, extent);
 }
 
 async function endOf(log: ReadableLog, extent: Extent, until: At): Promise<number> {
   if ("seq" in until) return until.seq;
-  return await positionBefore(log, extent, new Date(until.time).getTime() + 1);
+  return await positionAt(log, new Date(until.time).getTime(), extent);
 }
 
 function tell(file: string, result: Exported, { json }: ExportOptions, world: World): void {

@@ -1,10 +1,10 @@
 import { type EventLog, LogError } from "../log/event_log.ts";
+import { positionAt } from "../log/position_at.ts";
 import type { At, TaskQuery } from "../protocol/client_frames.ts";
 import type { AsOf, ErrorBody, Refused, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 import { statusData } from "../task/task.ts";
 import { FillingPage } from "./filling_page.ts";
 import { PastLists } from "./past_lists.ts";
-import { positionAt } from "./position_at.ts";
 import type { Projection } from "./projection.ts";
 import { type Place, Retained } from "./retained.ts";
 import type { TaskFilter } from "./task_table.ts";

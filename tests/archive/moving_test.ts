@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NotEmpty } from "../../src/archive/import_log.ts";
-import { positionBefore } from "../../src/archive/export_log.ts";
+import { positionAt } from "../../src/log/position_at.ts";
 import { openSqliteBeside } from "../../src/log/sqlite_beside.ts";
 import type { EventLog, NewEntry } from "../../src/log/event_log.ts";
 import { type NatsServer, startNatsServer } from "../nats_server.ts";
@@ -167,8 +167,8 @@ Deno.test("one task, and a part by positions or times, are exported by themselve
   const extent = await source.extent();
   const at = (seq: number): number => all[seq - 1]?.time ?? 0;
   for (const seq of [1, 2, 17, all.length]) {
-    assertEquals(await positionBefore(source, extent, at(seq)), seq - 1);
-    assertEquals(await positionBefore(source, extent, at(seq) + 1), seq);
+    assertEquals(await positionAt(source, at(seq) - 1, extent), seq - 1);
+    assertEquals(await positionAt(source, at(seq), extent), seq);
   }
 });
 

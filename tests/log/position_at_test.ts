@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { positionAt } from "../../src/projection/position_at.ts";
+import { positionAt } from "../../src/log/position_at.ts";
 import { MemoryLog } from "../connection/memory_log.ts";
-import { record } from "./events.ts";
+import { record } from "../projection/events.ts";
 
 Deno.test("the position at a time is the last whose record was stored by then, whatever retention took", async () => {
   const pauses = fc.array(fc.constantFrom(0, 0, 1, 5), { maxLength: 40 });

@@ -1,11 +1,11 @@
-import type { EventLog, Extent } from "../log/event_log.ts";
+import type { EventLog, Extent } from "./event_log.ts";
 
 /**
  * The greatest position whose record was stored at or before `timeMs`; `firstSeq - 1` where none was. Found by some
  * log₂(records) reads of a single record. Where the log's clock went back, it is one of the positions where that time passed.
  */
 export async function positionAt(
-  log: EventLog,
+  log: Pick<EventLog, "read">,
   timeMs: number,
   { firstSeq, lastSeq }: Pick<Extent, "firstSeq" | "lastSeq">,
 ): Promise<number> {
