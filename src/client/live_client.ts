@@ -2,7 +2,7 @@ import type { AsOf, ServerData, ServerFrame, TaskStatusData } from "../protocol/
 import { ClientError } from "./client_error.ts";
 import type { At, Client, ClientOptions } from "./client_interface.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { type ConnectionState, sameState, stateOf } from "./connection_state.ts";
+import { type ConnectionState, stateOf } from "./connection_state.ts";
 import { listenToDevice } from "./device.ts";
 import type { Hands } from "./hands.ts";
 import { Lateness } from "./lateness.ts";
@@ -12,7 +12,9 @@ import { Renewal } from "./renewal.ts";
 import { type Request, Requests } from "./requests.ts";
 import type { OpenSocket, Socket } from "./socket.ts";
 import type { SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
+import { States } from "./states.ts";
 import type { Store } from "./store.ts";
+import { Stores } from "./stores.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Asking, SharedClient, TabRole, TabShare } from "./tab_sharing.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
@@ -22,9 +24,6 @@ import { type Cursor, isTooLong, type TopicLimits } from "./topic_request.ts";
 import { TopicRequests } from "./topic_requests.ts";
 import { socketsOf } from "./transport.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
-
-/** So many stores may be remembered before those that nobody has any more are looked for. */
-const LEAST_SWEPT = 100;
 
 /** The client of one connection after the other. */
 export class LiveClient implements Client, SharedClient {
@@ -40,15 +39,11 @@ export class LiveClient implements Client, SharedClient {
   readonly #lateness: Lateness;
   readonly #renewal: Renewal | undefined;
   readonly #timers = new Map<TimerName, () => void>();
-  readonly #listeners = new Set<(state: ConnectionState) => void>();
-  readonly #stores = new Map<string, WeakRef<Store<unknown>>>();
-  #sweepAt = LEAST_SWEPT;
+  readonly #states = new States();
+  readonly #stores = new Stores();
   #stopListening: () => void;
   #link: Link = { kind: "idle" };
   #socket: Socket | undefined;
-  #state: ConnectionState = { kind: "connecting" };
-  /** States that listeners have still to be told of. */
-  readonly #news: ConnectionState[] = [];
   /** Of the gateway that greeted last. */
   #limits: TopicLimits = { max_topics: 256, max_message_bytes: 65_536, max_url_bytes: Infinity };
   #sent = 0;
@@ -78,7 +73,7 @@ export class LiveClient implements Client, SharedClient {
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#states.current;
   }
 
   get tab(): TabRole {
@@ -94,9 +89,7 @@ export class LiveClient implements Client, SharedClient {
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
-    const own = guarded(listener);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+    return this.#states.on(listener);
   }
 
   subscribe(
@@ -143,26 +136,12 @@ export class LiveClient implements Client, SharedClient {
   }
 
   task(id: string): Store<TaskView> {
-    return this.#store(`task ${id}`, () => taskStore(this, id));
+    return this.#stores.of(`task ${id}`, () => taskStore(this, id));
   }
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {
     const key = JSON.stringify(filter, ["status", "tag", "parent_id", "type"]);
-    return this.#store(`tasks ${key}`, () => tasksStore(this, filter, this.#clock));
-  }
-
-  /** The same store for who asks for the same, so that frameworks may ask at every render; for as long as anybody has it. */
-  #store<T>(key: string, make: () => Store<T>): Store<T> {
-    // What is kept under a key is made by one caller, and so of one type.
-    const known = this.#stores.get(key)?.deref() as Store<T> | undefined;
-    if (known !== undefined) return known;
-    const made = make();
-    this.#stores.set(key, new WeakRef(made));
-    if (this.#stores.size > this.#sweepAt) {
-      for (const [old, store] of this.#stores) if (store.deref() === undefined) this.#stores.delete(old);
-      this.#sweepAt = Math.max(LEAST_SWEPT, 2 * this.#stores.size);
-    }
-    return made;
+    return this.#stores.of(`tasks ${key}`, () => tasksStore(this, filter, this.#clock));
   }
 
   getTask(
@@ -365,15 +344,7 @@ export class LiveClient implements Client, SharedClient {
 
   tellState(): void {
     const own = stateOf(this.#link);
-    const state = this.#share?.shown(own) ?? own;
-    if (sameState(state, this.#state)) return;
-    this.#state = state;
-    this.#news.push(state);
-    if (this.#news.length > 1) return; // whoever tells of those before tells of this one too
-    for (const news of this.#news) {
-      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener(news);
-    }
-    this.#news.length = 0;
+    this.#states.become(this.#share?.shown(own) ?? own);
   }
 }
 

@@ -2,11 +2,10 @@ import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server
 import { ClientError } from "./client_error.ts";
 import { HeldBack } from "./held_back.ts";
 import { Holdings } from "./holdings.ts";
-import { LatestFrames } from "./latest_frames.ts";
 import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
-import type { Topic } from "./topic.ts";
+import { fresh, resumed, type Topic } from "./topic.ts";
 import type { Cursor, TopicRequest } from "./topic_request.ts";
-import type { PushedFrame, Replay, Watch } from "./watch.ts";
+import type { PushedFrame, Watch } from "./watch.ts";
 
 const LIST = "task:list";
 
@@ -48,7 +47,7 @@ export class Subscriptions {
         if (replay === "latest") known.push(name);
         continue;
       }
-      const anew = topic === undefined ? fresh(watch, replay) : this.#anew(topic, watch);
+      const anew = topic === undefined ? fresh(replay, [watch]) : this.#anew(topic, watch);
       if (anew.replay !== replay) this.#late.add(watch);
       this.#topics.set(name, anew);
     }
@@ -73,8 +72,7 @@ export class Subscriptions {
     const told = Math.min(this.#seq, since?.seq ?? Infinity);
     const known = served ? [...watches].map((one): [Watch, number] => [one, told]) : floors;
     return {
-      ...fresh(watch, isPast ? "all" : watch.replay),
-      watches: new Set([...watches, watch]),
+      ...fresh(isPast ? "all" : watch.replay, [...watches, watch]),
       latest,
       floors: new Map(known),
     };
@@ -366,30 +364,4 @@ export class Subscriptions {
       watch.onLive(isLive);
     }
   }
-}
-
-/** A topic that is watched by nobody else. */
-function fresh(watch: Watch, replay: Replay): Topic {
-  return {
-    watches: new Set([watch]),
-    replay,
-    served: false,
-    since: undefined,
-    pending: undefined,
-    latest: new LatestFrames(),
-    floors: new Map(),
-  };
-}
-
-/** A topic that was brought up to there elsewhere. */
-function resumed(since: Cursor): Topic {
-  return {
-    watches: new Set(),
-    replay: "none",
-    served: true,
-    since,
-    pending: undefined,
-    latest: new LatestFrames(),
-    floors: new Map(),
-  };
 }

@@ -1,4 +1,4 @@
-import type { LatestFrames } from "./latest_frames.ts";
+import { LatestFrames } from "./latest_frames.ts";
 import type { Cursor } from "./topic_request.ts";
 import type { Replay, Watch } from "./watch.ts";
 
@@ -19,3 +19,21 @@ export type Topic = {
   /** Up to where those who had it before it began anew were told: what the past says until then is no news to them. */
   readonly floors: Map<Watch, number>;
 };
+
+/** A topic of which nothing was brought yet. */
+export function fresh(replay: Replay, watches: Iterable<Watch>): Topic {
+  return {
+    watches: new Set(watches),
+    replay,
+    served: false,
+    since: undefined,
+    pending: undefined,
+    latest: new LatestFrames(),
+    floors: new Map(),
+  };
+}
+
+/** A topic that was brought up to there elsewhere. */
+export function resumed(since: Cursor): Topic {
+  return { ...fresh("none", []), served: true, since };
+}
