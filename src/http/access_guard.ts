@@ -9,7 +9,8 @@ import { Tickets } from "../access/tickets.ts";
 import { STREAM_PATH } from "../protocol/topics.ts";
 import type { RateLimits } from "../transport/rate_limits.ts";
 import type { Asking } from "./asking.ts";
-import { invalid, type Problem, problemResponse, tooManyRequests } from "./problem.ts";
+import { LARGE } from "./large_answers.ts";
+import { invalid, type Problem, problemResponse, tooManyRequests, unavailable } from "./problem.ts";
 
 /** What the guard works with. */
 export type AccessGuardOptions = {
@@ -27,10 +28,7 @@ export type AccessGuardOptions = {
 /** What a token costs that opens nothing. */
 const REFUSED_COST = 10;
 /** What a request costs whose answer may be large. */
-const COSTS: readonly { readonly path: RegExp; readonly cost: number }[] = [
-  { path: /^\/api\/tasks\/?$/, cost: 5 },
-  { path: /^\/api\/tasks\/[^/]+\/events\/?$/, cost: 5 },
-];
+const LARGE_COST = 5;
 
 /**
  * Finds out who asks, for every route of the API, and whether it asks too often. Who may publish is not held back in that: the
@@ -42,7 +40,7 @@ export function accessGuard(
   const good = new LatelyGood();
   const tooOften = ({ retryAfterMs }: { readonly retryAfterMs: number }): Response => {
     refused();
-    return tooManyRequests(retryAfterMs);
+    return problemResponse(tooManyRequests(retryAfterMs));
   };
   return async (c, next) => {
     const address = addressOf(c.env.incoming);
@@ -120,7 +118,11 @@ async function judge(
     return { access: await gate.authenticate(shown.token) };
   } catch (error) {
     if (!(error instanceof AccessError)) throw error;
-    return { problem: error.code === "unavailable" ? unjudged(error.message) : unauthorized(error.message) };
+    return {
+      problem: error.code === "unavailable"
+        ? unavailable("SERVER_ERROR", error.message)
+        : unauthorized(error.message),
+    };
   }
 }
 
@@ -135,13 +137,9 @@ function publishes(c: Context, access: Access): boolean {
 }
 
 function costOf(path: string): number {
-  return COSTS.find((row) => row.path.test(path))?.cost ?? 1;
+  return LARGE.test(path) ? LARGE_COST : 1;
 }
 
 function unauthorized(detail: string): Problem {
   return { status: 401, code: "UNAUTHORIZED", detail, headers: { "www-authenticate": "Bearer" } };
-}
-
-function unjudged(detail: string): Problem {
-  return { status: 503, code: "SERVER_ERROR", detail, headers: { "retry-after": "1" } };
 }

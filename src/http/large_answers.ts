@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { MiddlewareHandler } from "hono";
 import { othersFirst } from "../log/others_first.ts";
 import type { Asking } from "./asking.ts";
-import { tooManyRequests } from "./problem.ts";
+import { problemResponse, tooManyRequests } from "./problem.ts";
 
-/** Requests whose answer may be some MiB, for a few bytes of asking: lists of tasks, and of events. */
-const LARGE = /^\/api\/tasks(\/[^/]+\/events)?\/?$/;
+/** Paths of which the answer may be some MiB, for a few bytes of asking: lists of tasks, and of events. */
+export const LARGE: RegExp = /^\/api\/tasks(\/[^/]+\/events)?\/?$/;
 /** When who was one too many may come again, ms. */
 const LATER_MS = 1_000;
 /** So many large answers are under way at once, from the asking until they are taken; and so many of one address. */
@@ -29,10 +29,10 @@ export function inTurn(refused: () => void): MiddlewareHandler<Asking> {
     response.once("close", turn.resolve); // it is not begun any more then
     if (!large.ask({ address: c.var.address, request, response }, turn.resolve)) {
       refused();
-      return tooManyRequests(LATER_MS);
+      return problemResponse(tooManyRequests(LATER_MS));
     }
     await turn.promise;
-    return response.destroyed ? tooManyRequests(LATER_MS) : await next();
+    return response.destroyed ? problemResponse(tooManyRequests(LATER_MS)) : await next();
   };
 }
 

@@ -4,7 +4,7 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { MAX_REQUEST_BYTES } from "./body.ts";
 import { Listening } from "./listening.ts";
-import { invalid, type Problem, problemResponse } from "./problem.ts";
+import { invalid, type Problem, problemResponse, problemText, tooManyRequests } from "./problem.ts";
 
 /**
  * Bounds on requests, in ms and bytes. Who is slower gets 408, who sends more headers 431, and the connection ends.
@@ -124,18 +124,12 @@ function unserved(error: unknown, incident: Incidents): Problem {
 }
 
 function refuseTooOften(response: ServerResponse, retryAfterMs: number): void {
-  const body = JSON.stringify({
-    type: "about:blank",
-    title: "Too Many Requests",
-    status: 429,
-    detail: "too many requests",
-    code: "RATE_LIMITED",
-    details: { retry_after_ms: retryAfterMs },
-  });
-  response.writeHead(429, {
+  const problem = tooManyRequests(retryAfterMs);
+  const body = problemText(problem);
+  response.writeHead(problem.status, {
     "content-type": "application/problem+json",
     "content-length": String(body.length),
-    "retry-after": String(Math.ceil(retryAfterMs / 1_000)),
+    ...problem.headers,
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
   });

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { countedAddress, type Trusted } from "../transport/client_address.ts";
+import { problemText } from "./problem.ts";
 
 /** So many sockets may an address have open beside its connections: for requests, or idle. */
 export const SPARE_SOCKETS = 256;
@@ -40,12 +41,10 @@ export function boundSockets(server: Server, { max, trusted, refused }: SocketBo
 
 /** Answers before anything was asked, and hangs up. */
 function refuse(socket: Socket, max: number): void {
-  const body = JSON.stringify({
-    type: "about:blank",
-    title: "Too Many Requests",
+  const body = problemText({
     status: 429,
-    detail: `more than ${max} open sockets of this address`,
     code: "LIMIT_EXCEEDED",
+    detail: `more than ${max} open sockets of this address`,
     details: { limit: "MAX_CONNECTIONS_PER_ADDRESS", max, retry_after_ms: 1_000 },
   });
   socket.on("error", () => {}); // a peer that resets is no news

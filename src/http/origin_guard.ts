@@ -32,7 +32,7 @@ export function countStrangers(
     const wait = guesses.take(addressOf(c.env.incoming));
     if (wait === undefined) return await next();
     refused();
-    return tooManyRequests(wait.retryAfterMs);
+    return problemResponse(tooManyRequests(wait.retryAfterMs));
   };
 }
 

@@ -13,9 +13,15 @@ export type Problem = {
 };
 
 /** The problem as a document, RFC 9457. The kinds of problems are told by `code`, so `type` is `about:blank`. */
-export function problemResponse({ status, code, detail, details = {}, headers = {} }: Problem): Response {
+export function problemText({ status, code, detail, details = {} }: Problem): string {
   const title = STATUS_CODES[status] ?? "Error";
-  return new Response(JSON.stringify({ type: "about:blank", title, status, detail, code, details }), {
+  return JSON.stringify({ type: "about:blank", title, status, detail, code, details });
+}
+
+/** The answer that is {@link problemText}. */
+export function problemResponse(problem: Problem): Response {
+  const { status, headers = {} } = problem;
+  return new Response(problemText(problem), {
     status,
     headers: { ...headers, "content-type": "application/problem+json" },
   });
@@ -40,40 +46,30 @@ export function tooLarge(
   };
 }
 
-/** Something that the request needs is not there now; it may be after `retryAfterMs`. */
+/** Something that the request needs is not there now; it may be in a second. */
 export function unavailable(
   code: ErrorCode,
   detail: string,
-  details: Readonly<Record<string, unknown>> = {},
+  details: Problem["details"] = {},
 ): Problem {
-  const retryAfterMs = 1_000;
-  return {
-    status: 503,
-    code,
-    detail,
-    details: { retry_after_ms: retryAfterMs, ...details },
-    headers: { "retry-after": String(retryAfterMs / 1_000) },
-  };
+  const told = { retry_after_ms: 1_000, ...details };
+  return { status: 503, code, detail, details: told, headers: retryAfter(told) };
 }
 
-/** The answer to a request too many; the next may come after `retryAfterMs`. */
-export function tooManyRequests(retryAfterMs: number): Response {
-  return problemResponse({
-    status: 429,
-    code: "RATE_LIMITED",
-    detail: "too many requests",
-    details: { retry_after_ms: retryAfterMs },
-    headers: { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) },
-  });
+/** A request too many; the next may come after `retryAfterMs`. */
+export function tooManyRequests(retryAfterMs: number, detail = "too many requests"): Problem {
+  const details = { retry_after_ms: retryAfterMs };
+  return { status: 429, code: "RATE_LIMITED", detail, details, headers: retryAfter(details) };
 }
 
 /** Rightly asked, and not to be had all the same: 410 what is gone by now, 409 what is not as it would have to be. */
 export function refused({ code, message: detail, details }: ErrorBody): Problem {
   if (code === "LIMIT_EXCEEDED") return { status: 410, code, detail, details };
   if (code === "INVALID_MESSAGE") return { status: 409, code, detail, details };
-  const { retry_after_ms: retryAfterMs } = details;
-  const headers = typeof retryAfterMs === "number"
-    ? { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) }
-    : {};
-  return { status: ERROR_CODES[code].httpStatus, code, detail, details, headers };
+  return { status: ERROR_CODES[code].httpStatus, code, detail, details, headers: retryAfter(details) };
+}
+
+/** The header that says when to come again, where the details do. */
+export function retryAfter({ retry_after_ms: ms }: ErrorBody["details"]): Readonly<Record<string, string>> {
+  return typeof ms === "number" ? { "retry-after": String(Math.ceil(ms / 1_000)) } : {};
 }

@@ -3,7 +3,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import type { StreamRefusal, StreamRequest } from "../transport/stream_server.ts";
 import type { Asking } from "./asking.ts";
-import { type Problem, problemResponse } from "./problem.ts";
+import { type Problem, problemResponse, retryAfter } from "./problem.ts";
 
 /** Who streams frames. */
 export interface Streams {
@@ -40,9 +40,5 @@ function readableBy(origin: string | undefined): Readonly<Record<string, string>
 
 function problemOf({ status, error }: StreamRefusal): Problem {
   const { code, message, details } = error;
-  const { retry_after_ms: retryAfterMs } = details;
-  const headers = typeof retryAfterMs === "number"
-    ? { headers: { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) } }
-    : {};
-  return { status, code, detail: message, details, ...headers };
+  return { status, code, detail: message, details, headers: retryAfter(details) };
 }
