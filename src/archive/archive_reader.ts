@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Entry } from "../log/event_log.ts";
+import { concat } from "../protocol/codec.ts";
 import { type Header, parseLine, type Sum } from "./archive_line.ts";
 
 /** The longest line, in bytes: NATS takes messages of 64 MiB at most, which base64 makes a third longer. */
@@ -165,7 +166,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RawLi
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       const tail = chunk.subarray(from, end);
-      yield { bytes: parts.length === 0 ? tail : joined([...parts, tail]), isWhole: true };
+      yield { bytes: parts.length === 0 ? tail : concat([...parts, tail]), isWhole: true };
       parts = [];
       held = 0;
       from = end + 1;
@@ -174,17 +175,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RawLi
     // A copy: a chunk may be written over by the next one.
     parts.push(chunk.slice(from));
     held += chunk.length - from;
-    if (held > MAX_LINE_BYTES) return yield { bytes: joined(parts), isWhole: false };
+    if (held > MAX_LINE_BYTES) return yield { bytes: concat(parts), isWhole: false };
   }
-  if (held > 0) yield { bytes: joined(parts), isWhole: false };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  if (held > 0) yield { bytes: concat(parts), isWhole: false };
 }

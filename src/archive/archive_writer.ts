@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Page } from "../log/event_log.ts";
-import { type Header, printHeader, printRecord, printSum } from "./archive_line.ts";
+import { type Header, printHeader, printRecord, printSum, type Sum } from "./archive_line.ts";
 import type { Place } from "./archive_reader.ts";
 
 /** A checkpoint comes after so many records or bytes of lines, whichever is first. */
@@ -72,7 +72,7 @@ export class ArchiveWriter {
     return { line: encoder.encode(printSum("end", sum)), sha256: sum.sha256 };
   }
 
-  #sum(): { readonly records: number; readonly through: number; readonly sha256: string } {
+  #sum(): Sum {
     return { records: this.#records, through: this.#through, sha256: this.#hash.copy().digest("hex") };
   }
 

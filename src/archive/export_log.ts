@@ -7,16 +7,6 @@ import { ArchiveWriter } from "./archive_writer.ts";
 /** A page ends at these. */
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024 };
 
-/** Which records are exported. */
-export type ExportQuery = {
-  /** Only those after this position. */
-  readonly after: number;
-  /** Only those up to this position. */
-  readonly upTo: number;
-  /** Only those of this task. */
-  readonly task?: string;
-};
-
 /** Where an archive goes. Rejects when it takes no more. */
 export type Sink = (lines: readonly Uint8Array[]) => Promise<void>;
 
@@ -31,10 +21,11 @@ export type Exported = {
 
 /** How an export is done. */
 export type ExportOptions = {
-  readonly query: ExportQuery;
+  /** Only records up to this position. */
+  readonly upTo: number;
   /** The extent of the log when the export began. */
   readonly extent: Extent;
-  /** A new archive's first line, or where to go on. */
+  /** A new archive's first line, which says after which position, and of which task; or where to go on. */
   readonly start: Header | Place;
   readonly sink: Sink;
   /** Ends the export at a checkpoint; it can go on from there. */
@@ -48,14 +39,15 @@ export type ExportOptions = {
  * a checkpoint before this rejects.
  */
 export async function exportLog(log: ReadableLog, options: ExportOptions): Promise<Exported> {
-  const { query, extent, start, sink, signal, onProgress } = options;
+  const { extent, start, sink, signal, onProgress } = options;
   const [writer, first] = "offset" in start
     ? [ArchiveWriter.goOn(start), undefined]
     : ArchiveWriter.begin(start);
+  const { task } = "offset" in start ? start.header : start;
   if (first !== undefined) await sink([first]);
   const before = writer.records;
-  const upTo = Math.min(query.upTo, extent.lastSeq);
-  const subject = query.task === undefined ? {} : { subject: `task.${query.task}.>` };
+  const upTo = Math.min(options.upTo, extent.lastSeq);
+  const subject = task === undefined ? {} : { subject: `task.${task}.>` };
   const ask = (after: number): Promise<Page> => log.read({ after, upTo, ...subject, ...PAGE, ids: true });
   let next: Promise<Page> | undefined;
   try {
@@ -77,10 +69,8 @@ export async function exportLog(log: ReadableLog, options: ExportOptions): Promi
   }
   await next;
   const result = { records: writer.records, added: writer.records - before, through: writer.through };
-  const from = "offset" in start ? start.through : query.after;
-  const missed = from + 1 < extent.firstSeq && "offset" in start
-    ? { missed: { from: from + 1, to: Math.min(extent.firstSeq - 1, upTo) } }
-    : {};
+  const from = "offset" in start ? start.through + 1 : Infinity;
+  const missed = from < extent.firstSeq ? { missed: { from, to: Math.min(extent.firstSeq - 1, upTo) } } : {};
   if (writer.through < upTo) {
     await sink(writer.checkpoint());
     return { ...result, ...missed };

@@ -72,7 +72,6 @@ async function newestOf(log: EventLog, name: string): Promise<Standing> {
       }
       after = page.through;
     }
-    if (from < firstSeq) break;
   }
   if (found.size === 0) return { isBegun: false, has: () => false, isMoved };
   // A loop: the arguments of Math.min have a limit.

@@ -1,6 +1,7 @@
 import type { Header } from "../archive/archive_line.ts";
 import { type Place, readArchive } from "../archive/archive_reader.ts";
 import type { Sink } from "../archive/export_log.ts";
+import { concat } from "../protocol/codec.ts";
 import { chunksOf } from "./archive_input.ts";
 import { CliError } from "./cli_error.ts";
 import type { World } from "./world.ts";
@@ -27,7 +28,7 @@ function standardOutput(world: World): ArchiveOutput {
   });
   return {
     async sink(lines) {
-      await outlet.pass(joined(lines));
+      await outlet.pass(concat(lines));
       if (lost !== undefined) throw lost;
     },
     finish: () => outlet.flushed(),
@@ -53,7 +54,7 @@ async function packedFile(path: string): Promise<ArchiveOutput> {
     await file.syncData();
   };
   return {
-    sink: (lines) => writer.write(joined(lines)),
+    sink: (lines) => writer.write(concat(lines)),
     finish,
     async [Symbol.asyncDispose]() {
       // Whatever happened: what was written is to be a whole packed file.
@@ -75,7 +76,7 @@ async function plainFile(path: string): Promise<ArchiveOutput> {
         // Only now: until something is to be written, nothing is taken away.
         if (!isThere) await goTo(file, place?.offset ?? 0);
         isThere = true;
-        await writeAll(file, joined(lines));
+        await writeAll(file, concat(lines));
       },
       finish: () => file.syncData(),
       [Symbol.asyncDispose]: () => Promise.try(() => file.close()),
@@ -143,14 +144,4 @@ async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsF
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
-
-function joined(lines: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(lines.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const line of lines) {
-    whole.set(line, at);
-    at += line.length;
-  }
-  return whole;
 }

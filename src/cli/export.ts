@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { FORMAT, type Header } from "../archive/archive_line.ts";
+import type { Place } from "../archive/archive_reader.ts";
 import { type Exported, exportLog } from "../archive/export_log.ts";
 import type { At } from "../client/client.ts";
 import type { Extent } from "../log/event_log.ts";
@@ -48,17 +49,19 @@ async function exported(file: string, options: ExportOptions, world: World): Pro
   await using output = await openOutput(file, world);
   const header = headerOf(settings, extent, { after: after ?? 0, task: options.task });
   const start = startOf(file, output, header, after);
-  using line = new ProgressLine((text) => world.out.complain(text));
-  const result = await exportLog(log, {
-    query: { after: header.after, upTo, ...(options.task === undefined ? {} : { task: options.task }) },
-    extent,
-    start,
-    sink: output.sink,
-    signal,
-    onProgress: (through, records) => line.draw(records, `position ${through} of ${upTo}`),
-  });
-  await output.finish();
-  line[Symbol.dispose]();
+  let result: Exported;
+  {
+    using line = new ProgressLine((text) => world.out.complain(text));
+    result = await exportLog(log, {
+      upTo,
+      extent,
+      start,
+      sink: output.sink,
+      signal,
+      onProgress: (through, records) => line.draw(records, `position ${through} of ${upTo}`),
+    });
+    await output.finish();
+  }
   tell(file, result, options, world);
   return signal.reason instanceof Stopped ? signal.reason.exitCode : EXIT.done;
 }
@@ -86,7 +89,7 @@ function startOf(
   { place }: ArchiveOutput,
   header: Header,
   after: number | undefined,
-): ReturnType<typeof headerOf> | NonNullable<ArchiveOutput["place"]> {
+): Header | Place {
   if (place === undefined) return header;
   const difference = differenceOf(place, { ...header, after });
   if (difference === undefined) return place;

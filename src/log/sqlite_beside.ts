@@ -70,7 +70,6 @@ class SqliteBeside implements ReadableLog {
         this.#db.prepare("COMMIT").run();
       }
     } catch (error) {
-      if (error instanceof LogError) throw error;
       throw logFailure(error, "Cannot read the log");
     }
   }

@@ -50,8 +50,7 @@ const SCHEMA = `
 
 /**
  * How far records of another log were moved here: `through` there, of which the first lies at `since` here and the last at
- * `seq`. Made where it is
- * missing: files of before are read as they are, and a program of before passes over it.
+ * `seq`. Made where it is missing: files of before are read as they are, and a program of before passes over it.
  */
 const MOVED = `
   CREATE TABLE IF NOT EXISTS moved (

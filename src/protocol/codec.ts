@@ -68,7 +68,7 @@ export const jsonBatch: Codec = {
 export const CODECS: Readonly<Record<CodecName, Codec>> = { "json": json, "json-batch": jsonBatch };
 
 /** These parts as one. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,6 +1,6 @@
 import { type Part, readArchive } from "../../src/archive/archive_reader.ts";
 import { FORMAT, type Header } from "../../src/archive/archive_line.ts";
-import { type Exported, exportLog, type ExportQuery } from "../../src/archive/export_log.ts";
+import { type Exported, exportLog } from "../../src/archive/export_log.ts";
 import { embeddedTarget, jetStreamTarget, type Target } from "../../src/archive/imported.ts";
 import { importArchive, type ImportOptions, type ImportResult } from "../../src/archive/import_log.ts";
 import type { Entry, EventLog, NewEntry } from "../../src/log/event_log.ts";
@@ -108,7 +108,11 @@ export function tasksOf(entries: readonly Entry[]): unknown {
 /** Exports to memory. */
 export async function exportedText(
   log: ReadableLog,
-  { after = 0, upTo = Infinity, task }: Partial<ExportQuery> = {},
+  { after = 0, upTo = Infinity, task }: {
+    readonly after?: number;
+    readonly upTo?: number;
+    readonly task?: string;
+  } = {},
 ): Promise<{ readonly text: string; readonly result: Exported }> {
   const extent = await log.extent();
   const header: Header = {
@@ -124,7 +128,7 @@ export async function exportedText(
   };
   let text = "";
   const result = await exportLog(log, {
-    query: { after, upTo, ...(task === undefined ? {} : { task }) },
+    upTo,
     extent,
     start: header,
     sink: (lines) => {
