@@ -10,11 +10,8 @@ import {
 import type { Limits } from "../../src/connection/state.ts";
 import { statusData } from "../../src/task/task.ts";
 import { settled, World } from "../connection/world.ts";
+import { byPosition, changesOf, KINDS, ofTask, positionIn, TASKS, TOPICS } from "./statuses.ts";
 import { Wire } from "./wire.ts";
-
-const TASKS = ["t0", "t1", "t2"];
-const KINDS = ["created", "started", "progress", "progress", "paused", "resumed", "completed"];
-const TOPICS = ["task:status", "task:progress", "task:list", "task:id:t0", "task:id:t1:status", "task:tag:a"];
 
 /** What is watched from the beginning. */
 const BASE = ["task:status", ...TASKS.map((id) => `task:id:${id}`)];
@@ -196,7 +193,7 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
   assertEquals(world.faults, [], "nothing failed");
   assertEquals(client.state.kind, "open");
   assertEquals((await Promise.all(answers)).length, asked, "every request came to an end");
-  const changes = [...await truth(world)];
+  const changes = await changesOf(world);
   assertEquals(
     history.seen.join(),
     changes.join(),
@@ -243,14 +240,6 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
   assertEquals([wire.open, clock.pending], [0, 0], "nothing is left");
 }
 
-function byPosition(one: string, other: string): number {
-  return positionIn(one) - positionIn(other);
-}
-
-function positionIn(id: string): number {
-  return Number(id.slice("status_".length));
-}
-
 /** Whether a change of status belongs to one of these topics. */
 function concerns(world: World, change: string, topics: readonly string[]): boolean {
   const ofTopic: Record<string, readonly string[]> = {
@@ -260,26 +249,6 @@ function concerns(world: World, change: string, topics: readonly string[]): bool
   };
   const ids = topics.flatMap((topic) => ofTopic[topic] ?? []);
   return ids.some((id) => ofTask(world, [change], id).length > 0);
-}
-
-function ofTask(world: World, ids: readonly string[], task: string): string[] {
-  return ids.filter((id) => {
-    const seq = Number(id.slice(7));
-    return world.log.entries.some((entry) => entry.seq === seq && entry.subject.startsWith(`task.${task}.`));
-  });
-}
-
-/** The ids of all status frames that a watcher from the beginning is told. */
-async function truth(world: World): Promise<string[]> {
-  const ids: string[] = [];
-  for (let after = 0; after < world.projection.head;) {
-    const page = await world.history.page({ after, upTo: world.projection.head });
-    for (const { seq, status } of page.block.deliveries) {
-      if (status !== undefined && seq > page.after && seq <= page.through) ids.push(`status_${seq}`);
-    }
-    after = page.through;
-  }
-  return ids;
 }
 
 Deno.test("whatever happens, a client ends with everything, once, and leaves no request unanswered", async () => {

@@ -203,10 +203,6 @@ export class Tab implements TabPage {
     this.#listeners = this.#listeners.filter((other) => other.type !== type || other.listener !== listener);
   }
 
-  get isAsleep(): boolean {
-    return this.#asleep !== undefined;
-  }
-
   run(what: () => void): void {
     if (this.isDead) return;
     if (this.#asleep === undefined) what();

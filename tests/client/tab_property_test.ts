@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { statusData } from "../../src/task/task.ts";
 import { settled, World } from "../connection/world.ts";
-import { type Happening, happening, type Page, TASKS, Trial } from "./tab_trial.ts";
+import { byPosition, changesOf, ofTask, positionIn, TASKS } from "./statuses.ts";
+import { type Happening, happening, type Page, Trial } from "./tab_trial.ts";
 
 async function live(hopMs: number, happenings: readonly Happening[]): Promise<void> {
   const world = await World.booted();
@@ -37,7 +38,7 @@ async function live(hopMs: number, happenings: readonly Happening[]): Promise<vo
     `it alone has a connection: ${roles}`,
   );
   assert(alive.every(({ client, hasHistory }) => client.tab !== "own" || hasHistory), `all share: ${roles}`);
-  const changes = await truth(world);
+  const changes = await changesOf(world);
   for (const page of alive) assertTold(page, changes, world);
   for (const page of alive) {
     assertEquals(
@@ -64,9 +65,9 @@ function assertTold({ client, witnesses, stores }: Page, changes: readonly strin
     assertEquals(new Set(seen).size, seen.length, "no event twice");
     for (const id of TASKS) {
       const ofIt = ofTask(world, seen, id);
-      assertEquals(ofIt, ofIt.toSorted((one, other) => seqOf(one) - seqOf(other)), "in order");
+      assertEquals(ofIt, ofIt.toSorted(byPosition), "in order");
     }
-    const due = changes.filter((change) => seqOf(change) > from && concerns(world, change, topics));
+    const due = changes.filter((change) => positionIn(change) > from && concerns(world, change, topics));
     assertEquals(due.filter((change) => !seen.includes(change)), [], `nothing is missing of ${topics}`);
   }
   stores.forEach((store, i) => {
@@ -79,33 +80,10 @@ function assertTold({ client, witnesses, stores }: Page, changes: readonly strin
   });
 }
 
-function seqOf(id: string): number {
-  return Number(id.slice("status_".length));
-}
-
-function ofTask(world: World, ids: readonly string[], task: string): string[] {
-  return ids.filter((id) =>
-    world.log.entries.some(({ seq, subject }) => seq === seqOf(id) && subject.startsWith(`task.${task}.`))
-  );
-}
-
 /** Whether a change of status belongs to one of these topics for certain. */
 function concerns(world: World, change: string, topics: readonly string[]): boolean {
   const ids = topics.includes("task:status") ? TASKS : TASKS.filter((id) => topics.includes(`task:id:${id}`));
   return ids.some((id) => ofTask(world, [change], id).length > 0);
-}
-
-/** The ids of all status frames that a watcher from the beginning is told. */
-async function truth(world: World): Promise<string[]> {
-  const ids: string[] = [];
-  for (let after = 0; after < world.projection.head;) {
-    const page = await world.history.page({ after, upTo: world.projection.head });
-    for (const { seq, status } of page.block.deliveries) {
-      if (status !== undefined && seq > page.after && seq <= page.through) ids.push(`status_${seq}`);
-    }
-    after = page.through;
-  }
-  return ids;
 }
 
 Deno.test("whatever becomes of tabs, one has the connection, and each is told everything, once", async () => {

@@ -10,13 +10,9 @@ import {
 } from "../../src/client/client.ts";
 import { shareTabs } from "../../src/client/tab_share.ts";
 import { settled, type World } from "../connection/world.ts";
+import { KINDS, TASKS, TOPICS } from "./statuses.ts";
 import { Browser, type Tab } from "./tab_browser.ts";
 import { Wire } from "./wire.ts";
-
-/** The tasks that there may be. */
-export const TASKS = ["t0", "t1", "t2"];
-const KINDS = ["created", "started", "progress", "progress", "paused", "resumed", "completed"];
-const TOPICS = ["task:status", "task:progress", "task:list", "task:id:t0", "task:id:t1:status", "task:tag:a"];
 
 const which = fc.nat(5);
 const doing = <T extends string>(...what: T[]) => fc.record({ do: fc.constantFrom(...what), which });
@@ -131,10 +127,6 @@ export class Page {
     for (const store of this.stores) store.subscribe(() => {});
   }
 
-  get isAlive(): boolean {
-    return !this.isGone;
-  }
-
   watch(topics: readonly string[], replay: "latest" | "none" | "all"): void {
     this.hasHistory ||= replay !== "latest";
     this.witnesses.push(new Witness(this.#world, this.client, topics, replay));
@@ -175,7 +167,7 @@ export class Trial {
   }
 
   get alive(): readonly Page[] {
-    return this.pages.filter(({ isAlive }) => isAlive);
+    return this.pages.filter(({ isGone }) => !isGone);
   }
 
   open(): void {
