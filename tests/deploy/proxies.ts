@@ -13,22 +13,23 @@ export interface Proxy extends AsyncDisposable {
 /** The proxies that there is a configuration for. */
 export const PROXIES = ["haproxy", "nginx"] as const;
 
-/** Starts one in front of the gateways on these two ports; resolves when it passes requests on. */
+/** One of them. */
+export type ProxyKind = (typeof PROXIES)[number];
+
+/** What a test may open files for is less than what is right in earnest: so many connections of clients, unless said. */
+const CONNECTIONS = 200;
+
+/** Starts one in front of the gateways on these ports; resolves when it passes requests on. */
 export async function startProxy(
-  kind: (typeof PROXIES)[number],
-  [first, second]: readonly [number, number],
+  kind: ProxyKind,
+  ports: readonly number[],
+  connections = CONNECTIONS,
 ): Promise<Proxy> {
   const folder = await Deno.makeTempDir({ prefix: `taskwire-${kind}-` });
   try {
     const port = freePort();
-    const { binary, check, args, config } = await SET_UP[kind](folder, port);
-    await Deno.writeTextFile(
-      `${folder}/config`,
-      rewritten(config, {
-        " gateway1:8000": ` 127.0.0.1:${first}`,
-        " gateway2:8000": ` 127.0.0.1:${second}`,
-      }),
-    );
+    const { binary, check, args, config } = await SET_UP[kind]({ folder, port, connections });
+    await Deno.writeTextFile(`${folder}/config`, before(ports, config));
     const checked = await ServerProcess.ended(binary, check);
     if (checked.code !== 0) throw new Error(`${kind} does not take its configuration: ${checked.said}`);
     const host = `127.0.0.1:${port}`;
@@ -49,6 +50,21 @@ export async function startProxy(
   }
 }
 
+/** The configuration with a line for the gateway on each port, each made as that of the first one is. */
+function before(ports: readonly number[], config: string): string {
+  const [line, ...rest] = config.match(/^ *server .*gateway\d:8000.*\n/gm) ?? [];
+  if (line === undefined) throw new Error("There is no gateway in the configuration");
+  const lines = ports.map((port, i) =>
+    line.replace(/gateway1:8000/, `127.0.0.1:${port}`).replace("gateway1", `gateway${i + 1}`)
+  );
+  return rewritten(rewritten(config, Object.fromEntries(rest.map((other) => [other, ""]))), {
+    [line]: lines.join(""),
+  });
+}
+
+/** Where a proxy is to be, and for how many. */
+type Place = { readonly folder: string; readonly port: number; readonly connections: number };
+
 type SetUp = {
   readonly binary: string;
   /** Asks it whether it takes its configuration. */
@@ -57,8 +73,8 @@ type SetUp = {
   readonly config: string;
 };
 
-const SET_UP: Readonly<Record<(typeof PROXIES)[number], (folder: string, port: number) => Promise<SetUp>>> = {
-  async haproxy(folder, port) {
+const SET_UP: Readonly<Record<ProxyKind, (place: Place) => Promise<SetUp>>> = {
+  async haproxy({ folder, port, connections }) {
     return {
       binary: await operatorsProgram("HAPROXY"),
       check: ["-c", "-f", `${folder}/config`],
@@ -66,12 +82,11 @@ const SET_UP: Readonly<Record<(typeof PROXIES)[number], (folder: string, port: n
       config: rewritten(await deployed("proxy/haproxy.cfg"), {
         "bind :8000": `bind 127.0.0.1:${port}`,
         "bind :8405": `bind 127.0.0.1:${freePort()}`,
-        // What a test may open files for is less than what is right in earnest.
-        "maxconn 100000": "maxconn 200",
+        "maxconn 100000": `maxconn ${connections}`,
       }),
     };
   },
-  async nginx(folder, port) {
+  async nginx({ folder, port, connections }) {
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
       .map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
     const args = ["-p", folder, "-e", "stderr", "-c", `${folder}/config`];
@@ -83,7 +98,7 @@ const SET_UP: Readonly<Record<(typeof PROXIES)[number], (folder: string, port: n
         "listen 8000;": `listen 127.0.0.1:${port};`,
         "/run/nginx.pid": `${folder}/pid`,
         "worker_rlimit_nofile 200000;": "",
-        "worker_connections 65536;": "worker_connections 200;",
+        "worker_connections 65536;": `worker_connections ${connections};`,
         "http {": `http { ${temporary}`,
       }),
     };

@@ -11,6 +11,9 @@ export type Received = {
 /** What goes with a message. */
 export type PublishOptions = { readonly headers?: Readonly<Record<string, string>>; readonly reply?: string };
 
+/** Who connects, where the server asks. */
+export type NatsUser = { readonly user?: string; readonly pass?: string };
+
 /** An answer of JetStream's API, as far as any test looks at it: the description of a stream has its `config`. */
 const ApiAnswer = v.object({
   error: v.exactOptional(v.object({ description: v.string() })),
@@ -54,7 +57,7 @@ export class BareNats implements AsyncDisposable {
   /** Connects to `nats://host:port`, as a user where one is given. Rejects when nobody listens there. */
   static async connect(
     url: string,
-    user: { readonly user?: string; readonly pass?: string } = {},
+    user: NatsUser = {},
   ): Promise<BareNats> {
     const { hostname, port } = new URL(url);
     const connection = await Deno.connect({ hostname, port: Number(port) });

@@ -1,4 +1,4 @@
-import { BareNats } from "./bare_nats.ts";
+import { BareNats, type NatsUser } from "./bare_nats.ts";
 import type { GatewayProcess } from "./gateway_process.ts";
 import type { Told } from "./watcher.ts";
 
@@ -25,7 +25,8 @@ const RETRY_MS = 50;
 /** How long one try may take, ms. */
 const TRY_MS = 2_000;
 
-const STATUS = new Map([
+/** What status a task has after an event of this kind. */
+export const STATUS: ReadonlyMap<string, string> = new Map([
   ["created", "pending"],
   ["started", "running"],
   ["paused", "paused"],
@@ -167,11 +168,15 @@ export function overHttp(gateway: GatewayProcess): Store {
 
 /** Brings events into JetStream itself, on a connection that is made anew when it is lost. */
 export class OverNats implements AsyncDisposable {
-  readonly #url: string;
+  readonly #servers: readonly string[];
+  readonly #user: NatsUser;
   #connection: Promise<BareNats> | undefined;
+  #tried = 0;
 
-  constructor(url: string) {
-    this.#url = url;
+  /** Several servers are of one cluster: the next one is asked when one is lost. */
+  constructor(servers: string | readonly string[], user: NatsUser = {}) {
+    this.#servers = typeof servers === "string" ? [servers] : servers;
+    this.#user = user;
   }
 
   readonly store: Store = async ({ taskId, kind, body, id }) => {
@@ -193,8 +198,15 @@ export class OverNats implements AsyncDisposable {
     if (connection !== undefined && !connection.lost) return connection;
     if (this.#connection === known) {
       await connection?.[Symbol.asyncDispose]();
-      if (this.#connection === known) this.#connection = BareNats.connect(this.#url);
+      if (this.#connection === known) this.#connection = this.#connect();
     }
     return await (this.#connection ?? this.#connected());
+  }
+
+  #connect(): Promise<BareNats> {
+    const server = this.#servers[this.#tried++ % this.#servers.length];
+    return server === undefined
+      ? Promise.reject(new Error("No server was named"))
+      : BareNats.connect(server, this.#user);
   }
 }
