@@ -22,6 +22,8 @@ export type ImportResult = {
   readonly known: number;
   /** Records that no log takes: how many, and the first of them. */
   readonly leftOut: { readonly count: number; readonly first: readonly Remark[] };
+  /** Records that are none of those asked for. */
+  readonly passedOver: number;
   /** Tasks that the target has from elsewhere, of which nothing was stored. */
   readonly tasksThere: TasksThere;
   /** Up to which position of the archive's log all is stored. */
@@ -39,6 +41,8 @@ export type ImportOptions = {
   readonly target?: Target;
   /** Whether the target may hold other records already. */
   readonly append: boolean;
+  /** Whether the records of a subject are to be stored. Default: all. */
+  readonly only?: ((subject: string) => boolean) | undefined;
   /** Ends the import after what is on its way; it can go on from there. */
   readonly signal: AbortSignal;
   /** Told after every checkpoint. */
@@ -58,7 +62,7 @@ const KEPT_REMARKS = 20;
  * {@link NotEmpty}, and with `LogError` when the target fails; what was stored until then is known to the next run.
  */
 export async function importArchive(options: ImportOptions): Promise<ImportResult> {
-  const { parts, target, append, signal, onProgress } = options;
+  const { parts, target, append, signal, onProgress, only = () => true } = options;
   const leftOut = new Remarks();
   const broken = new Remarks();
   let flight: Flight | undefined;
@@ -66,6 +70,7 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
   let through = 0;
   let read = 0;
   let known = 0;
+  let passedOver = 0;
   try {
     for await (const part of parts) {
       if (signal.aborted) break;
@@ -75,7 +80,9 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
           if (target !== undefined) flight = await started(target, part.header, append);
           break;
         case "records": {
-          const entries = takenBy(part.entries, part.from, leftOut);
+          const taken = takenBy(part.entries, part.from, leftOut);
+          const entries = taken.filter(({ subject }) => only(subject));
+          passedOver += taken.length - entries.length;
           if (flight !== undefined) {
             const missing = flight.missing(entries);
             known += entries.length - missing.length;
@@ -101,6 +108,7 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
     stored: flight?.stored ?? 0,
     known,
     leftOut: leftOut.told(),
+    passedOver,
     tasksThere: flight?.others.told() ?? { count: 0, records: 0, first: [] },
     through,
     broken: broken.told(),

@@ -54,6 +54,7 @@ function jetStream(
     nats: { url: servers.join(","), name: "taskwire archive", inboxPrefix, ...credentialsOf(login) },
     stream: settings.stream,
     prefix: settings.subjectPrefix,
+    partition: settings.partition,
     replicas: settings.streamReplicas,
     ...retention(settings),
     connecting: { withinMs: REACHED_MS, signal },

@@ -1,9 +1,11 @@
 import { headers, type NatsConnection } from "nats.ws";
 import * as v from "valibot";
 import { ApiError, ask } from "../log/jetstream_api.ts";
+import { mappedTo, mappingOf } from "../log/jetstream_partition.ts";
 import { lookedAt } from "../log/jetstream_stream.ts";
 import { connectNats, NatsConnectError } from "../nats/connect.ts";
 import { credentialsOf } from "../nats/credentials.ts";
+import { placeOf } from "../protocol/partitions.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Finding, skewFinding } from "./finding.ts";
 
@@ -62,7 +64,8 @@ async function jetStreamFindings(
   settings: Settings,
   connection: NatsConnection,
 ): Promise<readonly Finding[]> {
-  const { stream, subjectPrefix: prefix } = settings;
+  const { subjectPrefix: prefix, partition } = settings;
+  const { stream } = placeOf({ stream: settings.stream, prefix }, partition?.partition);
   const sentMs = Date.now();
   let info: v.InferOutput<typeof Info>;
   try {
@@ -84,6 +87,7 @@ async function jetStreamFindings(
     findings.push({ check: "clock", verdict: "note", says: "this version of NATS does not tell its time" });
   }
   findings.push(await publishFinding(connection, prefix), await readFinding(connection, stream));
+  findings.push(await mappingFinding(settings, connection));
   return findings;
 }
 
@@ -94,10 +98,12 @@ async function streamFinding(
   settings: Settings,
   connection: NatsConnection,
 ): Promise<{ readonly finding: Finding; readonly isThere: boolean }> {
-  const { stream, subjectPrefix: prefix, streamReplicas: replicas } = settings;
+  const { streamReplicas: replicas, partition } = settings;
+  const place = placeOf({ stream: settings.stream, prefix: settings.subjectPrefix }, partition?.partition);
+  const { stream } = place;
   const check = "stream";
   try {
-    const differences = await lookedAt({ stream, prefix }, connection, { ...settings, replicas });
+    const differences = await lookedAt(place, connection, { ...settings, replicas });
     if (differences === undefined) {
       const says = `${stream} is not there yet; the gateway makes it when it starts`;
       return { finding: { check, verdict: "note", says }, isThere: false };
@@ -127,6 +133,30 @@ async function publishFinding(connection: NatsConnection, prefix: string): Promi
     const mend = `allow the user to publish to ${prefix}.> and to subscribe to _INBOX.>`;
     return { check, verdict: "wrong", says: `${prefix}.task.>: ${why(error)}`, mend };
   }
+}
+
+/** Publishes what the stream refuses, being further than that: so it is seen which stream takes the events. */
+async function mappingFinding(settings: Settings, connection: NatsConnection): Promise<Finding> {
+  const check = "subjects";
+  const { stream, subjectPrefix: prefix, partition } = settings;
+  const whole = { stream, prefix, ...partition };
+  const { stream: ours } = placeOf(whole, partition?.partition);
+  try {
+    const mapped = await mappedTo(connection, whole);
+    const what = partition === undefined ? "all events" : `events of partition ${settingText(partition)}`;
+    if (mapped.kind === "ours") return { check, verdict: "ok", says: `${what} come to ${ours}` };
+    const says = mapped.kind === "none" ? "no stream takes what is published" : mapped.why;
+    const mend = partition === undefined
+      ? `take the mapping of ${prefix}.task.*.* out of the server's configuration, or set PARTITION`
+      : `put into the server's configuration: mappings: { ${mappingOf({ prefix, ...partition })} }`;
+    return { check, verdict: "wrong", says: `${what} do not come to ${ours}: ${says}`, mend };
+  } catch (error) {
+    return { check, verdict: "note", says: `cannot be tried: ${why(error)}` };
+  }
+}
+
+function settingText({ partition, partitions }: NonNullable<Settings["partition"]>): string {
+  return `${partition}/${partitions}`;
 }
 
 const Consumer = v.object({ name: v.string() });

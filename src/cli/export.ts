@@ -7,6 +7,7 @@ import type { Extent } from "../log/event_log.ts";
 import { positionAt } from "../log/position_at.ts";
 import type { ReadableLog } from "../log/sqlite_beside.ts";
 import type { Settings } from "../settings/settings.ts";
+import { placeOf } from "../protocol/partitions.ts";
 import { openSource, settingsOf } from "./archive_log.ts";
 import { type ArchiveOutput, differenceOf, openOutput } from "./archive_output.ts";
 import { at, taskId } from "./arguments.ts";
@@ -67,15 +68,16 @@ async function exported(file: string, options: ExportOptions, world: World): Pro
 }
 
 function headerOf(
-  { nats, stream, subjectPrefix }: Settings,
+  { nats, stream, subjectPrefix, partition }: Settings,
   { epoch, firstSeq, lastSeq }: Extent,
   { after, task }: { readonly after: number; readonly task: string | undefined },
 ): Header {
+  const place = placeOf({ stream, prefix: subjectPrefix }, partition?.partition);
   return {
     taskwire_archive: FORMAT,
     epoch,
-    stream: nats === undefined ? null : stream,
-    subject_prefix: nats === undefined ? null : subjectPrefix,
+    stream: nats === undefined ? null : place.stream,
+    subject_prefix: nats === undefined ? null : place.prefix,
     after,
     first: firstSeq,
     last: lastSeq,

@@ -3,6 +3,7 @@ import { readArchive } from "../archive/archive_reader.ts";
 import { importArchive, type ImportResult, NotEmpty, type Remark } from "../archive/import_log.ts";
 import { LogError } from "../log/event_log.ts";
 import { archiveBytes } from "./archive_input.ts";
+import { otherPartition, type Partition } from "../protocol/partitions.ts";
 import { openTarget, settingsOf } from "./archive_log.ts";
 import { CliError } from "./cli_error.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -29,7 +30,9 @@ export function importCommand(program: Command, world: World): void {
 
 async function imported(file: string, options: ImportOptions, world: World): Promise<number> {
   const signal = world.stopSignal();
-  const target = options.check ? undefined : await openTarget(settingsOf(world.env), signal);
+  const settings = options.check ? undefined : settingsOf(world.env);
+  const target = settings && await openTarget(settings, signal);
+  const partition = settings?.partition;
   let result: ImportResult;
   try {
     using line = new ProgressLine((text) => world.out.complain(text));
@@ -37,6 +40,7 @@ async function imported(file: string, options: ImportOptions, world: World): Pro
       parts: readArchive(archiveBytes(file, signal)),
       ...(target === undefined ? {} : { target }),
       append: options.append ?? false,
+      only: partition && ((subject) => isOf(subject, partition)),
       signal,
       onProgress: (through, records) => line.draw(records, `position ${through} of the archive's log`),
     });
@@ -55,6 +59,13 @@ async function imported(file: string, options: ImportOptions, world: World): Pro
   return result.broken.count > 0 || result.cut !== undefined ? EXIT.failed : EXIT.done;
 }
 
+/** Whether a record may go to a partition: others NATS would bring to another one, or to none. */
+function isOf(subject: string, own: Partition): boolean {
+  const [namespace, id = "", kind, ...rest] = subject.split(".");
+  const isTask = namespace === "task" && kind !== undefined && rest.length === 0;
+  return isTask && otherPartition(id, own) === undefined;
+}
+
 function tell(result: ImportResult, { check, json }: ImportOptions, world: World): void {
   if (json) world.out.write(`${JSON.stringify(result)}\n`);
   else {
@@ -63,7 +74,8 @@ function tell(result: ImportResult, { check, json }: ImportOptions, world: World
     const what = check ? "nothing stored, only read" : `${stored} records stored${before}`;
     world.out.write(`${what}; whole up to position ${through} of the archive's log\n`);
   }
-  const { leftOut, tasksThere, broken, cut } = result;
+  const { leftOut, passedOver, tasksThere, broken, cut } = result;
+  if (passedOver > 0) world.out.complain(`left out: ${passedOver} records that are not of this partition\n`);
   if (tasksThere.count > 0) {
     const names = tasksThere.first.join(", ") + (tasksThere.count > tasksThere.first.length ? ", …" : "");
     world.out.complain(

@@ -57,7 +57,8 @@ export type ConnectionDeps = {
   readonly messages: Dispatcher;
   readonly clock: Clock;
   readonly limits: Limits;
-  readonly welcome: Pick<ServerData["welcome"], "heartbeat" | "limits">;
+  /** What is the same for all of what `welcome` tells. */
+  readonly welcome: Pick<ServerData["welcome"], "heartbeat" | "limits" | "partition" | "partitions">;
   readonly counts: ConnectionCounts;
   /** Told of each change of state, by name. */
   readonly moved: (from: string, to: string) => void;

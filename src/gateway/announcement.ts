@@ -1,3 +1,4 @@
+import { placeOf } from "../protocol/partitions.ts";
 import type { Settings } from "../settings/settings.ts";
 
 const ACCESS = {
@@ -16,7 +17,7 @@ export function announcement(settings: Settings, port: number): string {
     `taskwire listens on http://${at}  (WebSocket: ws://${at}/ws)`,
     nats === undefined
       ? `Log: embedded, ${settings.dataDir}/log.sqlite`
-      : `Log: NATS stream ${settings.stream} at ${nats.servers.join(", ")}`,
+      : `Log: NATS stream ${streamOf(settings)} at ${nats.servers.join(", ")}`,
     `Access: ${ACCESS[auth.kind]}`,
     "Try:",
     `  curl${bearer} --json '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
@@ -26,4 +27,9 @@ export function announcement(settings: Settings, port: number): string {
     `  npx -y wscat${bearer} -c 'ws://${at}/ws?topics=task:progress,task:status'`,
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function streamOf({ stream, subjectPrefix: prefix, partition: own }: Settings): string {
+  const { stream: name } = placeOf({ stream, prefix }, own?.partition);
+  return own === undefined ? name : `${name} (partition ${own.partition} of ${own.partitions})`;
 }

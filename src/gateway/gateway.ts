@@ -287,5 +287,6 @@ function welcomeOf(settings: Settings): ConnectionDeps["welcome"] {
       messages_per_second: settings.messagesPerSecond,
       messages_burst: settings.messagesBurst,
     },
+    ...settings.partition,
   };
 }

@@ -18,7 +18,8 @@ export async function openLog(
   telemetry: Pick<Telemetry, "log">,
   signal: AbortSignal,
 ): Promise<EventLog> {
-  const { nats, dataDir, survives, dataMaxBytes, stream, subjectPrefix, streamReplicas } = settings;
+  const { nats, dataDir, survives, dataMaxBytes, stream, subjectPrefix, streamReplicas, partition } =
+    settings;
   const retention = {
     retainAgeMs: settings.retainAgeMs,
     retainPerSubject: settings.retainPerSubject,
@@ -31,6 +32,7 @@ export async function openLog(
     nats: natsOptions(nats),
     stream,
     prefix: subjectPrefix,
+    partition,
     replicas: streamReplicas,
     ...retention,
     readyWithinMs: READY_MS,

@@ -84,8 +84,9 @@ export class Pipeline implements AsyncDisposable {
     const { retainPerSubject } = settings;
     const past = new PastQueries(log, this.projection, { retainPerSubject, now: () => clock.now() });
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
-    this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns });
-    registerBuiltIn(this.messages, { queries, tasks: this.tasks, gate: options.gate });
+    const { partition } = settings;
+    this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
+    registerBuiltIn(this.messages, { queries, tasks: this.tasks, gate: options.gate, partition });
   }
 
   /** Whether the state was built, so that clients can be served. */

@@ -8,7 +8,7 @@ export type JetStream = {
   readonly link: Link;
   /** The stream's name. */
   readonly stream: string;
-  /** What every subject begins with; tokens between dots. */
+  /** What every stored subject begins with; tokens between dots. */
   readonly prefix: string;
 };
 
@@ -18,6 +18,7 @@ export const API_CODES = {
   nameInUse: 10058,
   streamNotFound: 10059,
   subjectsOverlap: 10065,
+  wrongLastSequence: 10071,
   storeFailed: 10077,
 } as const;
 

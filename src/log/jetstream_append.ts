@@ -1,7 +1,9 @@
 import { headers, type MsgHdrs } from "nats.ws";
 import * as v from "valibot";
+import type { Place } from "../protocol/partitions.ts";
 import { type Appended, entryFault, LogError, type NewEntry } from "./event_log.ts";
 import { answerOf, connectionOf, type JetStream } from "./jetstream_api.ts";
+import { destinationOf, type Partitioned } from "./jetstream_partition.ts";
 import { Slots } from "./jetstream_slots.ts";
 import { NAMESPACES } from "./jetstream_stream.ts";
 import { patiently } from "./jetstream_wait.ts";
@@ -23,6 +25,8 @@ export type AppendOptions = {
   readonly withinMs: number;
   /** Makes the id of a record that has none, so that trying it again cannot store it twice. */
   readonly newId: () => string;
+  /** The log of which this is a part, to all of which is appended. Default: it is the whole. */
+  readonly partitioned?: Partitioned | undefined;
 };
 
 type Publication = { readonly subject: string; readonly body: Uint8Array; readonly headers: MsgHdrs };
@@ -37,12 +41,14 @@ type Publication = { readonly subject: string; readonly body: Uint8Array; readon
 export class Appender {
   readonly #js: JetStream;
   readonly #options: AppendOptions;
+  readonly #whole: Place | Partitioned;
   readonly #closing: AbortSignal;
   readonly #slots = new Slots(IN_FLIGHT, MAX_WAITING);
 
   constructor(js: JetStream, options: AppendOptions, closing: AbortSignal) {
     this.#js = js;
     this.#options = options;
+    this.#whole = options.partitioned ?? js;
     this.#closing = closing;
   }
 
@@ -58,16 +64,17 @@ export class Appender {
 
   /** Throws {@link LogError} "refused" when the record may not be stored; then nothing of its batch is sent. */
   #publication(entry: NewEntry): Publication {
-    const { stream, prefix, link } = this.#js;
     const { subject, body, id = "", traceparent = "" } = entry;
     const fault = entryFault(entry) ?? namespaceFault(subject);
     if (fault !== undefined) throw new LogError("refused", `Cannot append: ${fault}`);
+    const to = destinationOf(this.#whole, subject);
+    if ("fault" in to) throw new LogError("refused", `Cannot append: ${to.fault}`);
     const added: Record<string, string> = {
       "Nats-Msg-Id": id === "" ? this.#options.newId() : id,
-      "Nats-Expected-Stream": stream,
+      "Nats-Expected-Stream": to.stream,
       ...(traceparent === "" ? {} : { traceparent }),
     };
-    const maxBytes = link.connection?.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
+    const maxBytes = this.#js.link.connection?.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
     if (headerBytes(added) + body.length > maxBytes) {
       throw new LogError(
         "refused",
@@ -76,7 +83,7 @@ export class Appender {
     }
     const carried = headers();
     for (const [name, value] of Object.entries(added)) carried.set(name, value);
-    return { subject: `${prefix}.${subject}`, body, headers: carried };
+    return { subject: to.subject, body, headers: carried };
   }
 
   async #store(publication: Publication): Promise<Appended> {

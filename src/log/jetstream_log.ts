@@ -1,6 +1,7 @@
 import type { NatsOptions, Trying } from "../nats/connect.ts";
 import { NatsConnectError } from "../nats/connect.ts";
 import { openLink } from "../nats/link.ts";
+import { type Partition, placeOf } from "../protocol/partitions.ts";
 import {
   type Appended,
   type Entry,
@@ -16,6 +17,7 @@ import { Appender } from "./jetstream_append.ts";
 import { connectionOf, type JetStream, logError } from "./jetstream_api.ts";
 import { followStream } from "./jetstream_follow.ts";
 import { readLasts, readPage } from "./jetstream_history.ts";
+import { assertMapped, type Partitioned } from "./jetstream_partition.ts";
 import { Slots } from "./jetstream_slots.ts";
 import { assertStream, ensureStream, extentOf, type StreamSettings } from "./jetstream_stream.ts";
 import { patiently } from "./jetstream_wait.ts";
@@ -28,6 +30,8 @@ export type JetStreamLogOptions = StreamSettings & {
   readonly stream: string;
   /** What every subject begins with: tokens between dots. */
   readonly prefix: string;
+  /** Of which part of the tasks it is; appended is to all of them. Default: of all tasks. */
+  readonly partition?: Partition | undefined;
   /** How the first connection is sought. Default: for ever. */
   readonly connecting?: Trying;
   /** How long JetStream may take to be there once NATS is, ms. Default: 10,000. */
@@ -55,8 +59,8 @@ const MAX_WAITING_READS = 50_000;
  * when the stream is set otherwise, "refused" for credentials and rights, "unreachable" when JetStream does not come.
  */
 export async function openJetStreamLog(options: JetStreamLogOptions): Promise<EventLog> {
-  const { nats, stream, prefix } = checked(options);
-  const js = { link: await linked(nats, options.connecting), stream, prefix };
+  const { nats, partition } = checked(options);
+  const js = { link: await linked(nats, options.connecting), ...placeOf(options, partition?.partition) };
   try {
     await ready(js, options);
     return new JetStreamLog(js, options);
@@ -95,7 +99,15 @@ async function ready(js: JetStream, options: JetStreamLogOptions): Promise<void>
   const signal = connecting?.signal ?? new AbortController().signal;
   const doing = `Cannot open the stream ${js.stream}`;
   const open = options.opening === "take" ? assertStream : ensureStream;
-  await patiently(js, { withinMs }, doing, signal, () => open(js, connectionOf(js), options));
+  await patiently(js, { withinMs }, doing, signal, async () => {
+    await open(js, connectionOf(js), options);
+    const partitioned = partitionedOf(options);
+    if (partitioned !== undefined && open === ensureStream) await assertMapped(connectionOf(js), partitioned);
+  });
+}
+
+function partitionedOf({ stream, prefix, partition }: JetStreamLogOptions): Partitioned | undefined {
+  return partition && { stream, prefix, ...partition };
 }
 
 class JetStreamLog implements EventLog {
@@ -114,7 +126,8 @@ class JetStreamLog implements EventLog {
     this.#settings = options;
     this.#readWithinMs = options.readWithinMs ?? 3_000;
     const { appendWithinMs: withinMs = 10_000, newId = () => crypto.randomUUID() } = options;
-    this.#appender = new Appender(js, { withinMs, newId }, this.#closing.signal);
+    const partitioned = partitionedOf(options);
+    this.#appender = new Appender(js, { withinMs, newId, partitioned }, this.#closing.signal);
   }
 
   async append(entries: readonly NewEntry[]): Promise<readonly Appended[]> {

@@ -1,6 +1,7 @@
 import type { Authenticator } from "../access/authenticator.ts";
 import type { TaskQueries } from "../projection/queries.ts";
 import type { VisibleTasks } from "../projection/visible_tasks.ts";
+import type { Partition } from "../protocol/partitions.ts";
 import { auth } from "./auth.ts";
 import { cancelTask } from "./cancel_task.ts";
 import { getHistory } from "./get_history.ts";
@@ -16,12 +17,14 @@ export type Asked = {
   readonly queries: TaskQueries;
   readonly tasks: VisibleTasks;
   readonly gate: Authenticator;
+  /** The part of the tasks that is known here. Default: all of them. */
+  readonly partition?: Partition | undefined;
 };
 
 /** Registers the client message types that every gateway has. */
-export function registerBuiltIn(registry: MessageRegistry, { queries, tasks, gate }: Asked): void {
+export function registerBuiltIn(registry: MessageRegistry, { queries, tasks, gate, partition }: Asked): void {
   registry.register(ping());
-  registry.register(subscribe(queries));
+  registry.register(subscribe(queries, partition));
   registry.register(unsubscribe());
   registry.register(getTask(tasks));
   registry.register(getTasks(tasks));

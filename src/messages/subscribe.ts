@@ -4,12 +4,14 @@ import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Start } from "../connection/flow.ts";
 import type { TaskQueries } from "../projection/queries.ts";
 import { type Cursor, SubscribeData } from "../protocol/client_frames.ts";
+import { otherPartition, type Partition } from "../protocol/partitions.ts";
+import type { ErrorBody } from "../protocol/server_frames.ts";
 import { parseTopic, pathAllows } from "../protocol/topics.ts";
 import { defineMessage, type MessageType, refuse } from "./message_type.ts";
 import { paceMsOf } from "./pace.ts";
 
-/** `subscribe`: all of the topics or none. */
-export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeData> {
+/** `subscribe`: all of the topics or none. Where `own` is given, those of tasks of other partitions are not here. */
+export function subscribe(queries: TaskQueries, own?: Partition): MessageType<typeof SubscribeData> {
   return defineMessage({
     type: "subscribe",
     schema: SubscribeData,
@@ -23,6 +25,8 @@ export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeDat
       }
       const refused = refusalOf(context.access, { right: "subscribe", topics: data.topics });
       if (refused !== undefined) return { kind: "error", error: refused };
+      const elsewhere = own === undefined ? undefined : topicsElsewhere(data.topics, own);
+      if (elsewhere !== undefined) return { kind: "error", error: elsewhere };
       const topics = [...new Set(data.topics)];
       const pace = data.max_rate_hz === undefined ? {} : { paceMs: paceMsOf(data.max_rate_hz) };
       const start = startOf(data, context, queries);
@@ -36,6 +40,24 @@ export function subscribe(queries: TaskQueries): MessageType<typeof SubscribeDat
 /** Those of `topics` that do not exist, or not on this path. */
 function unknownTopics(topics: readonly string[], path: string): string[] {
   return topics.filter((topic) => parseTopic(topic) === undefined || !pathAllows(path, topic));
+}
+
+/** Names the first topic of a task of another partition, and those that are of the same one; undefined where there is none. */
+function topicsElsewhere(topics: readonly string[], own: Partition): ErrorBody | undefined {
+  const tasks = topics.flatMap((topic) => {
+    const parsed = parseTopic(topic);
+    return parsed?.kind === "task" ? [{ topic, other: otherPartition(parsed.taskId, own) }] : [];
+  });
+  const first = tasks.find(({ other }) => other !== undefined);
+  if (first?.other === undefined) return undefined;
+  const { other } = first;
+  const there = tasks.filter((task) => task.other?.partition === other.partition);
+  return {
+    code: "TOPIC_NOT_FOUND",
+    message:
+      `${first.topic} is of partition ${other.partition} of ${other.partitions}, and here is ${own.partition}`,
+    details: { topics: there.map(({ topic }) => topic), ...other },
+  };
 }
 
 type Asked = v.InferOutput<typeof SubscribeData>;

@@ -3,6 +3,7 @@ import { noSuchTask, refusalOf } from "../access/may.ts";
 import type { TaskNames } from "../access/scope.ts";
 import type { At, TaskQuery } from "../protocol/client_frames.ts";
 import type { TaskId } from "../protocol/names.ts";
+import { otherPartition, type Partition } from "../protocol/partitions.ts";
 import type { AsOf, Refused, ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
 import type { Cancels } from "./cancels.ts";
 import type { PastQueries } from "./past_queries.ts";
@@ -16,6 +17,8 @@ export type Asked = {
   readonly cancels: Cancels;
   /** Whose turn it is to read the past. */
   readonly turns: Turns;
+  /** The part of the tasks that is known here. Default: all of them. */
+  readonly partition?: Partition | undefined;
 };
 
 /** A page of the tasks, as they are or as they were. */
@@ -39,6 +42,8 @@ export class VisibleTasks {
   async task(access: Access, taskId: TaskId, at?: At): Promise<TaskStatusData | Refused> {
     const forbidden = refusalOf(access, { right: "subscribe" });
     if (forbidden !== undefined) return { refused: forbidden };
+    const elsewhere = this.#elsewhere(taskId);
+    if (elsewhere !== undefined) return elsewhere;
     return at === undefined ? await this.#now(access, taskId) : await this.#then(access, taskId, at);
   }
 
@@ -73,6 +78,16 @@ export class VisibleTasks {
     return await this.#refused(access, taskId, "cancel") ?? await this.#asked.cancels.request(taskId, reason);
   }
 
+  /** That a task is of another partition, which its id alone tells: nothing is given away to who may not see it. */
+  #elsewhere(taskId: TaskId): Refused | undefined {
+    const { partition: own } = this.#asked;
+    const other = own && otherPartition(taskId, own);
+    if (own === undefined || other === undefined) return undefined;
+    const message =
+      `task ${taskId} is of partition ${other.partition} of ${other.partitions}, and here is ${own.partition}`;
+    return { refused: { ...noSuchTask(taskId), message, details: { task_id: taskId, ...other } } };
+  }
+
   async #now(access: Access, taskId: TaskId): Promise<TaskStatusData | Refused> {
     const found = (await this.#asked.queries.task(taskId))?.data;
     return found !== undefined && access.scope.sees(namesIn(found)) ? found : { refused: noSuchTask(taskId) };
@@ -98,7 +113,8 @@ export class VisibleTasks {
   ): Promise<Refused | undefined> {
     const forbidden = refusalOf(access, { right });
     if (forbidden !== undefined) return { refused: forbidden };
-    if (access.scope.hasEveryTask) return undefined;
+    const elsewhere = this.#elsewhere(taskId);
+    if (elsewhere !== undefined || access.scope.hasEveryTask) return elsewhere;
     const found = await this.#asked.queries.task(taskId);
     const refused = refusalOf(access, { right, taskId, found: found && namesIn(found.data) });
     return refused && { refused };

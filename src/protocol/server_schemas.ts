@@ -102,6 +102,8 @@ const WelcomeData = v.strictObject({
   }),
   topics: Topics,
   expires_at: v.exactOptional(Milliseconds),
+  partition: v.exactOptional(Whole),
+  partitions: v.exactOptional(v.pipe(Whole, v.minValue(1))),
 });
 
 const GapData = v.strictObject({

@@ -5,6 +5,7 @@ import { isLoopback } from "./loopback.ts";
 import { natsServers } from "./nats_servers.ts";
 import { networks } from "./networks.ts";
 import { origins } from "./origins.ts";
+import { partition } from "./partition.ts";
 import { duration, oneOf, path, type Rule, secret, text, whole } from "./rules.ts";
 
 const TOKENS = /^[A-Za-z0-9_-]{1,64}$/;
@@ -50,6 +51,7 @@ const entries = {
     "taskwire",
   ),
   STREAM_REPLICAS: v.optional(whole(1, 5, "copies of the stream in a NATS cluster"), "1"),
+  PARTITION: v.optional(partition()),
   DATA_DIR: v.optional(path("the folder of the embedded log"), "./data"),
   DATA_MAX_BYTES: v.optional(
     whole(
@@ -234,6 +236,14 @@ export const Environment = v.pipe(
       "goes together with NATS_USER",
     ),
     ["NATS_PASSWORD"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["PARTITION"], ["NATS_URL"]],
+      ({ PARTITION, NATS_URL }) => PARTITION === undefined || NATS_URL !== undefined,
+      "goes together with NATS_URL: the embedded log has no partitions",
+    ),
+    ["PARTITION"],
   ),
   v.forward(
     v.partialCheck(

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { JwtAlgorithm } from "../access/jwt_tokens.ts";
 import type { NamedToken } from "../access/static_tokens.ts";
+import type { Partition } from "../protocol/partitions.ts";
 import { Environment, type Setting, SETTINGS } from "./environment.ts";
 import { meantBy } from "./misspelling.ts";
 import { type NatsServers, withoutPassword } from "./nats_servers.ts";
@@ -41,6 +42,8 @@ export type Settings = {
   readonly stream: string;
   readonly subjectPrefix: string;
   readonly streamReplicas: number;
+  /** The part of the tasks that is followed; absent: all of them. */
+  readonly partition?: Partition;
   readonly retainAgeMs: number;
   readonly retainPerSubject: number;
   readonly dedupWindowMs: number;
@@ -186,6 +189,7 @@ function settingsOf(env: Environment): Settings {
     stream: env.STREAM,
     subjectPrefix: env.SUBJECT_PREFIX,
     streamReplicas: env.STREAM_REPLICAS,
+    ...(env.PARTITION === undefined ? {} : { partition: env.PARTITION }),
     retainAgeMs: env.RETAIN_AGE,
     retainPerSubject: env.RETAIN_PER_SUBJECT,
     dedupWindowMs: Math.min(env.DEDUP_WINDOW, env.RETAIN_AGE),

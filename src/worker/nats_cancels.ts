@@ -1,4 +1,5 @@
 import type { JetStreamManager, NatsConnection } from "nats.ws";
+import { partitionOf, placeOf } from "../protocol/partitions.ts";
 import type { TaskId } from "../protocol/names.ts";
 import { eventSubject, parseRecord } from "../task/worker_event.ts";
 import type { Clock } from "./clock.ts";
@@ -11,13 +12,20 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const LOOK_AGAIN_MS = 5_000;
 
 type Watched = {
+  readonly stream: string;
   readonly subject: string;
   readonly read: (body: Uint8Array) => void;
   stopWaiting?: () => void;
 };
 
 /** Where requests to cancel are found. */
-export type CancelSource = { readonly clock: Clock; readonly prefix: string; readonly stream: string };
+export type CancelSource = {
+  readonly clock: Clock;
+  readonly prefix: string;
+  readonly stream: string;
+  /** Into how many partitions NATS maps the tasks; undefined where it does not. */
+  readonly partitions?: number | undefined;
+};
 
 /**
  * Notices requests to cancel: new ones by subscription, earlier ones and those missed in an outage by a look at the
@@ -45,7 +53,9 @@ export class NatsCancels {
       const { attempt, reason } = parsed.event.body;
       requested({ attempt, ...(typeof reason === "string" ? { reason } : {}) });
     };
-    const watched: Watched = { subject: `${this.#source.prefix}.${relative}`, read };
+    const { partitions } = this.#source;
+    const { stream, prefix } = placeOf(this.#source, partitions && partitionOf(taskId, partitions));
+    const watched: Watched = { stream, subject: `${prefix}.${relative}`, read };
     // Subscribed before the stream is asked, so that no request falls between the two.
     const subscription = this.#nc.subscribe(watched.subject, {
       callback: (error, message) => {
@@ -81,7 +91,7 @@ export class NatsCancels {
     delete watched.stopWaiting;
     if (this.#denied) return;
     try {
-      const body = await this.#lastBody(watched.subject);
+      const body = await this.#lastBody(watched);
       if (body !== undefined && this.#watched.has(watched)) watched.read(body);
     } catch (error) {
       if (codeOf(error) === "PERMISSIONS_VIOLATION") this.#denied = true;
@@ -91,9 +101,8 @@ export class NatsCancels {
     }
   }
 
-  /** The body of the last message on `subject`; undefined when there is none. */
-  async #lastBody(subject: string): Promise<Uint8Array | undefined> {
-    const { stream } = this.#source;
+  /** The body of the last message on the subject; undefined when there is none. */
+  async #lastBody({ stream, subject }: Watched): Promise<Uint8Array | undefined> {
     try {
       const api = `$JS.API.DIRECT.GET.${stream}.${subject}`;
       const { headers, data } = await this.#nc.request(api, "", { timeout: ANSWER_TIMEOUT_MS });

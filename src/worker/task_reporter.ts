@@ -47,6 +47,8 @@ export type ConnectOptions = WorkerOptions & {
   readonly prefix?: string;
   /** The stream in NATS, asked for earlier requests to cancel. Default: `TASKWIRE`. */
   readonly stream?: string;
+  /** Into how many partitions NATS maps the tasks, where it does: to find requests to cancel. */
+  readonly partitions?: number;
   /** How long to look for NATS, in ms, before connecting rejects. Default: 10 s; Infinity: for ever. */
   readonly connectMs?: number;
   /** How often a running task is looked at over HTTP, in ms, to notice a cancel. Default: 2000. */
@@ -109,8 +111,8 @@ async function nats(url: string, options: ConnectOptions, onTrouble: OnTrouble):
         told = true;
       },
     });
-    const { clock = systemClock, prefix = "taskwire", stream = "TASKWIRE" } = options;
-    return natsTransport(connection, { clock, prefix, stream });
+    const { clock = systemClock, prefix = "taskwire", stream = "TASKWIRE", partitions } = options;
+    return natsTransport(connection, { clock, prefix, stream, partitions });
   } catch (error) {
     if (!(error instanceof NatsConnectError)) throw error;
     throw new WorkerError(error.code, error.message, { cause: error });

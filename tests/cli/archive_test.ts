@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openSqliteBeside } from "../../src/log/sqlite_beside.ts";
+import { mappingOf } from "../../src/log/jetstream_partition.ts";
+import { partitionOf } from "../../src/protocol/partitions.ts";
 import { embedded, entriesOf, event, lives, onNats, said, tasksOf } from "../archive/moving.ts";
 import { eventually } from "../eventually.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
@@ -147,5 +149,35 @@ Deno.test("what cannot be gone on with, read or taken is refused in a sentence, 
     assertEquals(await Deno.readTextFile(`${folder}/other.ndjson`), before);
     await using beside = openSqliteBeside(source.dataDir);
     assertEquals((await beside.extent()).lastSeq, 1);
+  });
+});
+
+Deno.test("a log is moved into partitions by importing it into each, and every record goes to one", async () => {
+  await using nats = await startNatsServer({
+    config: `mappings: { ${mappingOf({ prefix: "taskwire", partitions: 2 })} }`,
+  });
+  await withFolder(async (folder) => {
+    await using source = await embedded();
+    await source.append(lives(12, 5).filter(({ subject }) => subject.startsWith("task.")));
+    const file = `${folder}/whole.ndjson`;
+    assertEquals((await cli(["export", file], { env: { DATA_DIR: source.dataDir } })).code, 0);
+    const all = await entriesOf(source);
+    const settings = { NATS_URL: nats.url };
+    for (const partition of [0, 1]) {
+      const env = { ...settings, PARTITION: `${partition}/2` };
+      const of = all.filter(({ subject }) => partitionOf(subject.split(".")[1] ?? "", 2) === partition);
+      for (const stored of [of.length, 0]) {
+        const { code, stdout, stderr } = await cli(["import", file, "--json"], { env });
+        const { passedOver, ...told } = JSON.parse(stdout);
+        assertEquals([code, told.stored, passedOver], [0, stored, all.length - of.length]);
+        assertMatch(stderr, /records that are not of this partition/);
+      }
+      const back = `${folder}/${partition}.ndjson`;
+      assertEquals((await cli(["export", back], { env })).code, 0);
+      const [header = "", ...lines] = (await Deno.readTextFile(back)).trim().split("\n");
+      assertEquals(JSON.parse(header).stream, `TASKWIRE_${partition}`);
+      const subjects = lines.flatMap((line) => JSON.parse(line).subject ?? []);
+      assertEquals(subjects, of.map(({ subject }) => subject));
+    }
   });
 });

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { spaceFinding } from "../../src/cli/doctor_disk.ts";
 import { readiness } from "../../src/cli/doctor_gateway.ts";
 import { versionFinding } from "../../src/cli/doctor_nats.ts";
+import { mappingOf } from "../../src/log/jetstream_partition.ts";
 import { type Finding, skewFinding } from "../../src/cli/finding.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { startNatsServer } from "../nats_server.ts";
@@ -35,6 +36,7 @@ Deno.test("a machine in order is exit code 0: NATS, stream, rights, and the gate
       "stream",
       "publishing",
       "reading",
+      "subjects",
       "gateway",
       "WebSocket",
     ];
@@ -42,6 +44,28 @@ Deno.test("a machine in order is exit code 0: NATS, stream, rights, and the gate
     const { code: other, findings: different } = await examined({ NATS_URL: nats.url, RETAIN_AGE: "1d" });
     assertEquals([other, verdicts(different).stream], [1, "wrong"]);
     assertMatch(different.find(({ check }) => check === "stream")?.says ?? "", /max_age: taskwire wants 1d/);
+  });
+});
+
+Deno.test("a partition is in order where NATS brings its events to its stream, and else is told the line to add", async () => {
+  const line = mappingOf({ prefix: "taskwire", partitions: 2 });
+  await using nats = await startNatsServer({ config: `mappings: { ${line} }` });
+  const settings = { NATS_URL: nats.url, PARTITION: "1/2" };
+  await withGateway({ settings }, async () => {
+    const { code, findings } = await examined(settings);
+    assertEquals([code, findings.find(({ check }) => check === "subjects")?.says], [
+      0,
+      "events of partition 1/2 come to TASKWIRE_1",
+    ]);
+    await using plain = await startNatsServer();
+    await withGateway({
+      settings: { NATS_URL: plain.url, STREAM: "TASKWIRE_1", SUBJECT_PREFIX: "taskwire.part.1" },
+    }, async () => {
+      const unmapped = (await examined({ ...settings, NATS_URL: plain.url })).findings;
+      const found = unmapped.find(({ check }) => check === "subjects");
+      assertEquals(found?.verdict, "wrong");
+      assertMatch(found !== undefined && "mend" in found ? found.mend : "", /partition\(2,1\)/);
+    });
   });
 });
 

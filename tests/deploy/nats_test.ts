@@ -1,8 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { mappingOf } from "../../src/log/jetstream_partition.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { natsServerBinary } from "../nats_server_binary.ts";
 import { run } from "../programs.ts";
-import { DEPLOY } from "./deployed.ts";
+import { DEPLOY, deployed } from "./deployed.ts";
 import { NATS_PASSWORDS, NatsCluster } from "./nats_cluster.ts";
 
 Deno.test("nats-server takes every configuration of it", async () => {
@@ -15,8 +16,20 @@ Deno.test("nats-server takes every configuration of it", async () => {
   const files = [...Deno.readDirSync(DEPLOY)].map(({ name }) => name).filter((name) =>
     /^nats-.*\.conf$/.test(name)
   );
-  assertEquals(files.sort(), ["nats-accounts.conf", "nats-cluster.conf", "nats-server.conf"]);
+  assertEquals(files.sort(), [
+    "nats-accounts.conf",
+    "nats-cluster.conf",
+    "nats-partitions.conf",
+    "nats-server.conf",
+  ]);
   for (const file of files) await run(binary, ["-c", new URL(file, DEPLOY).pathname, "-t"], { env });
+});
+
+Deno.test("the partitions of it are those of the gateways", async () => {
+  assertStringIncludes(
+    await deployed("nats-partitions.conf"),
+    mappingOf({ prefix: "taskwire", partitions: 4 }),
+  );
 });
 
 Deno.test("three nodes are a cluster, in which a gateway with its rights alone keeps three copies", async () => {

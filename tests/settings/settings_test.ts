@@ -101,6 +101,17 @@ Deno.test("durations know ms, s, m, h and d", () => {
   }
 });
 
+Deno.test("a partition is one of those there are, and takes NATS", () => {
+  const nats = { NATS_URL: "nats://127.0.0.1:4222" };
+  assertEquals(settingsFrom({ ...nats, PARTITION: "2/4" }).partition, { partition: 2, partitions: 4 });
+  for (const value of ["4/4", "-1/4", "2", "1/0", "1/1001", "a/b", "2 / 4"]) {
+    assertEquals(problemsFrom({ ...nats, PARTITION: value }).length, 1, value);
+  }
+  assertEquals(problemsFrom({ PARTITION: "2/4" }), [
+    'PARTITION="2/4" goes together with NATS_URL: the embedded log has no partitions',
+  ]);
+});
+
 Deno.test("empty and blank settings are unset ones, and space around a value does not matter", () => {
   assertEquals(readSettings({ PORT: "", HOST: " ", NATS_URL: "" }), readSettings({}));
   assertEquals(settingsFrom({ PORT: " 9000\n" }).port, 9000);

@@ -260,6 +260,10 @@ type ServerData = {
     readonly topics: readonly string[];
     /** When its token expires, ms since the epoch; absent where the connection never does. */
     readonly expires_at?: number;
+    /** The part of the tasks that this gateway knows, from 0 on; absent where it knows all. */
+    readonly partition?: number;
+    /** How many parts there are. */
+    readonly partitions?: number;
   };
   authenticated: {
     readonly expires_at?: number;
