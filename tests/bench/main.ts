@@ -2,20 +2,21 @@
  * Measures the gateway against its peers and against the machine's floor, scenario by scenario, and writes
  * `RESULTS.md`: `deno task bench [--quick] [--only A,C] [--alternations 5]`. Either of the first two, or fewer
  * alternations than five, make it a try that writes nothing. With `BENCH_PROFILES=folder` the gateway's CPU profiles
- * are written there.
+ * are written there. `--scale` measures in place of that how costs grow, and writes `SCALE.md`: some seven minutes.
  */
 import { natsServerBinary } from "../nats_server_binary.ts";
 import { Bench, LOAD_CORE } from "./bench.ts";
 import { monotonicMs } from "./libc.ts";
 import { machine } from "./machine.ts";
 import { document, type Result, table } from "./results.ts";
+import { scale } from "./scale/run.ts";
 import { Measured, type Measures, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
 
 const RESULTS = new URL("RESULTS.md", import.meta.url);
 /** A median of fewer says too little to be written down. */
 const ALTERNATIONS = 5;
-const USAGE = "--quick, --only A,C and --alternations 5";
+const USAGE = "--quick, --only A,C, --alternations 5 and --scale";
 /** The characters of a failure that are shown. */
 const MOST_WHY = 200;
 const EXIT_INTERRUPTED = 130;
@@ -26,6 +27,8 @@ type Options = {
   readonly quick: boolean;
   readonly scenarios: readonly Scenario[];
   readonly alternations: number;
+  /** Whether it is measured how costs grow, in place of the scenarios. */
+  readonly scale: boolean;
 };
 
 function print(line: string): void {
@@ -36,9 +39,11 @@ function print(line: string): void {
 function optionsOf(args: readonly string[]): Options | string {
   let names: readonly string[] | undefined;
   let quick = false;
+  let scale = false;
   let alternations: number | undefined;
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--quick") quick = true;
+    else if (args[i] === "--scale") scale = true;
     else if (args[i] === "--only") names = (args[++i] ?? "").split(",");
     else if (args[i] === "--alternations") alternations = Number(args[++i]);
     else return `${args[i]} is not understood: there are ${USAGE}`;
@@ -51,7 +56,7 @@ function optionsOf(args: readonly string[]): Options | string {
     return "--alternations takes a whole number from 1 on";
   }
   const scenarios = SCENARIOS.filter(({ name }) => names?.includes(name) ?? true);
-  return { quick, scenarios, alternations };
+  return { quick, scenarios, alternations, scale };
 }
 
 /** Moves us to the load's core, and with us everything that we start and do not pin elsewhere. */
@@ -127,6 +132,10 @@ async function main(args: readonly string[]): Promise<number> {
   await using scratch = await scratchFolder();
   stopOnSignals(scratch);
   await using bench = new Bench({ quick, say: print });
+  if (options.scale) {
+    await scale(bench, about);
+    return 0;
+  }
   const results: Result[] = [];
   for (const scenario of scenarios) {
     const startMs = monotonicMs();

@@ -11,6 +11,14 @@ const KEPT_CHARACTERS = 4_000;
 /** The kernel counts a process's time in ticks of this many ms. */
 const TICK_MS = 10;
 
+/** The processor time that a process has used so far, ms. */
+export function cpuMsOf(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The name before may hold blanks; user and system time are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
 /** A process that runs on one core only. It is killed with us. */
 export class PinnedProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -62,10 +70,7 @@ export class PinnedProcess implements AsyncDisposable {
 
   /** The processor time that it has used so far, ms. */
   cpuMs(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.#child.pid}/stat`);
-    // The name before may hold blanks; user and system time are fields 14 and 15.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    return cpuMsOf(this.#child.pid);
   }
 
   /** The memory that it holds, bytes. */
