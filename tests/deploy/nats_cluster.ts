@@ -12,6 +12,8 @@ export const NATS_PASSWORDS: Readonly<Record<string, string>> = Object.fromEntri
   ["GATEWAY", "WORKER", "ADMIN", "ROUTE"].map((who) => [`TASKWIRE_${who}_PASSWORD`, PASSWORD]),
 );
 
+/** Nobody answers while there is no leader: it is asked again after this, ms. */
+const ASKED_MS = 500;
 /** The most that electing, and copying what was missed, may take, ms. */
 const AGREED_MS = 60_000;
 
@@ -128,7 +130,7 @@ export class NatsCluster implements AsyncDisposable {
 
   async #info(): Promise<StreamInfo> {
     await using admin = await this.admin();
-    const { body } = await admin.request("$JS.API.STREAM.INFO.TASKWIRE");
+    const { body } = await admin.request("$JS.API.STREAM.INFO.TASKWIRE", "", { withinMs: ASKED_MS });
     return v.parse(StreamInfo, JSON.parse(new TextDecoder().decode(body)));
   }
 

@@ -8,6 +8,8 @@ export interface Proxy extends AsyncDisposable {
   readonly host: string;
   /** What it wrote: its log. */
   readonly said: string;
+  /** How many gateways it holds for ready; undefined where it does not say so. */
+  ready(): Promise<number | undefined>;
 }
 
 /** The proxies that there is a configuration for. */
@@ -28,7 +30,7 @@ export async function startProxy(
   const folder = await Deno.makeTempDir({ prefix: `taskwire-${kind}-` });
   try {
     const port = freePort();
-    const { binary, check, args, config } = await SET_UP[kind]({ folder, port, connections });
+    const { binary, check, args, config, metrics } = await SET_UP[kind]({ folder, port, connections });
     await Deno.writeTextFile(`${folder}/config`, before(ports, config));
     const checked = await ServerProcess.ended(binary, check);
     if (checked.code !== 0) throw new Error(`${kind} does not take its configuration: ${checked.said}`);
@@ -38,6 +40,11 @@ export async function startProxy(
       host,
       get said() {
         return server.said;
+      },
+      async ready() {
+        if (metrics === undefined) return undefined;
+        const text = await (await fetch(metrics)).text();
+        return text.match(/^haproxy_server_status\{.*state="UP"\} 1$/gm)?.length ?? 0;
       },
       async [Symbol.asyncDispose]() {
         await server[Symbol.asyncDispose]();
@@ -71,19 +78,23 @@ type SetUp = {
   readonly check: readonly string[];
   readonly args: readonly string[];
   readonly config: string;
+  /** Where it tells how its gateways are. */
+  readonly metrics?: string;
 };
 
 const SET_UP: Readonly<Record<ProxyKind, (place: Place) => Promise<SetUp>>> = {
   async haproxy({ folder, port, connections }) {
+    const metricsPort = freePort();
     return {
       binary: await operatorsProgram("HAPROXY"),
       check: ["-c", "-f", `${folder}/config`],
       args: ["-W", "-f", `${folder}/config`],
       config: rewritten(await deployed("proxy/haproxy.cfg"), {
         "bind :8000": `bind 127.0.0.1:${port}`,
-        "bind :8405": `bind 127.0.0.1:${freePort()}`,
+        "bind :8405": `bind 127.0.0.1:${metricsPort}`,
         "maxconn 100000": `maxconn ${connections}`,
       }),
+      metrics: `http://127.0.0.1:${metricsPort}/metrics`,
     };
   },
   async nginx({ folder, port, connections }) {

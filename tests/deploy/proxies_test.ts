@@ -11,7 +11,7 @@ import { PROXIES, startProxy } from "./proxies.ts";
 /** So many connections may an address have at each gateway. */
 const PER_ADDRESS = 8;
 const WATCHERS = 6;
-/** Who is at one gateway alone, and is sent away within 5 ms each (`DRAIN_MS`). */
+/** Who is at one gateway alone, and makes its going away take as long as it may (`DRAIN_MS`). */
 const CROWD = 100;
 
 /** A connection from an address of this machine; resolves with whether it was let in, when it was told. */

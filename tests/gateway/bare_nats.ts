@@ -9,7 +9,12 @@ export type Received = {
 };
 
 /** What goes with a message. */
-export type PublishOptions = { readonly headers?: Readonly<Record<string, string>>; readonly reply?: string };
+export type PublishOptions = {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly reply?: string;
+  /** How long an answer may take, ms. Default: 5,000. */
+  readonly withinMs?: number;
+};
 
 /** Who connects, where the server asks. */
 export type NatsUser = { readonly user?: string; readonly pass?: string };
@@ -107,7 +112,10 @@ export class BareNats implements AsyncDisposable {
   async request(subject: string, body: unknown = "", options: PublishOptions = {}): Promise<Received> {
     const reply = `${this.#inbox}.${++this.#asked}`;
     const waiting = Promise.withResolvers<Received>();
-    const late = setTimeout(() => waiting.reject(new Error(`No answer on ${subject}`)), ANSWER_MS);
+    const late = setTimeout(
+      () => waiting.reject(new Error(`No answer on ${subject}`)),
+      options.withinMs ?? ANSWER_MS,
+    );
     this.#waiting.set(reply, waiting);
     try {
       this.publish(subject, typeof body === "string" ? body : JSON.stringify(body), { ...options, reply });

@@ -24,13 +24,42 @@ Deno.test("a drain is told to everyone, each with a slot and the position to res
   }
   await drained;
   assert(performance.now() - startedMs < 1_500);
-  const slots = new Set(clients.map((client) => client.of("drain")[0]?.data.reconnect_after_ms));
-  assert(slots.size > 1, "they do not come back all at once");
+  const slots = clients.flatMap((client) => client.of("drain").map(({ data }) => data.reconnect_after_ms));
+  const apart = slots.sort((a, b) => a - b).slice(1).map((slotMs, i) => slotMs - (slots[i] ?? 0));
+  assert(apart.every((ms) => ms >= 19 && ms <= 21), `as far apart as there is time: ${slots}`);
+});
+
+Deno.test("whoever reads that a gateway goes away finds that it is not ready", async () => {
+  await using live = await LiveGateway.start({ DRAIN_MS: "2000" });
+  const readyz = async (): Promise<number> => {
+    const { status, body } = await fetch(`http://127.0.0.1:${live.port}/readyz`);
+    await body?.cancel();
+    return status;
+  };
+  const [first, ...others] = await Promise.all(Array.from({ length: 10 }, () => live.connect()));
+  assertEquals(await readyz(), 200);
+  const drained = live.gateway.drain();
+  assertEquals([(await first?.next("drain"))?.type, await readyz()], ["drain", 503]);
+  for (const client of others) assertEquals(await client.ended(), RESTART);
+  await drained;
+});
+
+Deno.test("who does not answer that it is closed is waited for until the time is over", async () => {
+  await using live = await LiveGateway.start({ DRAIN_MS: "1000" });
+  using staying = await RawPeer.connect(live.port); // answers no close
+  const startedMs = performance.now();
+  const drained = live.gateway.drain();
+  const { code } = await staying.untilClosed();
+  assertEquals(code, 1012);
+  await drained;
+  // A fifth of the time is for what comes after.
+  assert(performance.now() - startedMs >= 790);
+  await staying.end();
 });
 
 Deno.test("between drain and close a client is served as before", async () => {
   await using live = await LiveGateway.start({ DRAIN_MS: "4000" });
-  // Slots are drawn at random over the number of clients; one of them has time enough.
+  // The slot of one of them is late enough.
   const clients = await Promise.all(
     Array.from({ length: 60 }, () => live.connect("/ws?topics=task:status")),
   );
