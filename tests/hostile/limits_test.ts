@@ -42,6 +42,7 @@ const target = AttackedGateway.forAllTests({
   // A thousand connections leave 28 MB of garbage, and V8 lets some 90 MB lie there.
   async warmUp() {
     for (let i = 0; i < 4; i++) {
+      await target.emptied();
       const headers = [["X-Forwarded-For", newAddress()], bearer(TOKENS.crowd)] as const;
       using crowd = await crowdOf(target.port, 1_000, () => headers);
       assertEquals(crowd.peers.length, OF_ADDRESS);
