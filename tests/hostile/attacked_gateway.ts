@@ -34,7 +34,7 @@ const MACHINE_SHARE = 5;
 type Judged = Served & { readonly slowness: number };
 
 /** The machine can make it look bad, and nothing can make it look good: one attack of so many has to be withstood. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 /** How long it is looked at the least how others are served, so that one ping in a hundred is more than one. */
 const LOOKED_MS = 300;
 
