@@ -20,8 +20,8 @@ import { step } from "./step.ts";
 
 const MAX_WAITING = 1_024;
 const MAX_IN_FLIGHT = 16;
-/** Timers take no more; one that is to come later is set again. */
-const LONGEST_TIMER_MS = 2_147_483_647;
+/** How often an alarm that is to come later is looked at, ms: the clock may have been set. */
+const LOOK_MS = 60_000;
 
 /**
  * One connection: a mailbox, a state machine, and the few hands that do what the machine decides. It asks for one
@@ -74,7 +74,7 @@ export class Connection implements Member {
   open(access: Access | undefined, subscribe?: ClientFrame["data"]): void {
     this.#post({
       kind: "opened",
-      atMs: this.#deps.clock.now(),
+      atMs: this.#deps.clock.elapsed(),
       ...(access === undefined ? {} : { access }),
       ...(subscribe === undefined
         ? {}
@@ -84,13 +84,13 @@ export class Connection implements Member {
 
   /** Greets; then begins with what was answered to a subscription before there was a connection. */
   openWith(access: Access, outcome: Extract<Outcome, { kind: "subscribe" }>): void {
-    this.#post({ kind: "opened", atMs: this.#deps.clock.now(), access });
+    this.#post({ kind: "opened", atMs: this.#deps.clock.elapsed(), access });
     this.#answer(this.#outlet.newId("subscribe"), outcome);
   }
 
   /** Takes in a text message. */
   receive(text: string): void {
-    const atMs = this.#deps.clock.now();
+    const atMs = this.#deps.clock.elapsed();
     const read = readFrame(text);
     if ("frame" in read) {
       const cost = this.#deps.messages.costOf(read.frame.type) ?? 1;
@@ -105,7 +105,7 @@ export class Connection implements Member {
   receiveBinary(): void {
     const message = "binary messages need the sub-protocol taskwire.v1.cbor";
     const error = { code: "INVALID_MESSAGE", message, details: {} } as const;
-    this.#post({ kind: "invalid", id: undefined, error, atMs: this.#deps.clock.now() });
+    this.#post({ kind: "invalid", id: undefined, error, atMs: this.#deps.clock.elapsed() });
   }
 
   /** Writes a prepared flush. */
@@ -246,7 +246,7 @@ export class Connection implements Member {
       case "removed":
         return this.#tellRemoved(this.#removed(effect.told));
       case "setAlarm":
-        return this.#setAlarm(effect.atMs);
+        return this.#setAlarm(effect);
       case "write":
         return this.#writePayloads(effect.payloads);
       case "close": {
@@ -263,14 +263,19 @@ export class Connection implements Member {
     this.#deps.router.join(this, held, this.identity.codec, cursor, { paceMs, scope: this.#scope });
   }
 
-  #setAlarm(atMs: number | undefined): void {
+  #setAlarm(effect: Extract<Effect, { kind: "setAlarm" }>): void {
     this.#callOffAlarm?.();
     this.#callOffAlarm = undefined;
-    if (atMs === undefined) return;
     const { clock } = this.#deps;
-    const delayMs = Math.min(LONGEST_TIMER_MS, Math.max(0, atMs - clock.now()));
+    if ("afterMs" in effect) {
+      this.#callOffAlarm = clock.after(effect.afterMs, () => this.#post({ kind: "alarm" }));
+      return;
+    }
+    const { atMs } = effect;
+    if (atMs === undefined) return;
+    const delayMs = Math.min(LOOK_MS, Math.max(0, atMs - clock.now()));
     this.#callOffAlarm = clock.after(delayMs, () => {
-      if (clock.now() < atMs) this.#setAlarm(atMs);
+      if (clock.now() < atMs) this.#setAlarm(effect);
       else this.#post({ kind: "alarm" });
     });
   }
@@ -315,7 +320,7 @@ export class Connection implements Member {
   }
 
   #answer(id: string, outcome: Outcome): void {
-    this.#post({ kind: "answer", id, outcome: this.#admitted(outcome), atMs: this.#deps.clock.now() });
+    this.#post({ kind: "answer", id, outcome: this.#admitted(outcome), atMs: this.#deps.clock.elapsed() });
   }
 
   #admitted(outcome: Outcome): Outcome {
@@ -396,7 +401,7 @@ export class Connection implements Member {
       clock.now(),
     );
     if (batch === undefined) return;
-    this.pacedAtMs = clock.now();
+    this.pacedAtMs = clock.elapsed();
     this.#outlet.writeBatch(batch);
   }
 

@@ -71,7 +71,7 @@ export type Reply = {
   };
 }[keyof ServerData];
 
-/** What happens to a connection. */
+/** What happens to a connection. `atMs` is of the clock that nobody sets. */
 export type Input =
   | {
     readonly kind: "opened";
@@ -105,6 +105,8 @@ export type Effect =
   | { readonly kind: "welcome" }
   /** Has `alarm` come at this time, ms since the epoch, and at no other; not at all where it is undefined. */
   | { readonly kind: "setAlarm"; readonly atMs: number | undefined }
+  /** Has `alarm` come when so long has passed, however the clock is set meanwhile. */
+  | { readonly kind: "setAlarm"; readonly afterMs: number }
   | { readonly kind: "dispatch"; readonly frame: ClientFrame }
   | { readonly kind: "reply"; readonly id: string; readonly reply: Reply }
   | { readonly kind: "error"; readonly id: string | undefined; readonly error: ErrorBody }

@@ -57,7 +57,7 @@ function greeted(state: Extract<State, { kind: "greeting" }>, input: Input, limi
       const flood = { refused: 0, sinceMs: atMs };
       const unknown: Unknown = { kind: "unknown", bucket, flood, strikes: [], first };
       return access === undefined
-        ? [unknown, [{ kind: "setAlarm", atMs: atMs + limits.authMs }]]
+        ? [unknown, [{ kind: "setAlarm", afterMs: limits.authMs }]]
         : known(unknown, access);
     }
     case "close":

@@ -27,10 +27,10 @@ export function drainAll(
     timers.push(clock.after(slotMs, () => connection.close("restart")));
   }
   return new Promise((resolve) => {
-    const deadlineMs = clock.now() + drainMs;
+    const deadlineMs = clock.elapsed() + drainMs;
     const check = (): void => {
       const gone = connections()[Symbol.iterator]().next().done === true;
-      if (!gone && clock.now() < deadlineMs) {
+      if (!gone && clock.elapsed() < deadlineMs) {
         clock.after(10, check);
         return;
       }

@@ -55,7 +55,7 @@ export class Gateway implements AsyncDisposable {
   /** The streams over HTTP. */
   readonly streams: TaskStreamServer;
   readonly #counts: ConnectionCounts = { messages: {}, errors: {}, refused: {}, frames: 0, bytes: 0 };
-  readonly #depth = new Peak(() => Date.now());
+  readonly #depth = new Peak(() => systemClock.elapsed());
   readonly #lateness = new LoopLateness();
   readonly #stop = new AbortController();
   #log: EventLog | undefined;
@@ -70,7 +70,7 @@ export class Gateway implements AsyncDisposable {
     this.#options = options;
     this.#server = createServer(SERVER_OPTIONS);
     this.#gate = openGate(settings.auth, {
-      now: () => systemClock.now(),
+      clock: systemClock,
       log: telemetry.log,
       askIssuer: async (issuer, ticket) => await this.#peers?.ask(issuer, ticket),
     });
@@ -103,7 +103,7 @@ export class Gateway implements AsyncDisposable {
     const shared = this.#connecting();
     this.#sockets = new TaskWebSocketServer(this.#server, {
       ...shared,
-      now: () => systemClock.now(),
+      clock: systemClock,
       counts: this.#counts,
       allowedOrigins: settings.allowedOrigins,
       maxMessageBytes: settings.maxMessageBytes,
@@ -270,7 +270,7 @@ export class Gateway implements AsyncDisposable {
 }
 
 function rateLimits(perSecond: number, burst: number): RateLimits {
-  return new RateLimits({ perSecond, burst }, () => systemClock.now());
+  return new RateLimits({ perSecond, burst }, () => systemClock.elapsed());
 }
 
 function counted(state: string): CountedState {

@@ -4,19 +4,25 @@ import { JwksKeys } from "../access/jwks_keys.ts";
 import { JwtTokens, type KeysFor } from "../access/jwt_tokens.ts";
 import { StaticTokens } from "../access/static_tokens.ts";
 import type { AskIssuer } from "../access/tickets.ts";
+import type { Clock } from "../router/router.ts";
 import type { Auth } from "../settings/settings.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 /** What the gate of a gateway works with. */
-export type GateDeps = { readonly now: () => number; readonly log: Logger; readonly askIssuer?: AskIssuer };
+export type GateDeps = {
+  readonly clock: Pick<Clock, "now" | "elapsed">;
+  readonly log: Logger;
+  readonly askIssuer?: AskIssuer;
+};
 
 /** Who may come in, by the settings. */
 export function openGate(auth: Auth, deps: GateDeps): Gate {
-  const { now, askIssuer } = deps;
+  const { clock, askIssuer } = deps;
+  const now = () => clock.now();
   return new Gate(tokensOf(auth, deps), { now, ...(askIssuer === undefined ? {} : { askIssuer }) });
 }
 
-function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined {
+function tokensOf(auth: Auth, { clock, log }: GateDeps): Authenticator | undefined {
   switch (auth.kind) {
     case "off":
       return undefined;
@@ -25,10 +31,10 @@ function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined
     case "jwt": {
       const { algorithms, issuer, audience, skewMs } = auth;
       return new JwtTokens({
-        keysFor: keysOf(auth, { now, log }),
+        keysFor: keysOf(auth, { clock, log }),
         algorithms,
         skewMs,
-        now,
+        now: () => clock.now(),
         ...(issuer === undefined ? {} : { issuer }),
         ...(audience === undefined ? {} : { audience }),
       });
@@ -36,13 +42,13 @@ function tokensOf(auth: Auth, { now, log }: GateDeps): Authenticator | undefined
   }
 }
 
-function keysOf({ keys }: Extract<Auth, { kind: "jwt" }>, { now, log }: GateDeps): KeysFor {
+function keysOf({ keys }: Extract<Auth, { kind: "jwt" }>, { clock, log }: GateDeps): KeysFor {
   if ("secret" in keys) {
     const secret = new TextEncoder().encode(keys.secret);
     return () => Promise.resolve([secret]);
   }
   const failed = (error: unknown): void =>
     log.warn("Cannot get the keys of JWTs; the last known stand", { error });
-  const jwks = new JwksKeys({ url: keys.jwksUrl, now, failed });
+  const jwks = new JwksKeys({ url: keys.jwksUrl, now: () => clock.elapsed(), failed });
   return (header) => jwks.keysFor(header);
 }

@@ -189,7 +189,11 @@ export class Audience {
    * Writes what is pending to every member; who has not drained leaves with its cursor. `head` is how far it reaches.
    * `patient`: it is progress alone, and a member that got some less than its pace ago waits.
    */
-  flush(head: number, nowMs: number, patient: boolean = this.#isPatient): Flushed {
+  flush(
+    head: number,
+    { nowMs, elapsedMs }: { readonly nowMs: number; readonly elapsedMs: number },
+    patient: boolean = this.#isPatient,
+  ): Flushed {
     const isQuiet = !this.dirty;
     const parts = this.#pending;
     const from = this.#flushedTo;
@@ -200,11 +204,11 @@ export class Audience {
     for (const member of this.#members) {
       const owed = this.#owed.get(member);
       if (isQuiet && owed === undefined) continue;
-      if (patient && this.paceMs > 0 && this.#dueOf(member) > nowMs) {
+      if (patient && this.paceMs > 0 && this.#dueOf(member) > elapsedMs) {
         this.#owed.set(member, waitFor(owed ?? this.#nothing(member), parts, head));
         continue;
       }
-      if (this.paceMs > 0) member.pacedAtMs = nowMs;
+      if (this.paceMs > 0) member.pacedAtMs = elapsedMs;
       const own = ahead.get(member);
       if (member.congested || (owed !== undefined && owed.parts === undefined)) {
         this.leave(member);

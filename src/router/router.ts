@@ -12,8 +12,10 @@ import { heldOf, type Outstanding } from "./outstanding.ts";
 
 /** Time as the router needs it, so that tests own it. */
 export interface Clock {
-  /** Ms since the epoch. */
+  /** Ms since the epoch, as others are told: by a clock that may be set, and then leaps. */
   now(): number;
+  /** Ms since some moment, by a clock that nobody sets: how long something takes, and when it is due. */
+  elapsed(): number;
   /** Calls `run` once after `delayMs`; returns how to call it off. */
   after(delayMs: number, run: () => void): () => void;
 }
@@ -236,7 +238,7 @@ export class Router {
 
   /** Flushes whoever is due; `haveWaited` where they had to wait for it. */
   #flushDue(haveWaited: boolean): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     let next = Infinity;
     for (const audience of this.#dirty) {
       const due = audience.nextMs;
@@ -249,7 +251,7 @@ export class Router {
   #wakeAt(dueMs: number): void {
     if (dueMs === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= dueMs)) return;
     this.stop();
-    const callOff = this.#clock.after(Math.max(0, dueMs - this.#clock.now()), () => {
+    const callOff = this.#clock.after(Math.max(0, dueMs - this.#clock.elapsed()), () => {
       this.#timer = undefined;
       this.#flushDue(true);
     });
@@ -262,11 +264,11 @@ export class Router {
 
   #flushNow(audience: Audience, patient: boolean, hasWaited: boolean): void {
     this.#dirty.delete(audience);
-    const now = this.#clock.now();
-    audience.progressDueMs = now + audience.paceMs;
+    const [nowMs, elapsedMs] = [this.#clock.now(), this.#clock.elapsed()];
+    audience.progressDueMs = elapsedMs + audience.paceMs;
     const waitedAlone = hasWaited && audience.waiting === 1;
-    const { batch, writes, lagged } = audience.flush(this.#head, now, patient);
-    audience.dueMs = this.#nextDueMs(audience.dueMs, now, waitedAlone);
+    const { batch, writes, lagged } = audience.flush(this.#head, { nowMs, elapsedMs }, patient);
+    audience.dueMs = this.#nextDueMs(audience.dueMs, elapsedMs, waitedAlone);
     if (audience.owes) this.#dirty.add(audience);
     for (const { member, cursor } of lagged) {
       this.#left(member, audience);
@@ -276,7 +278,7 @@ export class Router {
     this.#counts.writes += writes;
     this.#counts.frames += writes * batch.frames;
     this.#counts.bytes += writes * batch.bytes.length;
-    if (batch.oldestAtMs !== undefined && writes > 0) this.#counts.lag(Math.max(0, now - batch.oldestAtMs));
+    if (batch.oldestAtMs !== undefined && writes > 0) this.#counts.lag(Math.max(0, nowMs - batch.oldestAtMs));
   }
 
   /**

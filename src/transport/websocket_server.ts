@@ -10,6 +10,7 @@ import { type Bucket, take } from "../connection/rate_limit.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
 import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
+import type { Clock } from "../router/router.ts";
 import { admitLate, type Place, type Refusal, tooMany } from "./admission.ts";
 import { addressOf } from "./client_address.ts";
 import { type ConnectingOptions, STALLED_FACTOR } from "./connecting.ts";
@@ -20,7 +21,7 @@ import { WsSocket } from "./ws_socket.ts";
 
 /** What the WebSocket side of a gateway works with. */
 export type WebSocketServerOptions = ConnectingOptions & {
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "elapsed">;
   readonly counts: Pick<ConnectionCounts, "errors">;
   readonly allowedOrigins: AllowedOrigins;
   readonly maxMessageBytes: number;
@@ -201,9 +202,9 @@ export class TaskWebSocketServer {
     const { path, codec } = handshake;
     const identity = { connectionId, clientId, path, codec, admit: admitLate(place) };
     const connection = new Connection(socket, identity, this.#options.deps());
-    const nowMs = this.#now();
-    const control = { tokens: this.#options.deps().limits.rate.burst, atMs: nowMs };
-    const open: Open = { connection, socket, lastHeardMs: nowMs, pinged: false, control };
+    const atMs = this.#elapsed();
+    const control = { tokens: this.#options.deps().limits.rate.burst, atMs };
+    const open: Open = { connection, socket, lastHeardMs: atMs, pinged: false, control };
     this.#open.set(connection, open);
     const closed = this.#options.onOpen({ connection, path: handshake.path });
     this.#listen(ws, open, (code) => {
@@ -216,7 +217,7 @@ export class TaskWebSocketServer {
 
   #listen(ws: WebSocket, open: Open, closed: (code: number) => void): void {
     const heard = (): void => {
-      open.lastHeardMs = this.#now();
+      open.lastHeardMs = this.#elapsed();
       open.pinged = false;
     };
     ws.on("message", (data: RawData, isBinary: boolean) => {
@@ -243,7 +244,7 @@ export class TaskWebSocketServer {
   /** Pings and pongs come at the rate of messages at most: nobody needs more. */
   #countControl(open: Open): void {
     const { rate } = this.#options.deps().limits;
-    const { bucket, retryAfterMs } = take(open.control, rate, 1, this.#now());
+    const { bucket, retryAfterMs } = take(open.control, rate, 1, this.#elapsed());
     open.control = bucket;
     if (retryAfterMs === undefined) return;
     this.#options.refused("MESSAGES_PER_SECOND");
@@ -252,23 +253,23 @@ export class TaskWebSocketServer {
 
   /** Tells why on the socket, where a browser can see it, and closes. */
   #turnAway(socket: WsSocket, handshake: Handshake, { error, close }: Ending): void {
-    const { counts } = this.#options;
+    const { counts, clock } = this.#options;
     counts.errors[error.code] = (counts.errors[error.code] ?? 0) + 1;
-    const frame = { type: "error", id: this.#options.newId(), timestamp: this.#now(), error } as const;
+    const frame = { type: "error", id: this.#options.newId(), timestamp: clock.now(), error } as const;
     socket.write(
-      handshake.codec.pack([{ bytes: encodeJson(frame), type: "error", cursor: undefined }], this.#now()),
+      handshake.codec.pack([{ bytes: encodeJson(frame), type: "error", cursor: undefined }], clock.now()),
     );
     const { code, reason } = CLOSE_CODES[close];
     socket.close(code, reason);
   }
 
-  /** Nobody is closed unasked, even when the clock has leapt. */
+  /** Nobody is closed unasked, even when we stood still. */
   #checkSilent(): void {
-    const now = this.#now();
+    const elapsedMs = this.#elapsed();
     const { heartbeatMs, idleMs } = this.#options;
     for (const open of this.#open.values()) {
       // Who is written to faster than it reads is not read from meanwhile, so that nothing of it can be heard.
-      const silentMs = (now - open.lastHeardMs) / (open.socket.congested ? STALLED_FACTOR : 1);
+      const silentMs = (elapsedMs - open.lastHeardMs) / (open.socket.congested ? STALLED_FACTOR : 1);
       if (silentMs < heartbeatMs) continue;
       if (!open.pinged) {
         open.pinged = true;
@@ -279,8 +280,8 @@ export class TaskWebSocketServer {
     }
   }
 
-  #now(): number {
-    return this.#options.now();
+  #elapsed(): number {
+    return this.#options.clock.elapsed();
   }
 }
 

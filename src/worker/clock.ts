@@ -1,7 +1,9 @@
 /** Time and chance, so that tests own both. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, as others are told: by a clock that may be set, and then leaps. */
   now(): number;
+  /** Milliseconds since some moment, by a clock that nobody sets: how long something takes, and when it is due. */
+  elapsed(): number;
   /** Calls `then` once, `ms` from now, unless the returned function is called before. */
   after(ms: number, then: () => void): () => void;
   /** A number in [0, 1). */
@@ -14,6 +16,7 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** The machine's clock. Its timers keep the process alive until they fire or are taken back. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(ms, then) {
     const timer = setTimeout(then, Math.min(ms, LONGEST_TIMEOUT_MS));
     return () => clearTimeout(timer);

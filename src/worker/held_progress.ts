@@ -30,7 +30,7 @@ export class HeldProgress {
     this.#counters = merged(this.#counters, counters);
     this.#held = true;
     if (this.#stopTimer !== undefined) return;
-    const waitMs = holdMs(this.#sentMs, this.#clock.now(), this.#intervalMs);
+    const waitMs = holdMs(this.#sentMs, this.#clock.elapsed(), this.#intervalMs);
     if (waitMs === 0) this.sendNow();
     else this.#sendAfter(waitMs);
   }
@@ -45,7 +45,7 @@ export class HeldProgress {
   sendNow(): void {
     if (!this.#held) return;
     this.drop();
-    this.#sentMs = this.#clock.now();
+    this.#sentMs = this.#clock.elapsed();
     if (!this.#send(this.#counters)) this.again();
   }
 

@@ -16,8 +16,6 @@ export type Outgoing = {
   readonly json: string;
   /** The body's size in bytes. */
   readonly bytes: number;
-  /** When the worker said it, in ms since the epoch. */
-  readonly atMs: number;
   /** W3C trace context of whoever said it, where tracing is on. */
   readonly traceparent?: string;
 };
@@ -53,7 +51,7 @@ export function outgoing(
   // A result is the caller's own value: only what JSON made of it can be walked without fear of circles.
   if (result !== undefined) check(event.kind, JSON.parse(json));
   const traceparent = activeTraceparent();
-  return { ...event, json, bytes, atMs, ...(traceparent === undefined ? {} : { traceparent }) };
+  return { ...event, json, bytes, ...(traceparent === undefined ? {} : { traceparent }) };
 }
 
 /** Throws a {@link WorkerError} `invalid` unless `body` is one of `kind`. */

@@ -30,7 +30,8 @@ export type OnTrouble = (trouble: WorkerError) => void;
 /** An outage is told of when it begins, and then at most this often. */
 const TROUBLE_INTERVAL_MS = 60_000;
 
-type Entry = Outgoing & { readonly settled: (outcome: Outcome) => void };
+/** `sinceMs` is when it was given, by the clock that nobody sets: from then on it is tried for so long. */
+type Entry = Outgoing & { readonly settled: (outcome: Outcome) => void; readonly sinceMs: number };
 
 /** How a task's sending goes: failed tries in a row, and events that have to go one by one to find the refused one. */
 type Lane = { tries: number; singly: number; stopWaiting?: () => void };
@@ -91,7 +92,7 @@ export class Sender {
       settled({ kind: "failed", error: closedError(event) });
       return true;
     }
-    const offered = this.#outbox.offer({ ...event, settled });
+    const offered = this.#outbox.offer({ ...event, settled, sinceMs: this.#clock.elapsed() });
     if (offered.kind === "full") return false;
     if (offered.kind === "queued") {
       offered.replaced?.settled({ kind: "replaced" });
@@ -187,11 +188,11 @@ export class Sender {
     }
     this.#tell(error);
     lane.tries++;
-    const nowMs = this.#clock.now();
-    const expired = batch.filter((event) => nowMs >= event.atMs + this.#limits.deadlineMs);
+    const nowMs = this.#clock.elapsed();
+    const expired = batch.filter((event) => nowMs >= event.sinceMs + this.#limits.deadlineMs);
     if (expired.length === 0) {
       const waitMs = Math.max(error.retryAfterMs, backoffMs(this.#backoff, lane.tries, this.#clock.random()));
-      const leftMs = (batch[0]?.atMs ?? nowMs) + this.#limits.deadlineMs - nowMs;
+      const leftMs = (batch[0]?.sinceMs ?? nowMs) + this.#limits.deadlineMs - nowMs;
       lane.stopWaiting = this.#clock.after(Math.min(waitMs, leftMs), () => {
         delete lane.stopWaiting;
         this.#wake(taskId);
@@ -220,7 +221,7 @@ export class Sender {
   }
 
   #tell(error: WorkerError): void {
-    const nowMs = this.#clock.now();
+    const nowMs = this.#clock.elapsed();
     if (nowMs - this.#toldMs < TROUBLE_INTERVAL_MS) return;
     this.#toldMs = nowMs;
     this.#onTrouble(error);

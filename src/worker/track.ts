@@ -57,14 +57,14 @@ export class Tracked<T> implements AsyncIterable<T> {
     const size = sizeOf(this.#items);
     if (size !== undefined) task.grow(size);
     const source = iteratorOf(this.#items);
-    let breathedMs = this.#clock.now();
+    let breathedMs = this.#clock.elapsed();
     /** Whether the source gave an item and waits to be asked for the next one. */
     let open = true;
     try {
       for (let index = 0;; index++) {
-        if (this.#clock.now() - breathedMs >= BREATH_MS) {
+        if (this.#clock.elapsed() - breathedMs >= BREATH_MS) {
           await new Promise<void>((resolve) => this.#clock.after(0, resolve));
-          breathedMs = this.#clock.now();
+          breathedMs = this.#clock.elapsed();
         }
         task.signal.throwIfAborted();
         open = false;

@@ -193,14 +193,42 @@ Deno.test("a connection ends with its token, unless a fresh one was shown before
   assertEquals(world.clock.pending, 0);
 });
 
-Deno.test("a token that is good for years does not end at once, and one without an end never", async () => {
+Deno.test("a token that is good for months does not end at once, and one without an end never", async () => {
   const { world, t } = await asking();
-  const years = 3 * 365 * 86_400_000;
-  const [long, endless] = [world.connect({ access: t({ inMs: years }) }), world.connect({ access: t({}) })];
-  world.clock.advance(years - 1);
+  const months = 60 * 86_400_000;
+  const [long, endless] = [world.connect({ access: t({ inMs: months }) }), world.connect({ access: t({}) })];
+  world.clock.advance(months - 1);
   assertEquals(long.socket.closed, undefined);
   world.clock.advance(1);
   assertEquals([long.socket.closed?.code, endless.socket.closed], [4402, undefined]);
+});
+
+Deno.test("a clock that is set forward ends who has a token no later than a minute after its end, and back not before", async () => {
+  const { world, t } = await asking();
+  const hour = 3_600_000;
+  const [late, early] = [
+    world.connect({ access: t({ inMs: hour }) }),
+    world.connect({ access: t({ inMs: 4 * hour }) }),
+  ];
+  world.clock.set(2 * hour);
+  world.clock.advance(60_000);
+  assertEquals([late.socket.closed?.code, early.socket.closed], [4402, undefined]);
+  world.clock.set(-2 * hour);
+  world.clock.advance(3 * hour);
+  assertEquals(early.socket.closed, undefined);
+  world.clock.advance(hour);
+  assertEquals(early.socket.closed?.code, 4402);
+});
+
+Deno.test("who shows no token has as long for it as ever when the clock is set", async () => {
+  const { world } = await asking();
+  const peer = world.connect({ access: "unknown" });
+  world.clock.set(-86_400_000);
+  world.clock.advance(AUTH_MS - 1);
+  world.clock.set(172_800_000);
+  assertEquals(peer.socket.closed, undefined);
+  world.clock.advance(1);
+  assertEquals(peer.socket.closed?.code, 4401);
 });
 
 Deno.test("whoever goes leaves no alarm behind", async () => {

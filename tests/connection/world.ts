@@ -87,7 +87,7 @@ export class World {
     this.projection = new Projection(this.log, bounds);
     this.router = new Router({ clock: this.clock, flushMs, head: 0, counts: this.routed });
     this.history = new History(this.log, this.projection);
-    this.queries = new TaskQueries(this.log, this.projection, this.history, () => this.clock.now());
+    this.queries = new TaskQueries(this.log, this.projection, this.history, () => this.clock.elapsed());
     const now = () => this.clock.now();
     const { retainPerSubject = Infinity } = retention;
     this.past = new PastQueries(this.log, this.projection, { retainPerSubject, now });

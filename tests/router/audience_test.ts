@@ -55,7 +55,7 @@ Deno.test("every member is written the same bytes, once a flush", () => {
   const members = [new FakeMember(), new FakeMember(), new FakeMember()];
   for (const member of members) all.join(member, 0, 0);
   for (const delivery of FIVE) add(all, delivery);
-  const { writes, batch } = all.flush(5, 100);
+  const { writes, batch } = all.flush(5, at(100));
   assertEquals([writes, batch.frames], [3, 5]);
   for (const { written } of members) {
     assertEquals(written.length, 1);
@@ -73,12 +73,12 @@ Deno.test("who joins while something is pending gets of it what lies after its c
   for (const delivery of FIVE.slice(2, 4)) add(all, delivery);
   all.join(latest, 4, 4);
   assertEquals([early, late, latest].map((one) => all.cursorOf(one, 4)), [0, 2, 4]);
-  const { writes } = all.flush(4, 100);
+  const { writes } = all.flush(4, at(100));
   assertEquals(early.ids, ["status_1", "status_2", "status_3", "status_4"]);
   assertEquals(late.ids, ["status_3", "status_4"]);
   assertEquals([latest.written.length, writes], [0, 2], "nothing to write is not written");
   for (const delivery of FIVE.slice(4)) add(all, delivery);
-  all.flush(5, 200);
+  all.flush(5, at(200));
   assertEquals([early.ids.at(-1), late.ids.at(-1), latest.ids], ["status_5", "status_5", ["status_5"]]);
 });
 
@@ -88,11 +88,11 @@ Deno.test("who was served further by another gateway is told nothing that it kno
   all.join(ahead, 4, 1);
   assertEquals(all.cursorOf(ahead, 1), 4);
   for (const delivery of FIVE.slice(1, 3)) add(all, delivery);
-  all.flush(3, 100);
+  all.flush(3, at(100));
   assertEquals([ahead.ids, all.cursorOf(ahead, 3)], [[], 4]);
   for (const delivery of FIVE.slice(3)) add(all, delivery);
   assertEquals(all.cursorOf(ahead, 5), 4);
-  all.flush(5, 200);
+  all.flush(5, at(200));
   assertEquals([ahead.ids, all.cursorOf(ahead, 5)], [["status_5"], 5]);
 });
 
@@ -101,13 +101,13 @@ Deno.test("who has not drained leaves with the cursor up to which it was served"
   const [slow, newcomer, quick] = [new FakeMember(), new FakeMember(), new FakeMember()];
   for (const member of [slow, quick]) all.join(member, 0, 0);
   for (const delivery of FIVE.slice(0, 3)) add(all, delivery);
-  all.flush(3, 100);
+  all.flush(3, at(100));
   add(all, { ...FIVE[3] } as Delivery);
   all.join(newcomer, 4, 4);
   for (const delivery of FIVE.slice(4)) add(all, delivery);
   slow.congested = true;
   newcomer.congested = true;
-  const { lagged, writes } = all.flush(5, 200);
+  const { lagged, writes } = all.flush(5, at(200));
   assertEquals(lagged, [{ member: slow, cursor: 3 }, { member: newcomer, cursor: 4 }]);
   assertEquals([all.size, writes, quick.ids.length], [1, 1, 5]);
 });
@@ -126,7 +126,7 @@ Deno.test("the list names each changed task once, as it is now, before all that 
   const member = new FakeMember();
   all.join(member, 0, 0);
   for (const delivery of FIVE.slice(0, 4)) add(all, delivery, true);
-  all.flush(4, 100);
+  all.flush(4, at(100));
   const [list] = framesOf(member.written[0] ?? new Uint8Array());
   assertEquals([list?.type, list?.id, list?.type === "error" ? 0 : list?.seq], ["task_list", "list_4", 4]);
   const tasks = list?.type === "task_list"
@@ -142,7 +142,7 @@ Deno.test("a list with other frames beside it carries no position, so that no cu
   const [first] = deliveriesOf(progress("t0", 1));
   if (first === undefined) throw new Error("told");
   all.add({ delivery: first, progress: true, status: true, list: true, whole: false });
-  all.flush(1, 100);
+  all.flush(1, at(100));
   assertEquals(member.ids, ["list_100", "progress_1", "status_1"]);
   const [list] = framesOf(member.written[0] ?? new Uint8Array());
   assertEquals(list !== undefined && "seq" in list, false);
@@ -158,10 +158,15 @@ Deno.test("tasks that left memory are told to all who may have known of them the
   for (const taskId of ["t8", "t9"]) all.remove(taskId, 2);
   all.join(after, 2, 2);
   add(all, { ...FIVE[2], taskId: "t9" } as Delivery, true);
-  all.flush(3, 100);
+  all.flush(3, at(100));
   const removed = (member: FakeMember) =>
     member.written.flatMap(framesOf).flatMap((frame) =>
       frame.type === "task_list" && "removed" in frame.data ? frame.data.removed : []
     );
   assertEquals([old, joined, after].map(removed), [["t8"], ["t8"], ["t8"]]);
 });
+
+/** A moment, by both clocks. */
+function at(ms: number): { readonly nowMs: number; readonly elapsedMs: number } {
+  return { nowMs: ms, elapsedMs: ms };
+}

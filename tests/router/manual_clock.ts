@@ -2,9 +2,10 @@ import type { Clock } from "../../src/router/router.ts";
 
 type Timer = { readonly dueMs: number; readonly order: number; readonly run: () => void };
 
-/** Time that stands still until a test moves it. */
+/** Time that stands still until a test moves it, by a clock that it may set as well. */
 export class ManualClock implements Clock {
   #nowMs: number;
+  #setBy = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
 
@@ -18,7 +19,16 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#nowMs + this.#setBy;
+  }
+
+  elapsed(): number {
     return this.#nowMs;
+  }
+
+  /** Sets the clock by `ms`, forward or back; no time passes. */
+  set(ms: number): void {
+    this.#setBy += ms;
   }
 
   after(delayMs: number, run: () => void): () => void {

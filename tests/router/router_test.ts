@@ -90,6 +90,24 @@ Deno.test("what is busy is flushed every flushMs, neither more often nor later, 
   assertEquals(bench.clock.pending, 0);
 });
 
+Deno.test("a clock that is set, forward or back, neither holds what is busy back nor hurries it", () => {
+  for (const setBy of [3_600_000, -3_600_000]) {
+    const bench = new Bench();
+    const watcher = bench.watch(["task:progress"]);
+    const flushedAtMs: number[] = [];
+    STEPS.forEach((delivery, i) => {
+      if (i === 10) bench.clock.set(setBy);
+      bench.router.publish([delivery], delivery.seq);
+      bench.clock.advance(3);
+      while (flushedAtMs.length < watcher.flushes.length) flushedAtMs.push(bench.clock.elapsed());
+    });
+    bench.clock.advance(100);
+    assertEquals(flushedAtMs, [3, 21, 42, 60, 81, 102, 120]);
+    assertEquals(watcher.ids.at(-1), "progress_40");
+    assertEquals(bench.clock.pending, 0);
+  }
+});
+
 Deno.test("events that come as often as flushes may wait for none, also after one that was late", () => {
   for (const lateMs of [0, 1, 5, 19, 20, 25, 39]) {
     const bench = new Bench();

@@ -101,7 +101,13 @@ Deno.test("a peer that reads slowly is there, however long a ping waits behind w
   assertEquals([code, messages.at(-1)?.id], [1000, "still there"]);
 });
 
-Deno.test("a clock that leaps ends no connection that answers", async () => {
+for (const [way, byMs] of [["forward", 86_400_000], ["back", -86_400_000]] as const) {
+  Deno.test(`a clock that is set ${way} ends no connection that answers, and those that do not in time`, () => {
+    return clockSet(byMs);
+  });
+}
+
+async function clockSet(byMs: number): Promise<void> {
   await using live = await LiveGateway.start();
   const { pipeline } = live.gateway;
   assert(pipeline !== undefined);
@@ -116,13 +122,13 @@ Deno.test("a clock that leaps ends no connection that answers", async () => {
       moved: () => {},
       noteDepth: () => {},
     }),
-    now: () => Date.now() + leaptMs,
+    clock: { now: () => Date.now() + leaptMs, elapsed: () => performance.now() },
     counts,
     allowedOrigins: "*",
     maxMessageBytes: 65_536,
     admission: new Admission({ maxConnections: 9, maxPerClient: 9, maxPerAddress: 9, maxPerSubject: 9 }),
     gate: new Gate(undefined, { now: () => Date.now() }),
-    handshakes: new RateLimits({ perSecond: 9, burst: 9 }, () => Date.now()),
+    handshakes: new RateLimits({ perSecond: 9, burst: 9 }, () => performance.now()),
     trustedProxies: undefined,
     refused: () => {},
     heartbeatMs: HEARTBEAT_MS,
@@ -138,11 +144,11 @@ Deno.test("a clock that leaps ends no connection that answers", async () => {
     await using client = await TestClient.connect(`ws://127.0.0.1:${address.port}/ws`);
     using silent = await RawPeer.connect(address.port);
     await client.next("welcome");
-    leaptMs = 86_400_000;
+    leaptMs = byMs;
     assertEquals((await silent.untilClosed()).code, 4408);
     assertEquals((await client.request("ping")).type, "pong");
   } finally {
     sockets.stop();
     await new Promise((resolve) => server.close(resolve));
   }
-});
+}

@@ -10,6 +10,7 @@ type Timer = { readonly atMs: number; readonly then: () => void };
 /** A clock that stands still until it is advanced. */
 export class ManualClock implements Clock {
   #nowMs: number;
+  #setBy = 0;
   #timers: Timer[] = [];
   /** What `random` returns. */
   chance = 0;
@@ -24,7 +25,16 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#nowMs + this.#setBy;
+  }
+
+  elapsed(): number {
     return this.#nowMs;
+  }
+
+  /** Sets the clock by `ms`, forward or back; no time passes. */
+  set(ms: number): void {
+    this.#setBy += ms;
   }
 
   after(ms: number, then: () => void): () => void {

@@ -73,8 +73,17 @@ Deno.test("held progress can go before its time, and does not go twice", async (
   assertEquals(sent.map(([atMs]) => atMs), [0, 0]);
 });
 
-Deno.test("a clock set back holds progress no longer than the interval", () => {
-  assertEquals(holdMs(1_000_000, 5, 1_000), 1_000);
+Deno.test("a clock that is set, forward or back, holds progress no longer than the interval", async () => {
+  const { clock, held, sent } = setUp();
+  for (const [completed, setBy] of [[1, -86_400_000], [2, 0], [3, 172_800_000], [4, 0]] as const) {
+    clock.set(setBy);
+    held.say({ completed });
+    await clock.advance(999);
+  }
+  assertEquals(sent.map(([, { completed }]) => completed), [1, 2, 3, 4]);
+});
+
+Deno.test("progress may go as soon as the interval is over", () => {
   assertEquals(holdMs(undefined, 5, 1_000), 0);
   assertEquals(holdMs(0, 400, 1_000), 600);
   assertEquals(holdMs(0, 4_000, 1_000), 0);

@@ -70,6 +70,24 @@ Deno.test("an outage is tried through with growing waits up to five seconds, and
   assertEquals(await stored, { seq: 1, duplicate: false });
 });
 
+Deno.test("a clock that is set gives up no event before its time, and holds none beyond it", async () => {
+  const { clock, log, sender, troubles } = setUp({ deadlineMs: 60_000 });
+  log.mishap = () => ({ error: unreachable });
+  const kept = sender.submit(paused("a", clock));
+  await clock.advance(10_000);
+  clock.set(3_600_000);
+  await clock.advance(10_000);
+  log.mishap = () => undefined;
+  await clock.advance(5_000);
+  assertEquals(await kept, { seq: 1, duplicate: false });
+  log.mishap = () => ({ error: unreachable });
+  clock.set(-86_400_000);
+  const rejected = assertRejects(() => sender.submit(paused("b", clock)), WorkerError, "the log is away");
+  await clock.advance(60_000);
+  await rejected;
+  assertEquals(troubles.length, 2);
+});
+
 Deno.test("as soon as the log says it is back, everything waiting is tried", async () => {
   const { clock, log, sender } = setUp();
   log.mishap = () => ({ error: unreachable });
