@@ -41,6 +41,12 @@ export class HeldProgress {
     if (this.#stopTimer === undefined) this.#sendAfter(this.#intervalMs);
   }
 
+  /** Sends the newest counters once more, now: somebody has to see that there is somebody. */
+  repeat(): void {
+    this.#held = true;
+    this.sendNow();
+  }
+
   /** Sends what is held back, if anything is. */
   sendNow(): void {
     if (!this.#held) return;

@@ -2,6 +2,7 @@ import type { TaskId } from "../protocol/names.ts";
 import type { Kind } from "../task/worker_event.ts";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { HeldProgress } from "./held_progress.ts";
 import { check, type Outgoing, outgoing } from "./outgoing.ts";
 import type { OnTrouble, Outcome } from "./sender.ts";
@@ -67,6 +68,8 @@ export type ReporterWorld = {
   readonly newId: () => string;
   /** The least time between two sendings of progress, in ms. */
   readonly progressIntervalMs: number;
+  /** How long a task at work may say nothing until its progress is said again, in ms; 0: for ever. */
+  readonly heartbeatMs: number;
   readonly onTrouble: OnTrouble;
   readonly submit: (event: Outgoing) => Promise<Stored>;
   readonly offer: (event: Outgoing, settled: (outcome: Outcome) => void) => boolean;
@@ -83,6 +86,9 @@ export class Reporter implements TaskReporter {
   readonly #world: ReporterWorld;
   readonly #abort = new AbortController();
   readonly #progress: HeldProgress;
+  readonly #heartbeat: Heartbeat;
+  /** Whether it stands still on purpose. */
+  #rests = false;
   #attempt: number;
   #ended = false;
   #declaredTotal: number | undefined;
@@ -101,6 +107,7 @@ export class Reporter implements TaskReporter {
       world.progressIntervalMs,
       (counters) => this.#sendProgress(counters),
     );
+    this.#heartbeat = new Heartbeat(world.clock, world.heartbeatMs, () => this.#progress.repeat());
   }
 
   get attempt(): number {
@@ -128,6 +135,7 @@ export class Reporter implements TaskReporter {
   started(): Promise<Stored> {
     return this.#status("started", { attempt: this.#attempt }, () => {
       this.#stopWatching ??= this.#world.watchCancels(this.id, (request) => this.#requested(request));
+      this.#goOn();
     });
   }
 
@@ -138,11 +146,11 @@ export class Reporter implements TaskReporter {
   }
 
   paused(): Promise<Stored> {
-    return this.#status("paused", { attempt: this.#attempt });
+    return this.#status("paused", { attempt: this.#attempt }, () => this.#rest());
   }
 
   resumed(): Promise<Stored> {
-    return this.#status("resumed", { attempt: this.#attempt });
+    return this.#status("resumed", { attempt: this.#attempt }, () => this.#goOn());
   }
 
   retrying(error?: unknown): Promise<Stored> {
@@ -153,6 +161,7 @@ export class Reporter implements TaskReporter {
       ...(error === undefined ? {} : { error: taskError(error) }),
     }, () => {
       this.#attempt = next;
+      this.#rest();
       this.#totalSaid = this.#declaredTotal !== undefined;
       this.#progress.reset({ total: this.#declaredTotal });
     });
@@ -188,6 +197,7 @@ export class Reporter implements TaskReporter {
   count(counters: Counters): void {
     if (this.#ended) return;
     this.#world.opened(this);
+    if (!this.#rests) this.#heartbeat.start();
     this.#progress.say(counters);
   }
 
@@ -213,8 +223,9 @@ export class Reporter implements TaskReporter {
     this.#progress.sendNow();
   }
 
-  /** Ends all that runs by itself: the timer of held progress and the watch for cancels. */
+  /** Ends all that runs by itself: the timers of held progress and of the heartbeat, and the watch for cancels. */
   stop(): void {
+    this.#heartbeat.stop();
     this.#progress.drop();
     this.#stopWatching?.();
     this.#stopWatching = undefined;
@@ -258,6 +269,7 @@ export class Reporter implements TaskReporter {
 
   /** Whether there was room for it. */
   #sendProgress(counters: Counters): boolean {
+    this.#heartbeat.said();
     const attempt = this.#attempt;
     return this.#world.offer(this.#event("progress", { attempt, ...counters }), (outcome) => {
       if (outcome.kind === "evicted" && attempt === this.#attempt && !this.#ended) this.#progress.again();
@@ -270,6 +282,16 @@ export class Reporter implements TaskReporter {
     this.#refused = error;
     // Closing tells by itself what was left.
     if (error.code !== "closed") this.#world.onTrouble(error);
+  }
+
+  #rest(): void {
+    this.#rests = true;
+    this.#heartbeat.stop();
+  }
+
+  #goOn(): void {
+    this.#rests = false;
+    this.#heartbeat.start();
   }
 
   #requested({ attempt, reason }: CancelRequest): void {

@@ -11,6 +11,11 @@ export type WorkerOptions = {
   /** The least time between two sendings of a task's progress. Default: 1000. */
   readonly progressIntervalMs?: number;
   /**
+   * How long a task at work may say nothing until its progress is said again, so that it is known to be worked on.
+   * Default: 10,000; 0: it is not. A gateway calls it stale after 30 s of silence.
+   */
+  readonly heartbeatMs?: number;
+  /**
    * Events kept while the log is slow or out of reach. Default: 1000. There the oldest progress is dropped first; then
    * status events wait for room, as many again; further ones are rejected as `overloaded`.
    */
@@ -63,6 +68,7 @@ export function createWorker(
     onTrouble,
     newId: options.newId ?? (() => crypto.randomUUID()),
     progressIntervalMs: options.progressIntervalMs ?? 1_000,
+    heartbeatMs: options.heartbeatMs ?? 10_000,
     submit: (event) => sender.submit(event),
     offer: (event, settled) => sender.offer(event, settled),
     flush: (taskId) => sender.flush(taskId),
