@@ -25,12 +25,23 @@ export type NewEntry = {
   readonly body: Uint8Array;
   readonly id?: string;
   readonly traceparent?: string;
+  /**
+   * Where the last record of its subject is to lie, 0 where there is to be none: where it is not so the record is not stored.
+   * For what one of many may say, and only once.
+   */
+  readonly last?: number;
   /** Of a record that is moved here. The embedded log remembers the last of each name; JetStream keeps every `id`. */
   readonly origin?: Origin;
 };
 
-/** Where a record lies now; `duplicate` when its id had been stored before and nothing was added. */
-export type Appended = { readonly seq: number; readonly duplicate: boolean };
+/**
+ * Where a record lies now; `duplicate` when its id had been stored before and nothing was added. `overtaken`: it was not
+ * stored, as the last record of its subject lies elsewhere than at {@link NewEntry.last}; `seq` is 0.
+ */
+export type Appended = { readonly seq: number; readonly duplicate: boolean; readonly overtaken?: true };
+
+/** What becomes of a record that was not to be stored. */
+export const OVERTAKEN: Appended = { seq: 0, duplicate: false, overtaken: true };
 
 /**
  * The extent of the log. `epoch` names one life of the stream: positions of another epoch mean nothing here.
@@ -136,7 +147,7 @@ export const MAX_ID_LENGTH = 256;
  * Why `entry` may not be appended, in one sentence; undefined when it may. Every adapter refuses the same: a line
  * break in a subject or an id would be a second command to NATS. What others publish past us may break this.
  */
-export function entryFault({ subject, id = "", traceparent = "" }: NewEntry): string | undefined {
+export function entryFault({ subject, id = "", traceparent = "", last = 0 }: NewEntry): string | undefined {
   if (subject.length > MAX_SUBJECT_LENGTH) return `subject: must be at most ${MAX_SUBJECT_LENGTH} characters`;
   if (!subject.isWellFormed() || !/^[^\s\p{Cc}.*>]+(\.[^\s\p{Cc}.*>]+)*$/u.test(subject)) {
     return "subject: must be tokens between single dots, without white space, control characters, * and >";
@@ -144,5 +155,6 @@ export function entryFault({ subject, id = "", traceparent = "" }: NewEntry): st
   if (id.length > MAX_ID_LENGTH) return `id: must be at most ${MAX_ID_LENGTH} characters`;
   if (!/^[\x20-\x7e]*$/.test(id)) return "id: must be visible ASCII";
   if (!/^[\da-f-]{0,128}$/.test(traceparent)) return "traceparent: must be a W3C trace context";
+  if (!Number.isSafeInteger(last) || last < 0) return "last: must be a position, or 0";
   return undefined;
 }

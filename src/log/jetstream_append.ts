@@ -1,8 +1,8 @@
 import { headers, type MsgHdrs } from "nats.ws";
 import * as v from "valibot";
 import type { Place } from "../protocol/partitions.ts";
-import { type Appended, entryFault, LogError, type NewEntry } from "./event_log.ts";
-import { answerOf, connectionOf, type JetStream } from "./jetstream_api.ts";
+import { type Appended, entryFault, LogError, type NewEntry, OVERTAKEN } from "./event_log.ts";
+import { answerOf, API_CODES, ApiError, connectionOf, type JetStream } from "./jetstream_api.ts";
 import { destinationOf, type Partitioned } from "./jetstream_partition.ts";
 import { Slots } from "./jetstream_slots.ts";
 import { NAMESPACES } from "./jetstream_stream.ts";
@@ -64,7 +64,7 @@ export class Appender {
 
   /** Throws {@link LogError} "refused" when the record may not be stored; then nothing of its batch is sent. */
   #publication(entry: NewEntry): Publication {
-    const { subject, body, id = "", traceparent = "" } = entry;
+    const { subject, body, id = "", traceparent = "", last } = entry;
     const fault = entryFault(entry) ?? namespaceFault(subject);
     if (fault !== undefined) throw new LogError("refused", `Cannot append: ${fault}`);
     const to = destinationOf(this.#whole, subject);
@@ -73,6 +73,7 @@ export class Appender {
       "Nats-Msg-Id": id === "" ? this.#options.newId() : id,
       "Nats-Expected-Stream": to.stream,
       ...(traceparent === "" ? {} : { traceparent }),
+      ...(last === undefined ? {} : { "Nats-Expected-Last-Subject-Sequence": String(last) }),
     };
     const maxBytes = this.#js.link.connection?.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
     if (headerBytes(added) + body.length > maxBytes) {
@@ -95,7 +96,12 @@ export class Appender {
 
   async #tryOnce({ subject, body, headers }: Publication): Promise<Appended> {
     const reply = await connectionOf(this.#js).request(subject, body, { headers, timeout: TRY_MS });
-    return answerOf(reply.data, Acknowledged);
+    try {
+      return answerOf(reply.data, Acknowledged);
+    } catch (error) {
+      if (error instanceof ApiError && error.errCode === API_CODES.wrongLastSequence) return OVERTAKEN;
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Appended, NewEntry } from "./event_log.ts";
+import { type Appended, type NewEntry, OVERTAKEN } from "./event_log.ts";
 import { type Head, integer, transaction } from "./sqlite_file.ts";
 
 /** What the log keeps: all three in ms, or in records. */
@@ -25,6 +25,7 @@ export class SqliteWriter {
   readonly #db: DatabaseSync;
   readonly #retention: Retention;
   readonly #knownId: StatementSync;
+  readonly #lastOfSubject: StatementSync;
   readonly #countSubject: StatementSync;
   readonly #insertRecord: StatementSync;
   readonly #insertId: StatementSync;
@@ -46,6 +47,7 @@ export class SqliteWriter {
     this.#db = db;
     this.#retention = retention;
     this.#knownId = db.prepare("SELECT seq FROM ids WHERE id = ? AND time > ?");
+    this.#lastOfSubject = db.prepare("SELECT last_seq FROM subjects WHERE name = ?");
     this.#countSubject = db.prepare(
       `INSERT INTO subjects (name, last_seq, records) VALUES (?, ?, 1)
        ON CONFLICT (name) DO UPDATE SET last_seq = excluded.last_seq, records = records + 1
@@ -103,6 +105,7 @@ export class SqliteWriter {
       each((entry) => {
         const known = this.#known(entry.id, lastTime);
         if (known !== undefined) return { seq: known, duplicate: true };
+        if (entry.last !== undefined && entry.last !== this.#lastOf(entry.subject)) return OVERTAKEN;
         lastSeq++;
         this.#insert(entry, lastSeq, lastTime);
         return { seq: lastSeq, duplicate: false };
@@ -155,6 +158,11 @@ export class SqliteWriter {
     if (id === undefined || id === "") return undefined;
     const row = this.#knownId.get(id, time - this.#retention.dedupWindowMs);
     return row === undefined ? undefined : integer(row.seq, "seq");
+  }
+
+  #lastOf(subject: string): number {
+    const row = this.#lastOfSubject.get(subject);
+    return row === undefined ? 0 : integer(row.last_seq, "last_seq");
   }
 
   #insert({ subject, body, id = "", traceparent, origin }: NewEntry, seq: number, time: number): void {

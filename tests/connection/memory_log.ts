@@ -7,6 +7,7 @@ import {
   type Followed,
   LogError,
   type NewEntry,
+  OVERTAKEN,
   type Page,
   type PageQuery,
   subjectMatches,
@@ -104,9 +105,14 @@ export class MemoryLog implements EventLog {
     const id = entry.id === "" ? undefined : entry.id;
     const known = id === undefined ? undefined : this.#ids.get(id);
     if (known !== undefined && now() - known.time < dedupWindowMs) return { seq: known.seq, duplicate: true };
+    if (entry.last !== undefined && entry.last !== this.#lastOf(entry.subject)) return OVERTAKEN;
     const seq = this.put(entry);
     if (id !== undefined) this.#ids.set(id, { seq, time: now() });
     return { seq, duplicate: false };
+  }
+
+  #lastOf(subject: string): number {
+    return this.entries.findLast((entry) => entry.subject === subject)?.seq ?? 0;
   }
 
   async *follow(

@@ -163,6 +163,41 @@ export const deduplicating: Facts = {
     assertEquals((await whole(log)).length, 6);
   },
 
+  "of those who would all say what may be said once, one does": async ({ log }) => {
+    await log.append([record("task.a.x", "1"), record("task.a.y", "2")]);
+    const said = await Promise.all(
+      ["one", "two", "three"].map((id) => log.append([{ ...record("task.a.y", id), last: 2 }])),
+    );
+    const outcomes = said.flat();
+    assertEquals(outcomes.filter(({ overtaken }) => overtaken === true).length, 2);
+    const taken = outcomes.findIndex(({ overtaken }) => overtaken !== true);
+    assertEquals(outcomes[taken], { seq: 3, duplicate: false });
+    assertEquals((await whole(log)).length, 3);
+    const id = ["one", "two", "three"][taken];
+    assertEquals(
+      await log.append([{ ...record("task.a.y", id), last: 2 }]),
+      [{ seq: 3, duplicate: true }],
+      "who says the same again is told where it lies",
+    );
+  },
+
+  "0 is the last of a subject of which there is nothing, others take it as what it is": async ({ log }) => {
+    const outcomes = await log.append([
+      { ...record("task.a.x"), last: 0 },
+      { ...record("task.a.x"), last: 0 },
+      { ...record("task.b.x"), last: 0 },
+      { ...record("task.a.x"), last: 1 },
+      { ...record("task.a.y"), last: 1 },
+    ]);
+    assertEquals(outcomes.map(({ seq, overtaken }) => overtaken === true ? undefined : seq), [
+      1,
+      undefined,
+      2,
+      3,
+      undefined,
+    ]);
+  },
+
   "records without an id are never taken for each other": async ({ log }) => {
     await log.append([record("task.a.x"), record("task.a.x"), record("task.a.x", "")]);
     await log.append([record("task.a.x", "")]);

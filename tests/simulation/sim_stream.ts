@@ -1,4 +1,4 @@
-import { type Appended, type Entry, LogError, type NewEntry } from "../../src/log/event_log.ts";
+import { type Appended, type Entry, LogError, type NewEntry, OVERTAKEN } from "../../src/log/event_log.ts";
 
 const DEDUP_MS = 120_000;
 
@@ -43,11 +43,13 @@ export class SimStream {
     return this.#ids.has(id);
   }
 
-  publish({ subject, body, id, traceparent }: NewEntry): Appended {
+  publish({ subject, body, id, traceparent, last }: NewEntry): Appended {
     if (!this.isUp) throw new LogError("unreachable", "the stream's server is away");
     const known = id === undefined ? undefined : this.#ids.get(id);
     const time = this.#now();
     if (known !== undefined && time - known.time < DEDUP_MS) return { seq: known.seq, duplicate: true };
+    const lastOfIt = this.#entries.findLast((entry) => entry.subject === subject)?.seq ?? 0;
+    if (last !== undefined && last !== lastOfIt) return OVERTAKEN;
     const seq = ++this.#lastSeq;
     const entry = { seq, time, subject, body, ...(traceparent === undefined ? {} : { traceparent }) };
     this.#entries.push(entry);
