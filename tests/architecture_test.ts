@@ -8,6 +8,7 @@ const PIPELINE = [
   "log",
   "projection",
   "router",
+  "liveness",
   "connection",
   "messages",
   "transport",

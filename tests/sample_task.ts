@@ -30,6 +30,7 @@ export function taskNamed(id: string, about: Partial<TaskStatusData> = {}): Task
     result: null,
     progress: NO_PROGRESS,
     created_time: null,
+    liveness: null,
     ...about,
   };
 }

@@ -43,9 +43,10 @@ const OWN: Readonly<Record<Kind, readonly (keyof Members)[]>> = {
   resumed: ["attempt"],
   retrying: ["attempt", "error"],
   cancel_requested: ["attempt", "reason"],
-  failed: ["attempt", "error"],
+  failed: ["attempt", "error", "reason"],
   cancelled: ["attempt", "reason"],
   completed: ["attempt", "result"],
+  stale: ["attempt"],
 };
 
 const ENDS: ReadonlySet<Kind> = new Set(["failed", "cancelled", "completed"]);

@@ -5,7 +5,7 @@ import { EXIT } from "./exit_codes.ts";
 import { gatewayOf, type GatewayOptions, withClient } from "./gateway.ts";
 import { withGatewayOptions } from "./gateway_command.ts";
 import { shownTask } from "./shown_task.ts";
-import { counts, duration, share, timeLeft } from "./task_text.ts";
+import { counts, duration, share, statusWord, timeLeft } from "./task_text.ts";
 import { harmless, harmlessJson } from "./text_width.ts";
 import type { World } from "./world.ts";
 
@@ -38,7 +38,7 @@ export function described(task: TaskStatusData): string {
     ["type", task.type],
     ["tags", task.tags.join(", ")],
     ["part of", task.parent_id],
-    ["status", task.attempt > 1 ? `${task.status} (attempt ${task.attempt})` : task.status],
+    ["status", statusWord(shown)],
     ["progress", [share(shown), counts(shown), timeLeft(shown)].filter((part) => part !== "").join("  ")],
     ["current", progress.current],
     ["doing", progress.status],

@@ -19,7 +19,8 @@ export function counts({ progress }: ShownTask): string {
 /** What it is, or ended as; `progress` while only that was heard of it. */
 export function statusWord({ task }: ShownTask): string {
   if (task === undefined) return "progress";
-  return task.attempt > 1 ? `${task.status} (attempt ${task.attempt})` : task.status;
+  const status = task.liveness === "stale" ? `${task.status}, silent` : task.status;
+  return task.attempt > 1 ? `${status} (attempt ${task.attempt})` : status;
 }
 
 /** The most telling thing about it in a few words: why it failed, what came of it, what it is working on. */

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import type { TaskStatusData } from "../client/client.ts";
 import type { TaskStatus } from "../protocol/client_frames.ts";
 import { say } from "./reader.ts";
 import { FILLED, STATUS_SHAPES } from "./statuses.ts";
@@ -12,12 +13,13 @@ export function StatusShape({ status }: { readonly status: TaskStatus }): JSX.El
   );
 }
 
-/** A status by its shape, its colour and its name. */
-export function StatusMark({ status }: { readonly status: TaskStatus }): JSX.Element {
+/** A task's status by its shape, its colour and its name; and whether nothing is heard of its worker. */
+export function StatusMark({ task: { status, liveness } }: { readonly task: TaskStatusData }): JSX.Element {
   return (
     <span class="status" data-status={status}>
       <StatusShape status={status} />
       {say(status)}
+      {liveness === "stale" ? <span class="stale" title={say("silentWhy")}>{say("silent")}</span> : null}
     </span>
   );
 }

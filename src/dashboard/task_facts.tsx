@@ -22,7 +22,7 @@ export function TaskFacts(
   return (
     <section class="facts" aria-label={say("status")}>
       <p class="state">
-        <StatusMark status={task.status} />
+        <StatusMark task={task} />
         {task.attempt > 1 ? <span class="attempt">{say("attempt", { count: task.attempt })}</span> : null}
       </p>
       <ProgressBar task={task} />

@@ -49,7 +49,7 @@ export class TaskRow extends Component<TaskRowProps> {
           </small>
         </div>
         <div role="cell" class="how">
-          <StatusMark status={task.status} />
+          <StatusMark task={task} />
         </div>
         <div role="cell" class="far">
           <ProgressBar task={task} />

@@ -28,6 +28,7 @@ export function gatewayReadings(
     rejected_events: number(({ projection }) => projection.rejected.total),
     late_events: number(({ projection }) => projection.counts.late),
     tasks: number(({ projection }) => projection.tasks.size),
+    stale_tasks: number(({ liveness }) => liveness?.stale ?? 0),
     evicted_tasks: number(({ projection }) => projection.counts.evicted),
     evicted_tasks_under_way: number(({ projection }) => projection.counts.evictedUnderWay),
     ready: () => isReady() ? 1 : 0,

@@ -2,6 +2,7 @@ import type { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { registerBuiltIn } from "../messages/built_in.ts";
+import { Liveness } from "../liveness/liveness.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
 import { Cancels } from "../projection/cancels.ts";
 import type { Authenticator } from "../access/authenticator.ts";
@@ -26,6 +27,8 @@ export type PipelineOptions = {
   readonly gate: Authenticator;
   /** The connections that have to hear of it when the projection was built anew. */
   readonly connections: () => Iterable<Connection>;
+  /** Chance, from 0 to below 1. Default: the machine's. */
+  readonly random?: () => number;
 };
 
 const RESTART_MS = 500;
@@ -47,7 +50,9 @@ export class Pipeline implements AsyncDisposable {
   readonly messages: MessageRegistry = new MessageRegistry();
   readonly pageBatches: PageBatches = new PageBatches();
   readonly counts: RouterCounts;
-  readonly appends = { stored: 0, duplicate: 0, failed: 0 };
+  readonly appends = { stored: 0, duplicate: 0, overtaken: 0, failed: 0 };
+  /** Who looks after the tasks at work; undefined where they may be silent for ever. */
+  readonly liveness: Liveness | undefined;
   readonly #options: PipelineOptions;
   readonly #stop = new AbortController();
   #following: Promise<void> = Promise.resolve();
@@ -86,6 +91,7 @@ export class Pipeline implements AsyncDisposable {
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
+    this.liveness = settings.staleAfterMs === 0 ? undefined : this.#liveness();
     registerBuiltIn(this.messages, { queries, tasks: this.tasks, gate: options.gate, partition });
   }
 
@@ -119,13 +125,29 @@ export class Pipeline implements AsyncDisposable {
     this.#following = this.#follow();
     this.#expireLater();
     this.#learn();
+    this.liveness?.start();
+  }
+
+  #liveness(): Liveness {
+    const { log, settings, telemetry, clock, random = Math.random } = this.#options;
+    return new Liveness({
+      log,
+      projection: this.projection,
+      append: (entries) => this.append(entries),
+      clock,
+      random,
+      staleAfterMs: settings.staleAfterMs,
+      reapAfterMs: settings.reapAfterMs,
+      isListening: () => this.#reachable,
+      onTrouble: (error) => telemetry.log.warn("Cannot say which tasks are stale", { error }),
+    });
   }
 
   /** Appends for clients, and counts. */
   async append(entries: readonly NewEntry[]): Promise<readonly Appended[]> {
     try {
       const appended = await this.log.append(entries);
-      for (const { duplicate } of appended) this.appends[duplicate ? "duplicate" : "stored"]++;
+      for (const outcome of appended) this.appends[nameOf(outcome)]++;
       return appended;
     } catch (error) {
       this.appends.failed += entries.length;
@@ -164,6 +186,7 @@ export class Pipeline implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     this.#callOffExpiry();
+    await this.liveness?.[Symbol.asyncDispose]();
     await Promise.all([this.#following, this.#learning]);
     this.router.flushAll();
     this.router.stop();
@@ -289,6 +312,10 @@ export class Pipeline implements AsyncDisposable {
     await this.#rebuild(reason);
     this.#learn();
   }
+}
+
+function nameOf({ duplicate, overtaken }: Appended): "stored" | "duplicate" | "overtaken" {
+  return overtaken === true ? "overtaken" : duplicate ? "duplicate" : "stored";
 }
 
 /** Notes how many ms `work` took. */

@@ -75,6 +75,11 @@ export class Projection {
     return this.#head;
   }
 
+  /** The head at the last boot: what came later was followed. */
+  get bootedAt(): number {
+    return this.#bootedAt;
+  }
+
   /** The tasks in memory. */
   get tasks(): TaskTable {
     return this.#table;

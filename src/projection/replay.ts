@@ -90,11 +90,11 @@ export function isSilent(event: TaskEvent, state: TaskState | undefined): boolea
 
 /**
  * Whether what is still known of a task as it was at `at` may tell another one: its description was said again since,
- * or its progress was and told of an attempt that `event` does not reach.
+ * or its progress was and told of an attempt that `event` does not reach; or whether anything had been heard of it by then.
  */
 export function isDoubtful(event: TaskEvent, now: TaskState, at: number): boolean {
-  const { created, progress } = now.greatest;
-  return (created !== undefined && created.seq > at) ||
+  const { created, progress, stale } = now.greatest;
+  return stale !== undefined || (created !== undefined && created.seq > at) ||
     (progress !== undefined && progress.seq > at && event.attempt < progress.attempt);
 }
 

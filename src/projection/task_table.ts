@@ -2,6 +2,7 @@ import type { Scope, TaskNames } from "../access/scope.ts";
 import type { TaskQuery, TaskStatus } from "../protocol/client_frames.ts";
 import { type Change, changeOf, fold, type TaskState } from "../task/fold.ts";
 import type { Pace } from "../task/pace.ts";
+import type { Silence } from "../task/silence.ts";
 import { isTerminal, paced, statusOf } from "../task/task.ts";
 import type { TaskEvent } from "../task/worker_event.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -19,6 +20,8 @@ export type TaskRecord = Marks & {
   order: number;
   state: TaskState;
   pace: Pace | undefined;
+  /** How long it has been silent, where somebody listens for that. */
+  silence: Silence | undefined;
   /** The present state as frames, once somebody asked for it since it last changed. */
   statusNow: Prepared | undefined;
   progressNow: Prepared | undefined;
@@ -134,6 +137,7 @@ export class TaskTable {
       order: ++this.#arrivals,
       state,
       pace,
+      silence: undefined,
       ...NO_MARKS,
       statusNow: undefined,
       progressNow: undefined,

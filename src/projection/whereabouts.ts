@@ -35,6 +35,7 @@ const NUMBERS: Readonly<Record<Kind, number>> = {
   completed: 7,
   failed: 8,
   cancelled: 9,
+  stale: 10,
 };
 const KIND_COUNT = Object.keys(NUMBERS).length;
 
@@ -137,8 +138,9 @@ export class Whereabouts {
   /**
    * The positions, ascending, of those of a task's events up to `at` which decide what it was there and when it last had
    * something to tell; undefined where not all are known. Only progress is ever left out, and of it all but the first of each
-   * attempt, which may have changed the status, and the greatest by (attempt, position): after any other there came a
-   * greater, or another attempt, which changed the counters again. Where attempts cannot be told apart, none is.
+   * attempt, and after each `stale`, which may have changed the status, and the greatest by (attempt, position): after any
+   * other there came a greater, or another attempt, which changed the counters again. Where attempts cannot be told
+   * apart, none is.
    */
   deciding(taskId: string, at: number): readonly number[] | undefined {
     const codes = this.#known(taskId);
@@ -153,6 +155,7 @@ export class Whereabouts {
       const isFirst = (begun & (1 << attempt)) === 0;
       if (kindOf(code) !== NUMBERS.progress) {
         deciding.push(seq);
+        if (kindOf(code) === NUMBERS.stale) begun = 0;
       } else {
         if (isFirst || attempt === MANY_ATTEMPTS) deciding.push(seq);
         if (attempt >= greatest % ATTEMPTS) greatest = code;

@@ -50,6 +50,7 @@ export const TaskStatusDataSchema = v.strictObject({
   result: v.unknown(),
   progress: Progress,
   created_time: v.nullable(Time),
+  liveness: v.nullable(v.picklist(["live", "stale"])),
 });
 
 const AsOf = v.strictObject({ epoch: Epoch, seq: Seq, truncated: v.boolean() });

@@ -144,6 +144,14 @@ const entries = {
     whole(200, 7_200_000, "after how long without traffic or pong a connection ends"),
     "75000",
   ),
+  STALE_AFTER_MS: v.optional(
+    whole(0, 86_400_000, "how long a running task may be silent at least, until it is stale; 0: for ever"),
+    "30000",
+  ),
+  REAP_AFTER_MS: v.optional(
+    whole(0, 2_592_000_000, "how long a task may be stale, until it has failed; 0: for ever"),
+    "0",
+  ),
   DRAIN_MS: v.optional(whole(0, 3_600_000, "how long a stop may take (SIGTERM)"), "15000"),
 
   MAX_TASKS: v.optional(

@@ -72,6 +72,9 @@ export type Settings = {
   readonly flushMs: number;
   readonly heartbeatMs: number;
   readonly idleMs: number;
+  /** How long a task may be silent at least, and how long stale; 0: for ever. */
+  readonly staleAfterMs: number;
+  readonly reapAfterMs: number;
   readonly drainMs: number;
   readonly maxTasks: number;
   readonly tailEvents: number;
@@ -214,6 +217,8 @@ function settingsOf(env: Environment): Settings {
     flushMs: env.FLUSH_MS,
     heartbeatMs: env.HEARTBEAT_MS,
     idleMs: env.IDLE_MS,
+    staleAfterMs: env.STALE_AFTER_MS,
+    reapAfterMs: env.REAP_AFTER_MS,
     drainMs: env.DRAIN_MS,
     maxTasks: env.MAX_TASKS,
     tailEvents: env.TAIL_EVENTS,

@@ -4,15 +4,16 @@ import type { Kind, TaskEvent } from "./worker_event.ts";
 /** How strongly each kind asks for its status. Within an attempt the higher level wins, then the later position. */
 export const LEVELS: Readonly<Record<Kind, number>> = {
   created: 0,
-  progress: 1,
-  started: 2,
-  paused: 2,
-  resumed: 2,
-  retrying: 2,
-  cancel_requested: 3,
-  failed: 4,
-  cancelled: 5,
-  completed: 6,
+  stale: 1,
+  progress: 2,
+  started: 3,
+  paused: 3,
+  resumed: 3,
+  retrying: 3,
+  cancel_requested: 4,
+  failed: 5,
+  cancelled: 6,
+  completed: 7,
 };
 
 /** The events of a task that say anything: of each kind the greatest by (attempt, position). */
@@ -89,7 +90,8 @@ export function changeOf(before: TaskState | undefined, after: TaskState, event:
     (counted !== undefined && before !== undefined && totalOf(before) !== totalOf(after));
   return {
     progress,
-    status: event === after.top ? asksAnew(before, event) : toldBelow(before, after, event),
+    status: (event === after.top ? asksAnew(before, event) : toldBelow(before, after, event)) ||
+      (before !== undefined && isStale(before) !== isStale(after)),
   };
 }
 
@@ -118,10 +120,10 @@ function descriptionOf(state: TaskState): string {
   ]);
 }
 
-/** Why the task is being or was cancelled, or null: the canceller's word, else the asker's. */
+/** Why the task is being or was cancelled, or null: the canceller's word, else the asker's; or why it failed. */
 export function reasonOf(state: TaskState): string | null {
   const { top, greatest } = state;
-  if (top.kind === "cancel_requested") return top.body.reason ?? null;
+  if (top.kind === "cancel_requested" || top.kind === "failed") return top.body.reason ?? null;
   if (top.kind !== "cancelled") return null;
   const asked = greatest.cancel_requested;
   return top.body.reason ?? (asked?.attempt === top.attempt ? asked.body.reason : undefined) ?? null;
@@ -151,4 +153,46 @@ export function totalOf(state: TaskState): number | null {
   const { progress, created } = state.greatest;
   const before = progress?.attempt === state.top.attempt ? progress.body.total : undefined;
   return counters?.total ?? before ?? created?.body.total ?? null;
+}
+
+/** What a worker says while it works; an end says all by itself. */
+const HEARD = ["started", "progress", "paused", "resumed", "retrying"] as const;
+/** The last of them while a worker is at work, or ought to be: what has come since a cancel was asked for counts too. */
+const AT_WORK: ReadonlySet<Kind> = new Set<Kind>([
+  "stale",
+  "progress",
+  "started",
+  "resumed",
+  "cancel_requested",
+]);
+
+/** Whether an event is of those by which a worker is heard while it works. */
+export function isHeard({ kind }: TaskEvent): boolean {
+  return HEARD.some((heard) => heard === kind);
+}
+
+/** Whether a worker ought to be heard of: the task is running, or is to be cancelled. */
+export function isAtWork({ top }: TaskState): boolean {
+  return AT_WORK.has(top.kind);
+}
+
+/** The newest event of the present attempt that its worker wrote; undefined where there is none yet, or any more. */
+export function heardOf({ greatest, top }: TaskState): TaskEvent | undefined {
+  let heard: TaskEvent | undefined;
+  for (const kind of HEARD) {
+    const event = greatest[kind];
+    if (event?.attempt === top.attempt && event.seq > (heard?.seq ?? 0)) heard = event;
+  }
+  return heard;
+}
+
+/**
+ * Whether it was said that nothing is heard of the worker, and nothing was since: nor before, after the last event that
+ * whoever said it knew of.
+ */
+export function isStale(state: TaskState): boolean {
+  const { stale } = state.greatest;
+  if (stale === undefined || stale.attempt !== state.top.attempt || !isAtWork(state)) return false;
+  const { seq, body: { heard_seq: known = seq } } = stale;
+  return (heardOf(state)?.seq ?? 0) <= Math.min(seq, known);
 }

@@ -1,12 +1,13 @@
 import type { TaskStatus } from "../protocol/client_frames.ts";
 import type { ProgressData, TaskStatusData } from "../protocol/server_frames.ts";
-import { countersEvent, reasonOf, type TaskState, totalOf } from "./fold.ts";
+import { countersEvent, isAtWork, isStale, reasonOf, type TaskState, totalOf } from "./fold.ts";
 import { etaMs, observe, type Pace, rateOf, rested, roused } from "./pace.ts";
 import type { Kind, TaskEvent } from "./worker_event.ts";
 
 /** The status that each kind asks for. */
 export const ASKED: Readonly<Record<Kind, TaskStatus>> = {
   created: "pending",
+  stale: "running",
   started: "running",
   progress: "running",
   paused: "paused",
@@ -54,7 +55,8 @@ export function progressData(state: TaskState, pace: Pace | undefined): Progress
   const total = totalOf(state);
   const completed = counters?.completed ?? 0;
   const failed = counters?.failed ?? 0;
-  const live = pace?.attempt === state.top.attempt && !isTerminal(statusOf(state)) ? pace : undefined;
+  const isMoving = !isTerminal(statusOf(state)) && !isStale(state);
+  const live = pace?.attempt === state.top.attempt && isMoving ? pace : undefined;
   const rate = live?.unit === "items" ? rateOf(live) : null;
   return {
     total,
@@ -96,6 +98,7 @@ export function statusData(state: TaskState, pace: Pace | undefined): TaskStatus
     result: top.kind === "completed" ? top.body.result ?? null : null,
     progress: progressData(state, pace),
     created_time: created === undefined ? null : timeOf(created),
+    liveness: isAtWork(state) ? isStale(state) ? "stale" : "live" : null,
   };
 }
 

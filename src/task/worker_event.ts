@@ -14,6 +14,9 @@ const Text = v.pipe(v.string(), v.maxLength(MAX_TEXT));
 const Count = v.pipe(v.number(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const Attempt = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_ATTEMPT)), 1);
 
+/** A position in the stream. */
+const Position = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
 /** From 1970 to the last moment that RFC 3339 can write, in milliseconds. */
 const Moment = v.pipe(v.number(), v.minValue(0), v.maxValue(LAST_MOMENT_MS));
 
@@ -60,11 +63,16 @@ export const BODIES = {
   cancel_requested: v.object({ attempt: Attempt, reason: v.optional(v.nullable(Text)), at: At }),
   retrying: v.object({ attempt: Attempt, error: v.optional(v.nullable(TaskError)), at: At }),
   completed: v.object({ result: v.optional(v.unknown()), ...ended }),
-  failed: v.object({ error: v.optional(v.nullable(TaskError)), ...ended }),
+  failed: v.object({
+    error: v.optional(v.nullable(TaskError)),
+    reason: v.optional(v.nullable(Text)),
+    ...ended,
+  }),
   cancelled: v.object({ reason: v.optional(v.nullable(Text)), ...ended }),
+  stale: v.object({ attempt: Attempt, heard_seq: v.optional(Position), at: At }),
 } as const;
 
-/** What a worker can say of its task; the last token of the event's subject. */
+/** What a worker can say of its task, and others of it: `cancel_requested`, `stale`. The last token of the event's subject. */
 export type Kind = keyof typeof BODIES;
 
 /** Every {@link Kind}. */

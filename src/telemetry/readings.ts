@@ -20,6 +20,7 @@ export const READINGS = {
   rejected_events: { kind: "counter", meaning: "Records of the log that are no event" },
   late_events: { kind: "counter", meaning: "Events that came too late to change their task" },
   tasks: { kind: "gauge", meaning: "Tasks in memory" },
+  stale_tasks: { kind: "gauge", meaning: "Tasks at work of which nothing is heard" },
   evicted_tasks: { kind: "counter", meaning: "Ended tasks that left memory for newer ones" },
   evicted_tasks_under_way: {
     kind: "counter",
@@ -32,7 +33,7 @@ export const READINGS = {
     kind: "counter",
     meaning: "Events appended by this gateway",
     label: "outcome",
-    parts: ["stored", "duplicate", "failed"],
+    parts: ["stored", "duplicate", "overtaken", "failed"],
   },
   max_connections: { kind: "gauge", meaning: "How many connections are taken at once (MAX_CONNECTIONS)" },
   audiences: { kind: "gauge", meaning: "Groups of connections with the same topics" },

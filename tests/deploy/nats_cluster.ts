@@ -47,14 +47,13 @@ export class NatsCluster implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Resolves when every node takes clients. `accounts` changes the committed accounts. */
-  static async start(accounts = (text: string): string => text): Promise<NatsCluster> {
+  /** Resolves when every node takes clients. */
+  static async start(): Promise<NatsCluster> {
     const binary = await natsServerBinary();
     const folder = await Deno.makeTempDir({ prefix: "taskwire-cluster-" });
     const cluster = new NatsCluster(binary, folder);
     try {
-      const text = accounts(await deployed("nats-accounts.conf"));
-      await Deno.writeTextFile(`${folder}/nats-accounts.conf`, text);
+      await Deno.writeTextFile(`${folder}/nats-accounts.conf`, await deployed("nats-accounts.conf"));
       await Promise.all(cluster.#nodes.map((node) => cluster.#start(node)));
       return cluster;
     } catch (error) {

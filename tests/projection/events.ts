@@ -40,7 +40,9 @@ export function lineOf({ seq, taskId, tags, progress, status }: Delivery): strin
     counters === undefined
       ? ""
       : ` progress ${counters.completed}/${counters.total} of attempt ${counters.attempt}`,
-    status === undefined ? "" : ` ${status.frame.data.status}`,
+    status === undefined
+      ? ""
+      : ` ${status.frame.data.status}${status.frame.data.liveness === "stale" ? " stale" : ""}`,
   ].join("");
   return `${seq} ${taskId} [${tags.join()}]${told}`;
 }
@@ -61,6 +63,7 @@ const bodies: Readonly<Record<Kind, fc.Arbitrary<object>>> = {
   completed: fc.record({ attempt }),
   failed: fc.record({ attempt }),
   cancelled: fc.record({ attempt }),
+  stale: fc.record({ attempt, heard_seq: fc.nat(60) }, { requiredKeys: [] }),
 };
 
 /** What a worker may say of a task, legal or not. */
@@ -79,6 +82,7 @@ export const arbitrarySaid: fc.Arbitrary<{ readonly kind: Kind; readonly body: o
         "completed",
         "failed",
         "cancelled",
+        "stale",
       ),
     },
   )

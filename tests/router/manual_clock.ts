@@ -37,6 +37,15 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** The process stands still: time passes, and what comes due in it waits until it goes on. */
+  standStill(ms: number): void {
+    this.#nowMs += ms;
+    for (const timer of [...this.#timers]) {
+      this.#timers.delete(timer);
+      this.#timers.add({ ...timer, dueMs: timer.dueMs + ms });
+    }
+  }
+
   /** Lets `ms` pass, and runs what comes due at its time and in its order. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;

@@ -48,6 +48,8 @@ Deno.test("a fresh machine needs no setting", () => {
       flushMs: 20,
       heartbeatMs: 30_000,
       idleMs: 75_000,
+      staleAfterMs: 30_000,
+      reapAfterMs: 0,
       drainMs: 15_000,
       maxTasks: 200_000,
       tailEvents: 65_536,

@@ -44,6 +44,9 @@ export type Plan = {
   readonly tokenMs: number | undefined;
   /** How many events gateways keep in memory. */
   readonly tailEvents: number;
+  /** How long tasks may be silent, ms, and how long stale; 0: for ever. */
+  readonly staleMs: number;
+  readonly reapMs: number;
   readonly happenings: readonly Happening[];
 };
 
@@ -69,7 +72,7 @@ const USUAL: Readonly<Partial<Record<Fault, number>>> = {
   "unlink a worker": 2,
   "link a worker": 3,
   "lose acknowledgements": 2,
-  "kill a worker": 1,
+  "kill a worker": 3,
 };
 
 const LENGTH_MS = 40_000;
@@ -97,6 +100,8 @@ export function planOf(seed: number): Plan {
     tasks: chance.whole(2, 5),
     tokenMs: chance.happens(0.3) ? chance.whole(15, 60) * 1_000 : undefined,
     tailEvents: chance.pick([8, 40, 100_000]),
+    staleMs: chance.pick([5_000, 30_000]),
+    reapMs: chance.pick([0, 3_000, 20_000]),
     happenings,
   };
 }

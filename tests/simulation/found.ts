@@ -2,8 +2,15 @@ import type { Fault, Plan } from "./faults.ts";
 
 type Happened = readonly [atMs: number, fault: Fault, who: number];
 
-function plan(about: Omit<Plan, "happenings">, happened: readonly Happened[]): Plan {
-  return { ...about, happenings: happened.map(([atMs, fault, who]) => ({ atMs, fault, who })) };
+type About = Omit<Plan, "happenings" | "staleMs" | "reapMs">;
+
+function plan(about: About, happened: readonly Happened[]): Plan {
+  return {
+    ...about,
+    staleMs: 30_000,
+    reapMs: 0,
+    happenings: happened.map(([atMs, fault, who]) => ({ atMs, fault, who })),
+  };
 }
 
 /** Plans that failed once, and what they found. */

@@ -97,6 +97,7 @@ export class SimGateway {
       clock,
       gate: this.#gate,
       connections: () => this.#open.keys(),
+      random: clock.random,
     });
     this.#pipeline = pipeline;
     pipeline.start().catch(this.#world.incident);

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { isAtWork, isStale } from "../../src/task/fold.ts";
 import { statusData } from "../../src/task/task.ts";
 import { Truth } from "../connection/truth.ts";
 import { Chance } from "./chance.ts";
@@ -12,6 +13,8 @@ import { SimWorker } from "./sim_worker.ts";
 
 /** How long everything may take to come to rest once nothing goes wrong any more, ms. */
 const REST_MS = 200_000;
+
+const decoder = new TextDecoder();
 
 /** More steps than any simulation takes that comes to rest. */
 const MOST_STEPS = 50_000;
@@ -60,14 +63,18 @@ class Simulation {
     this.#plan = plan;
     const chance = new Chance(plan.seed).of("world");
     const { time } = this;
-    const tail = { TAIL_EVENTS: String(plan.tailEvents) };
+    const env = {
+      TAIL_EVENTS: String(plan.tailEvents),
+      STALE_AFTER_MS: String(plan.staleMs),
+      REAP_AFTER_MS: String(plan.reapMs),
+    };
     const gatewayWorld = {
       time,
       stream: this.#stream,
       chance: chance.of("gateways"),
       asksForTokens: plan.tokenMs !== undefined,
       incident: (error: unknown) => void this.#faults.push(error),
-      env: tail,
+      env,
     };
     this.#tasks = Array.from({ length: plan.tasks }, (_, i) => `t${i}`);
     this.#gateways = Array.from({ length: plan.gateways }, (_, i) => new SimGateway(`g${i}`, gatewayWorld));
@@ -218,6 +225,7 @@ class Simulation {
     for (const client of this.#clients) client.assertAtRest();
     this.#judgeGateways(truth);
     this.#judgeClients(truth);
+    this.#judgeLiveness(truth);
     const { epoch, firstSeq } = this.#stream.extent;
     for (const { acknowledged } of this.#workers) {
       for (const { id, epoch: life, seq } of acknowledged) {
@@ -244,6 +252,24 @@ class Simulation {
         // Not how fast it goes: who has just started does not know that before the next progress.
         assertEquals(statusData(record.state, undefined), statusData(state, undefined), `${id} on ${name}`);
       }
+    }
+  }
+
+  /** Workers that are there have ended their tasks by now: what is at work is known to be lost, and was said to be once. */
+  #judgeLiveness(truth: Truth): void {
+    for (const [id, { state, straggled }] of truth.tasks) {
+      if (!this.#isWhole(id) || straggled) continue;
+      assert(!isAtWork(state) || isStale(state), `${id} is known to be lost`);
+      assert(!isAtWork(state) || this.#plan.reapMs === 0, `${id} has failed, as it is lost`);
+    }
+    const said = new Map<string, number>();
+    for (const { seq, subject, body } of this.#stream.entries) {
+      if (!/\.(stale|failed)$/.test(subject)) continue;
+      const { attempt, heard_seq: heard = "", reason = "" } = JSON.parse(decoder.decode(body));
+      if (reason === "" && heard === "") continue; // its worker says so
+      const what = `${subject} ${attempt} ${heard}`;
+      assertEquals(said.get(what), undefined, `${what} is said once, and not at ${seq} too`);
+      said.set(what, seq);
     }
   }
 

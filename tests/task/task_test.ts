@@ -16,7 +16,7 @@ Deno.test("a first event of each kind asks for its status", () => {
 Deno.test("a task that only reported progress is running, and its percentage is the share processed", () => {
   const state = foldAll([event("progress", 3, { total: 8, completed: 2, failed: 1, current: "row 3" })]);
   const progress = { ...NO_PROGRESS, total: 8, completed: 2, failed: 1, current: "row 3", percentage: 37.5 };
-  assertEquals(statusData(state, undefined), taskNamed("t", { progress }));
+  assertEquals(statusData(state, undefined), taskNamed("t", { progress, liveness: "live" }));
 });
 
 Deno.test("a life from created to completed is told whole", () => {
@@ -51,6 +51,7 @@ Deno.test("a life from created to completed is told whole", () => {
       eta_ms: null,
     },
     created_time: "2024-01-01T00:00:01.000Z",
+    liveness: null,
   });
 });
 

@@ -20,7 +20,7 @@ Deno.test("a new gateway shows every connection state, and what it counts at 0",
     'taskwire_connections{state="draining"} 0',
   ]);
   assertEquals(samples(text, "taskwire_connections_opened_total"), ["taskwire_connections_opened_total 0"]);
-  assertEquals(samples(text, "taskwire_events_total").length, 10);
+  assertEquals(samples(text, "taskwire_events_total").length, 11);
   assert(text.includes('taskwire_events_total{kind="cancel_requested"} 0\n'));
   assert(text.includes('taskwire_errors_total{code="SERVER_ERROR"} 0\n'));
   assert(

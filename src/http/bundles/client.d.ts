@@ -193,6 +193,8 @@ export type TaskStatusData = {
   readonly result: unknown;
   readonly progress: ProgressData;
   readonly created_time: string | null;
+  /** Whether anything is heard of the worker of a task that is running or to be cancelled; null of any other task. */
+  readonly liveness: "live" | "stale" | null;
 };
 
 /** Tasks as a page shows them. */
