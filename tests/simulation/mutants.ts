@@ -68,6 +68,18 @@ export const MUTANTS: readonly Mutant[] = [
     from: "this.#head = read.at(-1)?.entry.seq ?? this.#head;",
     to: "this.#head = (read.at(-1)?.entry.seq ?? this.#head) - 1;",
   },
+  {
+    name: "the tasks of a state that was built anew are not looked after",
+    file: "src/liveness/liveness.ts",
+    from: "if (projection.tasks !== this.#table) this.#newRound();",
+    to: "",
+  },
+  {
+    name: "every gateway says of a task that it is lost",
+    file: "src/liveness/liveness.ts",
+    from: "body: encoder.encode(JSON.stringify(body)), id, last }];",
+    to: "body: encoder.encode(JSON.stringify(body)) }];",
+  },
 ];
 
 const ROOT = new URL("../../", import.meta.url);
