@@ -109,7 +109,9 @@ export async function assertMapped(connection: NatsConnection, whole: Partitione
   const mapped = await mappedTo(connection, whole);
   if (mapped.kind === "ours") return;
   const { stream } = placeOf(whole, whole.partition);
-  const why = mapped.kind === "none" ? "no stream takes them" : mapped.why;
+  const why = mapped.kind === "none"
+    ? "no stream takes them, or this user may not publish them once they are mapped"
+    : mapped.why;
   throw new LogError(
     mapped.kind === "none" ? "unreachable" : "mismatch",
     `NATS does not bring the events of partition ${whole.partition} of ${whole.partitions} to ${stream} (${why}): ` +

@@ -47,13 +47,14 @@ export class NatsCluster implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Resolves when every node takes clients. */
-  static async start(): Promise<NatsCluster> {
+  /** Resolves when every node takes clients. `accounts` changes the committed accounts. */
+  static async start(accounts = (text: string): string => text): Promise<NatsCluster> {
     const binary = await natsServerBinary();
     const folder = await Deno.makeTempDir({ prefix: "taskwire-cluster-" });
     const cluster = new NatsCluster(binary, folder);
     try {
-      await Deno.writeTextFile(`${folder}/nats-accounts.conf`, await deployed("nats-accounts.conf"));
+      const text = accounts(await deployed("nats-accounts.conf"));
+      await Deno.writeTextFile(`${folder}/nats-accounts.conf`, text);
       await Promise.all(cluster.#nodes.map((node) => cluster.#start(node)));
       return cluster;
     } catch (error) {

@@ -1,15 +1,65 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { connectPartitions } from "../../src/client/partitioned.ts";
 import { mappingOf } from "../../src/log/jetstream_partition.ts";
 import { partitionOf } from "../../src/protocol/partitions.ts";
+import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { eventually } from "../eventually.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
 import { startNatsServer } from "../nats_server.ts";
 import { operatorsProgram } from "./binaries.ts";
 import { deployed, rewritten } from "./deployed.ts";
+import { NatsCluster } from "./nats_cluster.ts";
 import { answers, freePort, ServerProcess } from "./server_process.ts";
 
 const IDS = ["a", "b", "c", "d", "e", "f"];
+
+/** The committed accounts as nats-partitions.conf says that they are to be. */
+function inPartitions(accounts: string): string {
+  const line = mappingOf({ prefix: "taskwire", partitions: 2 });
+  return rewritten(accounts, {
+    "jetstream: enabled": `jetstream: enabled, mappings: { ${line} }`,
+    "taskwire.task.*.cancel_requested": "taskwire.part.*.task.*.cancel_requested",
+    '"taskwire.task.>"\n              "taskwire.data.>"': '"taskwire.part.*.task.>"',
+    ".GET.TASKWIRE": ".GET.*",
+    ".INFO.TASKWIRE": ".INFO.*",
+    ".CREATE.TASKWIRE": ".CREATE.*",
+    ".NEXT.TASKWIRE": ".NEXT.*",
+    ".DELETE.TASKWIRE": ".DELETE.*",
+  });
+}
+
+Deno.test("in a cluster with accounts, what a worker of another account tells comes to its partition", async () => {
+  await using cluster = await NatsCluster.start(inPartitions);
+  const settings = (partition: number) => ({
+    settings: { ...cluster.settings, PARTITION: `${partition}/2` },
+  });
+  await withGateway(settings(0), (first) =>
+    withGateway(settings(1), async (second) => {
+      const client = connectPartitions([first.url, second.url]);
+      const { user, pass: password } = cluster.user("worker");
+      await using worker = await connectWorker(cluster.urls.join(","), {
+        partitions: 2,
+        ...(user === undefined || password === undefined ? {} : { user, password }),
+      });
+      const ends = IDS.map(async (id) => {
+        const work = worker.run(id, {}, async ({ signal }) => {
+          await new Promise((_resolve, reject) => {
+            signal.addEventListener("abort", () => reject(signal.reason));
+          });
+        });
+        work.catch(() => {});
+        await eventually("it is known", () => client.getTask(id).then(() => true, () => false));
+        await client.cancel(id);
+        await assertRejects(() => work);
+        await eventually(
+          "it is told",
+          async () => (await client.getTask(id)).status === "cancelled",
+        );
+      });
+      await Promise.all(ends);
+      client.close();
+    }));
+});
 
 Deno.test("behind haproxy each path is a partition, by sockets and by streams, and events go anywhere", async () => {
   const line = mappingOf({ prefix: "taskwire", partitions: 2 });

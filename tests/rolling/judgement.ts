@@ -82,8 +82,11 @@ export type Differences = {
   readonly others: readonly string[];
 };
 
+/** What a client was told, and how it fared. */
+export type Telling = Pick<ReturningClient, "statuses" | "repeated" | "others" | "losses">;
+
 /** Compares what each client was told with what is in the log. */
-export function differences(clients: readonly ReturningClient[], log: readonly Told[]): Differences {
+export function differences(clients: readonly Telling[], log: readonly Told[]): Differences {
   const all = { lost: 0, doubled: 0, invented: 0, disordered: 0, repeated: 0 };
   const wanted = new Set(log.map(nameOf));
   for (const { statuses, repeated } of clients) {

@@ -1,6 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { bars, histogram, mostInAWindow } from "./windows.ts";
-import { type Bounds, type Drain, faultsOfDrain } from "./judgement.ts";
+import {
+  type Bounds,
+  differences,
+  type Drain,
+  faultsOfDrain,
+  faultsOfTelling,
+  type Telling,
+} from "./judgement.ts";
 import type { Move } from "./returning_client.ts";
 
 const BOUNDS: Bounds = { toleranceMs: 500, share: 0.1, spread: "measured" };
@@ -62,4 +69,26 @@ Deno.test("reconnects are counted by windows, and the fullest one wherever it be
   assertEquals(mostInAWindow([]), 0);
   assertEquals(histogram([10, 110, 119, 310], 10), [1, 2, 0, 1]);
   assertEquals(bars([1, 2, 0, 1]), "▄█ ▄");
+});
+
+Deno.test("what a client was told is held against the log, change by change", () => {
+  const log = ["pending", "running", "completed"].map((status, i) => ({
+    seq: 3 * i + 1,
+    taskId: "a",
+    status,
+  }));
+  const [first, second, third] = log;
+  assert(first !== undefined && second !== undefined && third !== undefined);
+  const faults = (statuses: Telling["statuses"], rest: Partial<Telling> = {}): string[] =>
+    faultsOfTelling(differences([{ statuses, repeated: 0, others: [], losses: [], ...rest }], log));
+  assertEquals(faults(log), []);
+  assertEquals(faults([first, third]), ["1 lost"]);
+  assertEquals(faults([first, second, second, third]), ["1 doubled"]);
+  assertEquals(faults([second, first, third]), ["1 disordered"]);
+  assertEquals(faults([...log, { ...third, status: "failed" }]), ["1 invented"]);
+  assertEquals(faults(log, { repeated: 2, others: ["gap"], losses: ["1006 "] }), [
+    "2 repeated",
+    "beside status changes: gap",
+    "beside status changes: 1006 ",
+  ]);
 });

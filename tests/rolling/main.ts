@@ -7,9 +7,10 @@ import { bars, histogram, mostInAWindow, WINDOW_MS } from "./windows.ts";
 
 /**
  * A client is back some milliseconds after its slot: it dials through the proxy, which may have to ask a second gateway,
- * and is greeted. The rest of this is for two cores that run everything, the clients included.
+ * and is greeted. The rest of this is for a machine that runs everything, the clients included, and other things beside;
+ * one that had to dial twice is a lost connection in any case.
  */
-const BOUNDS: Bounds = { toleranceMs: 1_000, share: 0.1, spread: "measured" };
+const BOUNDS: Bounds = { toleranceMs: 2_000, share: 0.1, spread: "measured" };
 
 const options = new Command("rolling")
   .description(
@@ -33,7 +34,9 @@ async function run(): Promise<boolean> {
     `${gateways} gateways behind ${proxy} on ${
       cluster ? "three nats-servers, three copies" : "one nats-server"
     }; ` +
-      `${clients} clients, 200 events/s`,
+      `${clients} clients, 200 events/s; ${navigator.hardwareConcurrency} cores, load ${
+        Deno.loadavg()[0]?.toFixed(1)
+      } before`,
   );
   const rolled = await rolling({ clients, gateways, proxy, cluster, drainMs, onDrain, tell: print });
   const { differences, events, acknowledged, statuses } = rolled;

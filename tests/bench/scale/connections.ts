@@ -22,6 +22,9 @@ const LATE_MS = 20_000;
 type Work = { readonly frames: number; readonly cpuMs: number };
 type Stage = {
   readonly connections: number;
+  /** How many of them were new at this stage, and the processor time that connecting took, ms. */
+  readonly added: number;
+  readonly connectMs: number;
   readonly bytes: number;
   /** Processor time a second when nothing happens, ms. */
   readonly idleMs: number;
@@ -82,7 +85,10 @@ function openingOf({ gateway }: Under) {
 
 async function staged(under: Under, connections: number, before: number): Promise<Stage> {
   const { bench, gateway: { process }, receiver } = under;
-  await receiver.connect(`to ${connections}`, { ...openingOf(under), count: connections - before });
+  const added = connections - before;
+  const cpuMs = process.cpuMs();
+  await receiver.connect(`to ${connections}`, { ...openingOf(under), count: added });
+  const connectMs = process.cpuMs() - cpuMs;
   await pause(1_000);
   await collectGarbage(process);
   const bytes = await settledMemory(bench, process);
@@ -96,7 +102,7 @@ async function staged(under: Under, connections: number, before: number): Promis
   });
   const report = await receiver.report();
   const frameBytes = Object.values(report.groups)[0]?.frameBytes ?? NaN;
-  return { connections, bytes, idleMs, single, burst, frameBytes };
+  return { connections, added, connectMs, bytes, idleMs, single, burst, frameBytes };
 }
 
 async function idle({ bench, gateway: { process } }: Under): Promise<number> {
@@ -154,6 +160,13 @@ function curvesOf(stages: readonly Stage[]): readonly Curve[] {
       y: "MB",
       points: by(({ bytes }) => bytes / 2 ** 20),
       each: { unit: "KB", per: 1_024 },
+    },
+    {
+      title: "Connecting, and a subscription each",
+      x: "new connections",
+      y: "ms of a core",
+      points: stages.map(({ added, connectMs }) => ({ x: added, y: connectMs })),
+      each: { unit: "µs", per: 1_000 },
     },
     {
       title: `Idle time, a ping each ${HEARTBEAT_MS / 1_000} s`,
