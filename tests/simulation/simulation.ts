@@ -133,6 +133,16 @@ class Simulation {
       ...this.#workers.flatMap(({ faults }) => faults),
     ];
     if (fault !== undefined) throw fault;
+    for (const gateway of this.#gateways) this.#assertBounded(gateway);
+  }
+
+  /** What a gateway keeps is bounded by its settings and by who is connected. */
+  #assertBounded({ name, pipeline, connections }: SimGateway): void {
+    if (pipeline === undefined) return;
+    const { projection: { tail }, router, liveness } = pipeline;
+    assert(tail.size <= this.#plan.tailEvents, `${name} keeps ${tail.size} events`);
+    assert(router.audiences <= connections.length, `${name} has ${router.audiences} audiences`);
+    assert((liveness?.stale ?? 0) <= this.#plan.tasks, `${name} takes ${liveness?.stale} tasks for stale`);
   }
 
   #happen({ fault, who }: Happening): void {
