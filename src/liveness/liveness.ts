@@ -240,7 +240,8 @@ export class Liveness implements AsyncDisposable {
     const subject = eventSubject(taskId, kind);
     // What we know may be gone from the log by age, or a straggler may lie behind it: then it has to be asked.
     const last = isAgain ? await this.#lastOf(taskId, subject) : greatest[kind]?.seq ?? 0;
-    const body = isLost ? lostBody(attempt, this.#options) : { attempt, heard_seq: heard?.seq ?? 0 };
+    const { head } = this.#options.projection;
+    const body = isLost ? lostBody(attempt, this.#options) : { attempt, through: head };
     return [{ subject, body: encoder.encode(JSON.stringify(body)), id, last }];
   }
 

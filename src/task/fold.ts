@@ -187,12 +187,12 @@ export function heardOf({ greatest, top }: TaskState): TaskEvent | undefined {
 }
 
 /**
- * Whether it was said that nothing is heard of the worker, and nothing was since: nor before, after the last event that
- * whoever said it knew of.
+ * Whether it was said that nothing is heard of the worker, and nothing was since: nor before, after the position up to
+ * which whoever said it had read.
  */
 export function isStale(state: TaskState): boolean {
   const { stale } = state.greatest;
   if (stale === undefined || stale.attempt !== state.top.attempt || !isAtWork(state)) return false;
-  const { seq, body: { heard_seq: known = seq } } = stale;
-  return (heardOf(state)?.seq ?? 0) <= Math.min(seq, known);
+  const { seq, body: { through = seq } } = stale;
+  return (heardOf(state)?.seq ?? 0) <= Math.min(seq, through);
 }

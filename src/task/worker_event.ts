@@ -69,7 +69,7 @@ export const BODIES = {
     ...ended,
   }),
   cancelled: v.object({ reason: v.optional(v.nullable(Text)), ...ended }),
-  stale: v.object({ attempt: Attempt, heard_seq: v.optional(Position), at: At }),
+  stale: v.object({ attempt: Attempt, through: v.optional(Position), at: At }),
 } as const;
 
 /** What a worker can say of its task, and others of it: `cancel_requested`, `stale`. The last token of the event's subject. */

@@ -10,7 +10,7 @@ Deno.test("a running task of which nothing is heard is stale, and not before its
   assertEquals(gateway.told("job"), "running live");
   await watch.pass(4_000);
   assertEquals(gateway.told("job"), "running stale");
-  assertEquals(watch.said("job", seq), [["stale", { attempt: 1, heard_seq: seq }]]);
+  assertEquals(watch.said("job", seq), [["stale", { attempt: 1, through: seq }]]);
   await watch.pass(600_000, () => {}, 5_000);
   assertEquals(watch.said("job", seq).length, 1, "it is said once");
   assertEquals(gateway.liveness.stale, 1);
@@ -149,7 +149,7 @@ Deno.test("a lost task fails where that is asked for, once, whichever of many ga
   assertEquals(gateways.map((gateway) => gateway.told("job")), Array(4).fill("failed lost"));
   const error = { message: "nothing was heard of it for 90 s", code: "lost" };
   assertEquals(watch.said("job", seq), [
-    ["stale", { attempt: 1, heard_seq: seq }],
+    ["stale", { attempt: 1, through: seq }],
     ["failed", { attempt: 1, reason: "lost", error }],
   ]);
   assertEquals(gateways[0]?.projection.tasks.get("job")?.state.greatest.progress?.body.completed, 3);
@@ -214,6 +214,22 @@ Deno.test("what retention took, or a straggler hides, is asked of the log before
   watch.put("job", "stale", { attempt: 1 });
   await watch.pass(60_000);
   assertEquals(gateway.told("job"), "running stale");
+});
+
+Deno.test("who came when retention had taken what was heard of a task says the same of it as who was there", async () => {
+  const watch = new Watch();
+  const old = await watch.gateway();
+  watch.put("job", "started");
+  watch.put("job", "progress", { completed: 1 });
+  await watch.pass(5_000);
+  const asked = watch.put("job", "cancel_requested");
+  await watch.pass(500);
+  watch.log.dropBefore(asked);
+  const fresh = await watch.gateway({ staleAfterMs: 10_000 });
+  await watch.pass(20_000);
+  assertEquals([old, fresh].map((gateway) => gateway.told("job")), ["cancelling stale", "cancelling stale"]);
+  await watch.pass(300_000, () => {}, 5_000);
+  assertEquals(watch.said("job", asked).length, 1);
 });
 
 Deno.test("a log that refuses is told once, is left alone for a while, and tried again", async () => {

@@ -63,7 +63,7 @@ const bodies: Readonly<Record<Kind, fc.Arbitrary<object>>> = {
   completed: fc.record({ attempt }),
   failed: fc.record({ attempt }),
   cancelled: fc.record({ attempt }),
-  stale: fc.record({ attempt, heard_seq: fc.nat(60) }, { requiredKeys: [] }),
+  stale: fc.record({ attempt, through: fc.nat(60) }, { requiredKeys: [] }),
 };
 
 /** What a worker may say of a task, legal or not. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Entry } from "../../src/log/event_log.ts";
 import { isAtWork, isStale } from "../../src/task/fold.ts";
 import { statusData } from "../../src/task/task.ts";
 import { Truth } from "../connection/truth.ts";
@@ -275,12 +276,21 @@ class Simulation {
     const said = new Map<string, number>();
     for (const { seq, subject, body } of this.#stream.entries) {
       if (!/\.(stale|failed)$/.test(subject)) continue;
-      const { attempt, heard_seq: heard = "", reason = "" } = JSON.parse(decoder.decode(body));
-      if (reason === "" && heard === "") continue; // its worker says so
+      const { attempt, through, reason = "" } = JSON.parse(decoder.decode(body));
+      if (reason === "" && through === undefined) continue; // its worker says so
+      const heard = subject.endsWith(".stale") ? this.#heardUpTo(subject, through) : "";
       const what = `${subject} ${attempt} ${heard}`;
       assertEquals(said.get(what), undefined, `${what} is said once, and not at ${seq} too`);
       said.set(what, seq);
     }
+  }
+
+  /** The position of the last that was said of a stale task's worker up to a position. */
+  #heardUpTo(staleSubject: string, through: number): number {
+    const task = staleSubject.slice(0, -"stale".length);
+    const isHeard = ({ subject, seq }: Entry): boolean =>
+      seq <= through && subject.startsWith(task) && !/\.(stale|cancel_requested)$/.test(subject);
+    return this.#stream.archive.findLast(isHeard)?.seq ?? 0;
   }
 
   /** Whether all there is of a task is in the log yet. */

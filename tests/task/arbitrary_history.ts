@@ -66,7 +66,7 @@ const MEMBERS: Readonly<Record<Kind, Record<string, fc.Arbitrary<unknown>>>> = {
   completed: { attempt, result: fc.jsonValue({ maxDepth: 2 }), progress, at },
   failed: { attempt, error, progress, at },
   cancelled: { attempt, reason: fc.option(text), progress, at },
-  stale: { attempt, heard_seq: fc.nat(120), at },
+  stale: { attempt, through: fc.nat(120), at },
 };
 
 const kindAndBody = fc.constantFrom(...KINDS).chain((kind) =>
