@@ -26,6 +26,7 @@ export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): St
     const list = new TaskList(filter);
     let callOff: (() => void) | undefined;
     let isOver = false;
+    let isAsked = false;
     const show = (): void => {
       callOff ??= clock.after(SHOWN_EVERY_MS, () => {
         callOff = undefined;
@@ -44,6 +45,7 @@ export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): St
           left -= answer.tasks.length;
         }
       } catch (error) {
+        isAsked = false;
         if (!isOver && error instanceof ClientError) set((view) => ({ ...view, error }));
       }
       if (!isOver) set((view) => ({ ...view, isLoading: false, tasks: list.newestFirst() }));
@@ -52,11 +54,15 @@ export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): St
     const stop = connectView(client, set, topics, (frame) => {
       if (frame.type === "gap") {
         list.clear();
+        isAsked = false;
+      }
+      // Not before: what ended after the answer and before the subscription would be shown as under way for ever.
+      if (frame.type === "caught_up" && !isAsked) {
+        isAsked = true;
         void load();
       }
       if (list.take(frame)) show();
     });
-    void load();
     return () => {
       isOver = true;
       callOff?.();
