@@ -34,8 +34,10 @@ type Made = { readonly size: number; readonly batches: Map<string, Batch>; bytes
  * cursor is the same, and whoever is further behind meets the same blocks later.
  */
 export class PageBatches {
-  /** By block, the one that was made first first. */
-  readonly #made = new Map<Block, Made>();
+  /** No block stays for this: what is kept is by others, who count what it weighs. */
+  readonly #byBlock = new WeakMap<Block, Made>();
+  /** Those that count, the one that was made first first. */
+  readonly #made = new Set<Made>();
   #bytes = 0;
 
   /** The batch of a page; undefined where nothing in it is for these topics. */
@@ -56,25 +58,26 @@ export class PageBatches {
   }
 
   #of(block: Block): Made {
-    const known = this.#made.get(block);
-    if (known !== undefined && known.size === block.size) return known;
-    if (known !== undefined) this.#drop(block, known);
+    const known = this.#byBlock.get(block);
+    if (known !== undefined && known.size === block.size && this.#made.has(known)) return known;
+    if (known !== undefined) this.#drop(known);
     const fresh = { size: block.size, batches: new Map<string, Batch>(), bytes: 0 };
-    this.#made.set(block, fresh);
+    this.#byBlock.set(block, fresh);
+    this.#made.add(fresh);
     this.#forget();
     return fresh;
   }
 
   #forget(): void {
-    for (const [block, made] of this.#made) {
+    for (const made of this.#made) {
       if (this.#bytes <= KEPT_BYTES && this.#made.size <= KEPT_BLOCKS) return;
-      this.#drop(block, made);
+      this.#drop(made);
     }
   }
 
-  #drop(block: Block, made: Made): void {
-    this.#made.delete(block);
-    this.#bytes -= made.bytes;
+  #drop(made: Made): void {
+    if (this.#made.delete(made)) this.#bytes -= made.bytes;
+    made.batches.clear();
   }
 }
 

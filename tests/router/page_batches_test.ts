@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { json, jsonBatch } from "../../src/protocol/codec.ts";
@@ -103,4 +105,29 @@ Deno.test("whoever asked before, each gets what it would have got alone", () => 
       }
     }),
   );
+});
+
+Deno.test("what was batched of a page does not keep the page", async () => {
+  const batches = new PageBatches();
+  let collected = 0;
+  const registry = new FinalizationRegistry(() => collected++);
+  const ask = (i: number): void => {
+    const block = new Block(deliveriesOf({ task: `t${i}`, kind: "started" }));
+    registry.register(block, i);
+    assertEquals(
+      batches.batch({ ...ALL, block, held: holding(["task:status"], 0), whole: NONE, codec: json }, 0)
+        ?.frames,
+      1,
+    );
+  };
+  for (let i = 0; i < 100; i++) ask(i);
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  for (let i = 0; i < 100 && collected < 100; i++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  // The last may still be on the stack of the engine.
+  assert(collected >= 95, `${collected} of 100 were collected`);
+  ask(0);
 });
