@@ -9,7 +9,7 @@ const SCALE = new URL("../SCALE.md", import.meta.url);
 
 /** Measures what grows with connections, tasks and events, and fits a line to each. A whole run writes `SCALE.md`. */
 export async function scale(bench: Bench, machine: readonly string[]): Promise<void> {
-  const load = Deno.loadavg().map((share) => share.toFixed(2)).join(", ");
+  const before = Deno.loadavg()[0];
   const curves: Curve[] = [];
   const startMs = monotonicMs();
   const parts = { connections: connectionCurves, tasks: taskCurves, events: eventCurves };
@@ -21,7 +21,13 @@ export async function scale(bench: Bench, machine: readonly string[]): Promise<v
   }
   const seconds = (monotonicMs() - startMs) / 1_000;
   bench.say(`\n${seconds.toFixed(0)} s`);
-  if (!bench.quick) await Deno.writeTextFile(SCALE, document(curves, [...machine, `Load before: ${load}`]));
+  if (!bench.quick) {
+    // Who else was at work is in the numbers too.
+    const load = `Load of the machine: ${before?.toFixed(1)} at the beginning, ${
+      Deno.loadavg()[0]?.toFixed(1)
+    } at the end`;
+    await Deno.writeTextFile(SCALE, document(curves, [...machine, load]));
+  }
 }
 
 /** The whole of `SCALE.md`. Pure. */
