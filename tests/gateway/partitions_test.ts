@@ -121,6 +121,34 @@ Deno.test("two gateways with a partition each", async (t) => {
       }
     });
 
+    await t.step(
+      "pages have every task once, also where they weigh too much and become smaller",
+      async () => {
+        const heavy = Array.from({ length: 200 }, (_, i) => `heavy-${i}`);
+        const body = JSON.stringify({ result: "x".repeat(60_000) });
+        for (const id of heavy) {
+          worker.publish(`taskwire.task.${id}.created`, '{"type":"heavy"}');
+          worker.publish(`taskwire.task.${id}.completed`, body);
+        }
+        await worker.flush();
+        await eventually("all are told", () => heavy.every((id) => told.get(id)?.at(-1) === "completed"));
+        const ids: string[] = [];
+        const limits: number[] = [];
+        for (
+          let [page, limit]: (number | undefined)[] = [1, 200];
+          page !== undefined && limit !== undefined;
+        ) {
+          const answer = await client.getTasks({ type: "heavy", page, limit });
+          ids.push(...answer.tasks.map(({ task_id: id }) => id));
+          limit = answer.limit ?? limit;
+          page = answer.next_page;
+          limits.push(limit);
+        }
+        assert(limits.some((limit) => limit < 200), "they weigh too much for one page");
+        assertEquals(ids.sort(), heavy.sort());
+      },
+    );
+
     await t.step("a cursor holds at the gateway of its partition, after a restart too", async () => {
       const watcher = await Watcher.start({ url: second.wsUrl });
       const { cursor } = watcher;
