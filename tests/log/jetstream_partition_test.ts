@@ -71,6 +71,10 @@ Deno.test("a partition reads its own part, and appends to every one", async () =
     assertEquals((await log.extent()).lastSeq, own.length);
   }
   assertEquals(new Set(await Promise.all(logs.map(async (log) => (await log.extent()).epoch))).size, 3);
+  // What is to be said once is, by whichever gateway: mapping changes neither the subject's last position nor who counts it.
+  const once = [{ subject: "task.t0.failed", body, last: 0 }];
+  assertEquals((await second.append(once)).map(({ overtaken }) => overtaken), [undefined]);
+  assertEquals((await first.append(once)).map(({ overtaken }) => overtaken), [true]);
   const refused = await rejection(first.append([{ subject: "data.note", body }]));
   assertEquals(refused.code, "refused");
 });
