@@ -62,6 +62,8 @@ export class Pipeline implements AsyncDisposable {
   #epoch = "";
   #warned = false;
   #reachable = true;
+  /** Whether what follows the log has failed, and has not gone on for a while since. */
+  #failing = false;
 
   constructor(options: PipelineOptions) {
     const { log, settings, telemetry, clock } = options;
@@ -115,10 +117,11 @@ export class Pipeline implements AsyncDisposable {
     return [
       ...(this.#booted ? [] : ["catching up with the log"]),
       ...(this.#reachable ? [] : ["the log is out of reach"]),
+      ...(this.#failing ? ["the log cannot be followed"] : []),
     ];
   }
 
-  /** Builds the state, trying until it works, and goes on to follow the log. */
+  /** Builds the state, trying until it works, and goes on to follow the log. Rejects where the log is damaged. */
   async start(): Promise<void> {
     await this.#rebuild();
     this.#booted = true;
@@ -210,6 +213,8 @@ export class Pipeline implements AsyncDisposable {
         await telemetry.spans.span("boot", {}, () => this.projection.boot(built));
         return this.#warnOfRoom();
       } catch (error) {
+        // Nobody is served yet, and trying again does not mend it.
+        if (!this.#booted && error instanceof LogError && error.code === "damaged") throw error;
         telemetry.log.warn("Cannot read the log yet", { error });
         await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
       }
@@ -245,6 +250,7 @@ export class Pipeline implements AsyncDisposable {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const from = { epoch: this.projection.epoch, after: this.projection.head };
+      const callOff = clock.after(2 * RESTART_MS, () => this.#failing = false);
       try {
         for await (const followed of this.log.follow(from, signal)) {
           switch (followed.kind) {
@@ -268,8 +274,11 @@ export class Pipeline implements AsyncDisposable {
         }
       } catch (error) {
         if (signal.aborted) return;
+        this.#failing = true;
         telemetry.incident("following the log", error);
         await new Promise<void>((resolve) => clock.after(RESTART_MS, resolve));
+      } finally {
+        callOff();
       }
     }
   }

@@ -113,6 +113,8 @@ function failure(error: unknown, where: string, incident: Incidents): Problem {
       return unavailable("SERVER_ERROR", "the gateway is going away", details);
     case "refused":
       return { status: 507, code: "SERVER_ERROR", detail: "the log does not take it", details };
+    case "damaged":
+      return { status: 500, code: "SERVER_ERROR", detail: "the log is damaged", details };
     case "mismatch":
       return { status: 500, code: "SERVER_ERROR", detail: "the log is not as it should be", details };
   }

@@ -117,6 +117,8 @@ export type LogErrorCode =
   | "refused"
   /** The stream exists with other settings than ours; `message` names the difference. */
   | "mismatch"
+  /** What it holds cannot be read: somebody has to mend it. */
+  | "damaged"
   /** The log was closed. */
   | "closed";
 

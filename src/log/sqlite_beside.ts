@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { type Entry, type EventLog, type Extent, LogError, type Page, type PageQuery } from "./event_log.ts";
-import { integer, logFailure, openFileBeside, text } from "./sqlite_file.ts";
+import { integer, logFailure, text } from "./sqlite_failure.ts";
+import { openFileBeside } from "./sqlite_file.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 
 /** What of a log can be read without following it. */

@@ -1,11 +1,10 @@
 import { uptime } from "node:os";
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { LogError } from "./event_log.ts";
+import { integer, logFailure, resultCode, text } from "./sqlite_failure.ts";
 import { holdFile } from "./sqlite_hold.ts";
-
-/** "twlg" in ASCII: marks a SQLite file as one of our logs. */
-const APPLICATION_ID = 0x74776c67;
-const SCHEMA_VERSION = 1;
+import { APPLICATION_ID, checkIdentity, pragma, SCHEMA_VERSION } from "./sqlite_identity.ts";
+import { lookThrough } from "./sqlite_soundness.ts";
 
 /** The most pages a SQLite file can have. */
 const MOST_PAGES = 4_294_967_294;
@@ -96,7 +95,10 @@ export function openFile(options: FileOptions): HeldFile {
   try {
     const hold = holdFile(options.path);
     try {
-      return { ...openHeld(options, doing), hold };
+      lookThrough(options.path, { doing, wasMade: hold.wasMade });
+      const held = openHeld(options, doing);
+      hold.made();
+      return { ...held, hold };
     } catch (error) {
       hold[Symbol.dispose]();
       throw error;
@@ -168,71 +170,6 @@ export function transaction<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
-/** What SQLite's failure means to a caller of the log. */
-export function logFailure(error: unknown, doing: string): LogError {
-  if (error instanceof LogError) return error;
-  const because = (code: "unreachable" | "refused", why: string) =>
-    new LogError(code, `${doing}: ${why}`, { cause: error });
-  switch (resultCode(error)) {
-    case 5: // SQLITE_BUSY
-    case 6: // SQLITE_LOCKED
-      return because("unreachable", "another process holds it");
-    case 10: // SQLITE_IOERR
-      return because("unreachable", "the disk failed to read or write");
-    case 3: // SQLITE_PERM
-    case 8: // SQLITE_READONLY
-    case 14: // SQLITE_CANTOPEN
-      return because("refused", "it may not be written; check the rights of the folder and the file");
-    case 13: // SQLITE_FULL
-      return because(
-        "refused",
-        "the disk is full, or the log has its greatest size; appending goes on once there is room",
-      );
-    case 11: // SQLITE_CORRUPT
-    case 26: // SQLITE_NOTADB
-      return because(
-        "refused",
-        "it is no SQLite database, or damaged; move it away, or restore it from a backup",
-      );
-    default:
-      return because("refused", error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** A whole number from a row, or a failure that names the column. */
-export function integer(value: SQLOutputValue | undefined, column: string): number {
-  if (typeof value === "number") return value;
-  throw new LogError("refused", `The log is damaged: column ${column} holds ${typeof value}`);
-}
-
-/** A text from a row, or a failure that names the column. */
-export function text(value: SQLOutputValue | undefined, column: string): string {
-  if (typeof value === "string") return value;
-  throw new LogError("refused", `The log is damaged: column ${column} holds ${typeof value}`);
-}
-
-/** Whether the file is new (empty); throws when it is neither that nor ours. Reads only. */
-function checkIdentity(db: DatabaseSync, doing: string): boolean {
-  const application = pragma(db, "application_id");
-  const version = pragma(db, "user_version");
-  const tables = integer(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n, "n");
-  if (application === 0 && version === 0 && tables === 0) return true;
-  if (application !== APPLICATION_ID) {
-    throw new LogError(
-      "refused",
-      `${doing}: the file belongs to another program; move it away or choose another DATA_DIR`,
-    );
-  }
-  if (version !== SCHEMA_VERSION) {
-    throw new LogError(
-      "mismatch",
-      `${doing}: its schema is version ${version}, this program reads version ${SCHEMA_VERSION}; ` +
-        "run the program that wrote it, or choose another DATA_DIR",
-    );
-  }
-  return false;
-}
-
 function configure(db: DatabaseSync, maxBytes: number, doing: string): void {
   const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
   if (mode !== "wal") {
@@ -275,16 +212,4 @@ function openFailure(error: unknown, doing: string): LogError {
       "stop the other, choose another DATA_DIR, or share a log by NATS_URL",
     { cause: error },
   );
-}
-
-/** SQLite's primary result code of a failure; undefined where Deno gives none. */
-function resultCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") {
-    return undefined;
-  }
-  return error.errcode & 0xff;
-}
-
-function pragma(db: DatabaseSync, name: "application_id" | "user_version" | "page_size"): number {
-  return integer(db.prepare(`PRAGMA ${name}`).get()?.[name], name);
 }

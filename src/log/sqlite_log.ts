@@ -13,7 +13,8 @@ import {
 } from "./event_log.ts";
 import { othersFirst } from "./others_first.ts";
 import { type Append, AppendQueue } from "./sqlite_appends.ts";
-import { bootTime, closeFile, type Head, type HeldFile, logFailure, openFile } from "./sqlite_file.ts";
+import { logFailure } from "./sqlite_failure.ts";
+import { bootTime, closeFile, type Head, type HeldFile, openFile } from "./sqlite_file.ts";
 import { Changes, told } from "./sqlite_follow.ts";
 import { WalFlush } from "./sqlite_flush.ts";
 import { SqliteReader } from "./sqlite_reader.ts";

@@ -1,6 +1,6 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { type Entry, LogError, type Page } from "./event_log.ts";
-import { integer, text } from "./sqlite_file.ts";
+import { integer, text } from "./sqlite_failure.ts";
 
 /** Most records one chunk reads: some 2 ms of the event loop. */
 const CHUNK_RECORDS = 500;
@@ -79,13 +79,15 @@ export class SqliteReader {
    */
   chunk(subject: string | undefined, after: number, upTo: number, limit: number): Page {
     const most = Math.min(limit, CHUNK_RECORDS);
-    if (subject === undefined) return chunkOf(this.#all.iterate(after, upTo, most), most, upTo);
+    if (subject === undefined) {
+      return chunkOf(this.#all, (from, count) => [from, upTo, count], { after, upTo, most });
+    }
     const ids = this.#idsOf(subject);
     if (ids.length === 0) return { entries: [], through: upTo };
     if (ids.length > MERGED_SUBJECTS) return this.#walked(subject, after, upTo, most);
     const [merge, width] = this.#mergeOf(ids.length);
     const padded = [...ids, ...Array.from({ length: width - ids.length }, () => 0)];
-    return chunkOf(merge.iterate(after, upTo, most, ...padded), most, upTo);
+    return chunkOf(merge, (from, count) => [from, upTo, count, ...padded], { after, upTo, most });
   }
 
   /** The same records with their ids, of which those within the dedup window are known. */
@@ -109,20 +111,23 @@ export class SqliteReader {
     const [from, to] = range(prefix);
     const few = this.#subjectIds.all(from, to, SORTED_SUBJECTS + 1).length <= SORTED_SUBJECTS;
     if (!few) return this.#lastsWalked(from, to, after, head);
-    return chunkOf(this.#lastsOfFew.iterate(from, to, after, BATCH_SUBJECTS), BATCH_SUBJECTS, head);
+    const bounds = { after, upTo: head, most: BATCH_SUBJECTS };
+    return chunkOf(this.#lastsOfFew, (since, count) => [from, to, since, count], bounds);
   }
 
   #lastsWalked(from: string | null, to: string | null, after: number, head: number): Page {
     const end = this.#lastsEnd.get(after, BATCH_SUBJECTS)?.seq;
     if (typeof end !== "number") return { entries: [], through: head };
-    return chunkOf(this.#lasts.iterate(after, end, from, to), BATCH_SUBJECTS, end);
+    const most = BATCH_SUBJECTS;
+    return chunkOf(this.#lasts, (since) => [since, end, from, to], { after, upTo: end, most });
   }
 
   /** The next records below a prefix that many subjects share, found by walking the records themselves. */
   #walked(prefix: string, after: number, upTo: number, most: number): Page {
     const end = this.#walkEnd.get(after, upTo, WALKED_RECORDS)?.seq;
     if (typeof end !== "number") return { entries: [], through: upTo };
-    return chunkOf(this.#walk.iterate(after, end, ...range(prefix), most), most, end);
+    const names = range(prefix);
+    return chunkOf(this.#walk, (from, count) => [from, end, ...names, count], { after, upTo: end, most });
   }
 
   /** The row ids of `subject`, or of those below it: one more than can be merged at most. */
@@ -158,15 +163,26 @@ function range(prefix: string): [string, string] {
   return [`${stem}.`, `${stem}/`];
 }
 
-/** Takes rows up to the byte bound. Fewer than `most` mean that there are no more up to `upTo`. */
-function chunkOf(rows: Iterable<Record<string, SQLOutputValue>>, most: number, upTo: number): Page {
+/**
+ * Takes what `statement` brings up to the byte bound; `given` is what it is asked with. Fewer rows than `most` mean that
+ * there are no more up to `upTo`. But Deno (2.9) ends an iteration in which SQLite fails as if it had come to its end, so that
+ * what is damaged would seem never to have been: what would be next is asked for once more, in the way that fails.
+ */
+function chunkOf(
+  statement: StatementSync,
+  given: (after: number, most: number) => SQLInputValue[],
+  { after, upTo, most }: { readonly after: number; readonly upTo: number; readonly most: number },
+): Page {
   const entries: Entry[] = [];
   let bytes = 0;
-  for (const row of rows) {
+  for (const row of statement.iterate(...given(after, most))) {
     const entry = toEntry(row);
     entries.push(entry);
     bytes += entry.body.length;
     if (entries.length === most || bytes >= CHUNK_BYTES) return { entries, through: entry.seq };
+  }
+  if (statement.get(...given(entries.at(-1)?.seq ?? after, 1)) !== undefined) {
+    throw new LogError("unreachable", "The log could not be read to the end");
   }
   return { entries, through: upTo };
 }
@@ -174,7 +190,7 @@ function chunkOf(rows: Iterable<Record<string, SQLOutputValue>>, most: number, u
 function toEntry(row: Record<string, SQLOutputValue>): Entry {
   const { body, traceparent } = row;
   if (!(body instanceof Uint8Array)) {
-    throw new LogError("refused", "The log is damaged: a record has no body");
+    throw new LogError("damaged", "The log is damaged: a record has no body");
   }
   return {
     seq: integer(row.seq, "seq"),

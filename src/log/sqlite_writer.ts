@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type Appended, type NewEntry, OVERTAKEN } from "./event_log.ts";
-import { type Head, integer, transaction } from "./sqlite_file.ts";
+import { integer } from "./sqlite_failure.ts";
+import { type Head, transaction } from "./sqlite_file.ts";
 
 /** What the log keeps: all three in ms, or in records. */
 export type Retention = {

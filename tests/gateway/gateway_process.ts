@@ -10,6 +10,8 @@ export type GatewayOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   /** Whether to wait until it says that it is ready. Default: true. */
   readonly untilReady?: boolean;
+  /** Its folder, which stays. Default: one of its own that goes with it. */
+  readonly dataDir?: string;
 };
 
 /** How a process ended and what it said until then. */
@@ -28,7 +30,7 @@ export async function withGateway<T>(
   options: GatewayOptions,
   use: (gateway: GatewayProcess) => Promise<T>,
 ): Promise<T> {
-  const dataDir = await Deno.makeTempDir({ prefix: "taskwire-gateway-" });
+  const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "taskwire-gateway-" });
   const gateway = new GatewayProcess(dataDir, options);
   try {
     await gateway.start();
@@ -40,19 +42,22 @@ export async function withGateway<T>(
     throw error;
   } finally {
     await gateway.kill();
-    await Deno.remove(dataDir, { recursive: true });
+    if (options.dataDir === undefined) await Deno.remove(dataDir, { recursive: true });
   }
 }
 
-/** Starts a gateway that is expected to end by itself, and waits until it has. */
-export async function runToItsEnd(settings: Readonly<Record<string, string>>): Promise<Ended> {
-  const dataDir = await Deno.makeTempDir({ prefix: "taskwire-gateway-" });
-  const run = new Run({ PORT: "0", DATA_DIR: dataDir, ...settings }, dataDir);
+/** Starts a gateway that is expected to end by itself, on a folder of its own or `dataDir`, and waits until it has. */
+export async function runToItsEnd(
+  settings: Readonly<Record<string, string>>,
+  dataDir?: string,
+): Promise<Ended> {
+  const folder = dataDir ?? await Deno.makeTempDir({ prefix: "taskwire-gateway-" });
+  const run = new Run({ PORT: "0", DATA_DIR: folder, ...settings }, folder);
   try {
     return await run.ended(END_MS);
   } finally {
     await run.end("SIGKILL");
-    await Deno.remove(dataDir, { recursive: true });
+    if (dataDir === undefined) await Deno.remove(folder, { recursive: true });
   }
 }
 
@@ -71,6 +76,12 @@ export class GatewayProcess {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** Of the present process. */
+  get pid(): number {
+    if (this.#run === undefined) throw new Error("No gateway was started");
+    return this.#run.pid;
   }
 
   /** `http://127.0.0.1:<port>`. */
@@ -190,6 +201,10 @@ class Run {
     }).spawn();
     globalThis.addEventListener("unload", this.#killWithUs);
     this.#gone = this.#untilGone();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** The port that it announces. Rejects with what it said when it ends instead. */

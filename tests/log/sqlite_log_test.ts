@@ -83,14 +83,6 @@ fact(
   },
 );
 
-fact("a file that is no database is refused and left as it is", async (dataDir) => {
-  const foreign = "These are the notes of somebody else.\n".repeat(500);
-  await Deno.writeTextFile(`${dataDir}/log.sqlite`, foreign);
-  const refused = await assertRejects(() => openSqliteLog({ ...LIMITS, dataDir }), LogError, "move it away");
-  assertEquals(refused.code, "refused");
-  assertEquals(await Deno.readTextFile(`${dataDir}/log.sqlite`), foreign);
-});
-
 fact("another program's database is refused and left as it is", async (dataDir) => {
   withDatabase(dataDir, (db) => db.exec("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')"));
   const before = await Deno.readFile(`${dataDir}/log.sqlite`);
@@ -110,18 +102,6 @@ fact("a log of another schema version is refused by its number and left as it is
   const refused = await assertRejects(() => openSqliteLog({ ...LIMITS, dataDir }), LogError, "version 7");
   assertEquals(refused.code, "mismatch");
   assertEquals(await Deno.readFile(`${dataDir}/log.sqlite`), before);
-});
-
-fact("a damaged log is refused and left as it is", async (dataDir) => {
-  await using whole = await openSqliteLog({ ...LIMITS, dataDir });
-  await whole.append(numbered(1000));
-  await whole[Symbol.asyncDispose]();
-  const bytes = await Deno.readFile(`${dataDir}/log.sqlite`);
-  bytes.fill(0xff, 200, 8192);
-  await Deno.writeFile(`${dataDir}/log.sqlite`, bytes);
-  const refused = await assertRejects(() => openSqliteLog({ ...LIMITS, dataDir }), LogError, "damaged");
-  assertEquals(refused.code, "refused");
-  assertEquals(await Deno.readFile(`${dataDir}/log.sqlite`), bytes);
 });
 
 fact("a folder that cannot be made is refused", async (dataDir) => {
