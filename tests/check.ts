@@ -5,6 +5,7 @@
  */
 import { browserBinary } from "./browsers/browser_binary.ts";
 import { OPERATORS_PROGRAMS, operatorsProgram } from "./deploy/binaries.ts";
+import { fakeTimeLibrary } from "./faults/set_clock.ts";
 import { natsServerBinary } from "./nats_server_binary.ts";
 import { AUDIT, audited } from "./supply_chain/advisories.ts";
 
@@ -64,6 +65,7 @@ type Scratch = { readonly junit: string; readonly coverage: string; readonly tem
 /** How what the tests need is found, or fetched, by the variable that then names it. */
 const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string>])[] = [
   ["NATS_SERVER", natsServerBinary],
+  ["FAKETIME", fakeTimeLibrary],
   ["CHROMIUM", () => browserBinary("chromium")],
   ["FIREFOX", () => browserBinary("firefox")],
   ...OPERATORS_PROGRAMS.map((variable) => [variable, () => operatorsProgram(variable)] as const),
@@ -77,7 +79,7 @@ const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string
 async function environment(scratch: Scratch, all: boolean): Promise<Record<string, string>> {
   const env: Record<string, string> = { TMPDIR: scratch.temp };
   if (all) env["DENO_COVERAGE_DIR"] = scratch.coverage;
-  for (const [variable, find] of all ? PROGRAMS : PROGRAMS.slice(0, 1)) {
+  for (const [variable, find] of all ? PROGRAMS : PROGRAMS.slice(0, 2)) {
     const program = await find().catch(() => undefined);
     if (program !== undefined) env[variable] = program;
   }

@@ -68,7 +68,7 @@ async function unpacked(program: DebianProgram, tempFolder: string): Promise<str
   const folder = `${tempFolder}/taskwire-${program.package}-${version}`;
   const unpacking = await Deno.makeTempDir({ dir: tempFolder, prefix: "taskwire-unpacking-" });
   try {
-    const packages = [program.package, ...await missingLibraries(program.package)];
+    const packages = [...new Set([program.package, ...await missingLibraries(program.package)])];
     await run("apt-get", ["download", ...packages], { cwd: unpacking });
     const files = [...Deno.readDirSync(unpacking)].map(({ name }) => name).filter((name) =>
       name.endsWith(".deb")

@@ -32,6 +32,8 @@ export interface NatsServer extends AsyncDisposable {
   pause(): void;
   /** SIGCONT after {@link NatsServer.pause}. */
   resume(): void;
+  /** Has it take these lines in place of its `config` while it runs (SIGHUP); resolves when it has. */
+  reconfigure(config: string): Promise<void>;
 }
 
 /** How often a start is tried anew when another process took the port first. */
@@ -52,8 +54,10 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     const configFile = `${folder}/nats.conf`;
     await Deno.writeTextFile(configFile, configuration({ ...options, ...ports, storeDir }));
     const start = () => runServer(binary, configFile);
+    const configure = (config: string) =>
+      Deno.writeTextFile(configFile, configuration({ ...options, ...ports, storeDir, config }));
     try {
-      return controls(await start(), start, { ...ports, storeDir, remove });
+      return controls(await start(), start, { ...ports, storeDir, remove, configure });
     } catch (error) {
       if (
         attempt < START_ATTEMPTS && error instanceof Error && error.message.includes("address already in use")
@@ -85,11 +89,12 @@ ${config}
 function controls(
   first: RunningServer,
   start: () => Promise<RunningServer>,
-  { client, websocket, storeDir, remove }: {
+  { client, websocket, storeDir, remove, configure }: {
     client: number;
     websocket: number | undefined;
     storeDir: string;
     remove: () => Promise<void>;
+    configure: (config: string) => Promise<void>;
   },
 ): NatsServer {
   let running: RunningServer | undefined = first;
@@ -110,6 +115,10 @@ function controls(
     },
     pause: () => running?.signal("SIGSTOP"),
     resume: () => running?.signal("SIGCONT"),
+    async reconfigure(config) {
+      await configure(config);
+      await running?.reload();
+    },
     async [Symbol.asyncDispose]() {
       await end("SIGKILL");
       await remove();
@@ -139,6 +148,8 @@ function removeNow(folder: string): void {
 
 type RunningServer = {
   signal(signal: Deno.Signal): void;
+  /** Has it read its configuration again; resolves when it has taken it, rejects when it does not. */
+  reload(): Promise<void>;
   /** Sends `signal` and waits until the process and its output are gone. */
   end(signal: Deno.Signal): Promise<void>;
 };
@@ -155,10 +166,13 @@ async function runServer(binary: string, configFile: string): Promise<RunningSer
   }).spawn();
   left.processes.add(child);
   const ready = Promise.withResolvers<void>();
+  let reloaded = Promise.withResolvers<void>();
   const lines: string[] = [];
   const output = (async () => {
     for await (const line of child.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(byLine())) {
       if (line.includes("Server is ready")) ready.resolve();
+      if (line.includes("Reloaded server configuration")) reloaded.resolve();
+      if (line.includes("Failed to reload")) reloaded.reject(new Error(line));
       lines.push(line);
       if (lines.length > KEPT_LINES) lines.shift();
     }
@@ -181,6 +195,11 @@ async function runServer(binary: string, configFile: string): Promise<RunningSer
   }
   return {
     signal,
+    async reload() {
+      reloaded = Promise.withResolvers<void>();
+      signal("SIGHUP");
+      await reloaded.promise;
+    },
     async end(name) {
       signal(name);
       await gone;

@@ -40,13 +40,16 @@ export const STATUS: ReadonlyMap<string, string> = new Map([
  */
 export class Load implements AsyncDisposable {
   readonly #store: Store;
+  readonly #name: string;
   readonly #stored: (Event & { readonly seq: number })[] = [];
   readonly #workers: Promise<void>[];
   #stopping = false;
   #giveUp = false;
 
-  constructor(store: Store) {
+  /** `name`: what the ids of its tasks begin with. */
+  constructor(store: Store, name = "load") {
     this.#store = store;
+    this.#name = name;
     this.#workers = Array.from({ length: WORKERS }, (_, worker) => this.#work(worker));
   }
 
@@ -80,10 +83,16 @@ export class Load implements AsyncDisposable {
     });
   }
 
-  /** The newest counters of each task. */
-  progress(): Map<string, Counters> {
+  /** Whether it is a task of this load. */
+  has(taskId: string): boolean {
+    return taskId.startsWith(`${this.#name}-`);
+  }
+
+  /** The newest counters of each task that told of them after `from`. */
+  progress(from = 0): Map<string, Counters> {
     const newest = new Map<string, Counters>();
-    for (const { taskId, kind, body } of this.#inOrder()) {
+    for (const { seq, taskId, kind, body } of this.#inOrder()) {
+      if (seq <= from) continue;
       const said = kind === "completed" ? body["progress"] : kind === "progress" ? body : undefined;
       if (isCounters(said)) newest.set(taskId, { total: said.total, completed: said.completed });
     }
@@ -98,7 +107,7 @@ export class Load implements AsyncDisposable {
     const startMs = performance.now() + worker * EVERY_MS / WORKERS;
     let said = 0;
     for (let task = 1;; task++) {
-      for (const event of life(`load-${worker}-${task}`)) {
+      for (const event of life(`${this.#name}-${worker}-${task}`)) {
         if (this.#stopping) return;
         await untilMs(startMs + said++ * EVERY_MS);
         const seq = await this.#untilStored(event);
