@@ -46,6 +46,7 @@ const JOB1 = {
     eta_ms: null,
   },
   created_time: at(0),
+  liveness: null,
 } as const;
 
 Deno.test("these types are built in, and this is what they cost", async () => {
