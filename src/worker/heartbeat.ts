@@ -17,7 +17,7 @@ export class Heartbeat {
 
   /** Something was said by itself. */
   said(): void {
-    this.#saidMs = this.#clock.now();
+    this.#saidMs = this.#clock.elapsed();
   }
 
   /** Begins, where it has not. */
@@ -35,8 +35,7 @@ export class Heartbeat {
 
   #wait(ms: number): void {
     this.#stopTimer = this.#clock.after(ms, () => {
-      // A clock that was set back has it wait no longer than once.
-      const leftMs = Math.min(this.#everyMs, this.#saidMs + this.#everyMs - this.#clock.now());
+      const leftMs = this.#saidMs + this.#everyMs - this.#clock.elapsed();
       if (leftMs > 0) return this.#wait(leftMs);
       this.said();
       this.#wait(this.#everyMs);

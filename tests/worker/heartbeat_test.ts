@@ -73,3 +73,17 @@ Deno.test("0 has no heartbeat", async () => {
   assertEquals(log.kinds("t"), ["started"]);
   await task.cancelled();
 });
+
+Deno.test("a clock that is set neither hurries a heartbeat nor holds it back", async () => {
+  for (const byMs of [-3_600_000, 3_600_000]) {
+    const { clock, log, worker } = setUp();
+    const task = worker.task("t");
+    await task.started();
+    clock.set(byMs);
+    await clock.advance(9_000);
+    assertEquals(log.kinds("t"), ["started"]);
+    await clock.advance(21_500);
+    assertEquals(log.kinds("t"), ["started", "progress", "progress", "progress"]);
+    await task.completed();
+  }
+});
