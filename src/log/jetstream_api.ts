@@ -20,6 +20,11 @@ export const API_CODES = {
   subjectsOverlap: 10065,
   wrongLastSequence: 10071,
   storeFailed: 10077,
+  /** A cluster is still storing a record of this id, so that it can say neither that it has it nor that it has not. */
+  idInProcess: 10158,
+  /** As `wrongLastSequence`, of a cluster that is still storing another record of the subject. */
+  wrongLastInProcess: 10164,
+  tooManyRequests: 10167,
 } as const;
 
 /** JetStream answered with an error instead of doing what was asked. */
@@ -86,7 +91,8 @@ const REFUSALS = new Set(["PERMISSIONS_VIOLATION", "MAX_PAYLOAD_EXCEEDED", "BAD_
 
 /**
  * The {@link LogError} for `error`. Answers with 503 and silence pass: a leader is being elected, or the server is
- * starting, in which "no responders" is also what an unknown subject gets. The rest is a refusal.
+ * starting, in which "no responders" is also what an unknown subject gets; and so does what a cluster is about to store. The
+ * rest is a refusal.
  */
 export function logError(error: unknown, doing: string): LogError {
   if (error instanceof LogError) return error;
@@ -96,11 +102,17 @@ export function logError(error: unknown, doing: string): LogError {
   });
 }
 
+/** Errors of JetStream that say no, whatever their status is; and those that say not now. */
+const FULL: ReadonlySet<number> = new Set([API_CODES.insufficientResources, API_CODES.storeFailed]);
+const PASSING: ReadonlySet<number> = new Set([
+  API_CODES.streamNotFound,
+  API_CODES.idInProcess,
+  API_CODES.tooManyRequests,
+]);
+
 function isRefusal(error: unknown): boolean {
   if (error instanceof ApiError) {
-    const full: number[] = [API_CODES.insufficientResources, API_CODES.storeFailed];
-    return full.includes(error.errCode) ||
-      (error.status !== 503 && error.errCode !== API_CODES.streamNotFound);
+    return FULL.has(error.errCode) || (error.status !== 503 && !PASSING.has(error.errCode));
   }
   return REFUSALS.has(codeOf(error));
 }

@@ -17,6 +17,9 @@ const TRY_MS = 2_000;
 /** What NATS takes at most, headers included, where it has not said yet. */
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
 
+/** The last record of the subject is another one, or is about to be. */
+const WRONG_LAST: ReadonlySet<number> = new Set([API_CODES.wrongLastSequence, API_CODES.wrongLastInProcess]);
+
 const Acknowledged = v.object({ seq: v.number(), duplicate: v.optional(v.boolean(), false) });
 
 /** How appends go on when the server does not answer. */
@@ -99,7 +102,7 @@ export class Appender {
     try {
       return answerOf(reply.data, Acknowledged);
     } catch (error) {
-      if (error instanceof ApiError && error.errCode === API_CODES.wrongLastSequence) return OVERTAKEN;
+      if (error instanceof ApiError && WRONG_LAST.has(error.errCode)) return OVERTAKEN;
       throw error;
     }
   }

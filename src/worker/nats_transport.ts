@@ -81,7 +81,13 @@ export function natsTransport(nc: NatsConnection, source: CancelSource): Transpo
 const NatsFailure = v.object({
   code: v.optional(v.string()),
   message: v.string(),
-  api_error: v.optional(v.object({ code: v.number(), description: v.optional(v.string(), "") })),
+  api_error: v.optional(
+    v.object({
+      code: v.number(),
+      err_code: v.optional(v.number(), 0),
+      description: v.optional(v.string(), ""),
+    }),
+  ),
 });
 
 /** Refusals that no further try will change, by the NATS client's own codes. */
@@ -91,6 +97,12 @@ const REFUSED = new Set([
   "MAX_PAYLOAD_EXCEEDED",
   "BAD_SUBJECT",
 ]);
+
+/**
+ * JetStream's `err_code` of a cluster that is still storing an event of this id, which was sent before: whether it has it is
+ * known in a moment.
+ */
+const ID_IN_PROCESS = 10158;
 
 /** Why a publish failed: so that trying again is of no use, or of some. The client's errors are known by their shape. */
 export function publishError(error: unknown, subject: string): WorkerError {
@@ -105,7 +117,8 @@ export function publishError(error: unknown, subject: string): WorkerError {
     });
   }
   if (REFUSED.has(code ?? "")) return refused(`${subject}: ${message}`, error);
-  if (api !== undefined && api.code >= 400 && api.code < 500 && api.code !== 408 && api.code !== 429) {
+  const isPassing = api?.code === 408 || api?.code === 429 || api?.err_code === ID_IN_PROCESS;
+  if (api !== undefined && api.code >= 400 && api.code < 500 && !isPassing) {
     return refused(`${subject}: ${api.description || message} (${api.code})`, error);
   }
   if (code === "503") {

@@ -252,6 +252,17 @@ Deno.test("what NATS answers is for good or may pass", async () => {
   assertEquals(publishError("what?", "small").message, "publish to small: what?");
 });
 
+Deno.test("what a cluster says of an event that it is still storing is no refusal", () => {
+  const answered = (code: number, err_code: number, message: string) =>
+    publishError(
+      Object.assign(new Error(message), { api_error: { code, err_code, description: message } }),
+      "s",
+    );
+  assertEquals(answered(409, 10_158, "duplicate message id is in process").code, "unreachable");
+  assertEquals(answered(429, 10_167, "too many requests").code, "unreachable");
+  assertEquals(answered(409, 10_058, "stream name already in use").code, "refused");
+});
+
 Deno.test({
   name: "closing without the server does not hang, and tells how much was left behind",
   // The client's wait before its next dial, up to 0.4 s, outlives its closing.
