@@ -2,10 +2,11 @@ import { type Appended, type EventLog, LogError, type NewEntry } from "../log/ev
 import type { Projection } from "../projection/projection.ts";
 import type { TaskRecord, TaskTable } from "../projection/task_table.ts";
 import type { Clock } from "../router/router.ts";
-import { heardOf, isAtWork, isHeard, isStale } from "../task/fold.ts";
+import { gapsOf, heardOf, isAtWork, isStale } from "../task/fold.ts";
 import { heardAgain, patienceMs, type Silence, silentSince, withPast } from "../task/silence.ts";
 import { eventSubject, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { Listening } from "./listening.ts";
+import { entryOf, idOf, kindOf, type Verdict } from "./verdict.ts";
 
 /** What liveness is judged with. */
 export type LivenessOptions = {
@@ -25,13 +26,6 @@ export type LivenessOptions = {
   readonly onTrouble: (error: unknown) => void;
 };
 
-/** What is to be said of a task. */
-type Verdict = {
-  readonly record: TaskRecord;
-  readonly heard: TaskEvent | undefined;
-  readonly isLost: boolean;
-};
-
 /** How often tasks are looked at: this part of the time for which they may be silent, within these bounds. */
 const LOOKS = { share: 1 / 10, leastMs: 50, mostMs: 1_000 };
 /** So many tasks are looked at in one go: some 2 ms. */
@@ -40,6 +34,10 @@ const TASKS_A_LOOK = 20_000;
 const SAID_A_LOOK = 500;
 /** So many histories are read after one look. */
 const READ_A_LOOK = 20;
+/** So many tasks are asked of the log after one look, of which others said something else than we know. */
+const ASKED_A_LOOK = 20;
+/** How often it is looked, and for how long at most, whether what the log has was followed, ms. */
+const CURRENT = { everyMs: 20, mostMs: 5_000 };
 /** From so many events of a task its usual gap is learnt. */
 const LEARNT_EVENTS = 64;
 /** When what was said, and is not in the log as far as it was followed, is said again, ms. */
@@ -47,12 +45,11 @@ const AGAIN_MS = 10_000;
 /** How long nothing is said after the log refused, ms. */
 const REFUSED_MS = 30_000;
 
-const encoder = new TextEncoder();
-
 /**
  * Looks after the tasks at work: of one that has been silent for longer than it may it appends `stale`, and of one that stays
  * so, where that is asked for, `failed`. All gateways do; the log takes it once. Time in which nothing could be heard does
- * not count, so that neither an outage nor a process that stood still makes anything stale.
+ * not count, so that neither an outage nor a process that stood still makes anything stale; and who has just started listens
+ * first, as workers may have been cut off too. Nothing is said before all that the log has was followed.
  */
 export class Liveness implements AsyncDisposable {
   readonly #options: LivenessOptions;
@@ -60,9 +57,11 @@ export class Liveness implements AsyncDisposable {
   readonly #everyMs: number;
   /** Gateways come one after the other, so that mostly the first one speaks. */
   readonly #delayMs: number;
-  /** What was said of which task, and when. */
+  /** What was said of which task, and when, until it need not be said any more. */
   readonly #said = new Map<string, { readonly id: string; readonly atMs: number }>();
   #table: TaskTable;
+  /** Since when the present state is listened to. */
+  #fromMs = 0;
   #round: Iterator<TaskRecord>;
   #staleInRound = 0;
   #stale = 0;
@@ -132,7 +131,11 @@ export class Liveness implements AsyncDisposable {
         break;
       }
       const verdict = this.#judge(next.value);
-      if (verdict === undefined) continue;
+      if (isStale(next.value.state)) this.#staleInRound++;
+      if (verdict === undefined) {
+        this.#said.delete(next.value.id);
+        continue;
+      }
       // Nobody has listened to it for long: whether it always is so silent is in the log.
       if (next.value.silence?.hasPast !== true || verdict.isLost) due.push(verdict);
       else if (unlearnt.length < READ_A_LOOK) unlearnt.push(next.value);
@@ -141,12 +144,13 @@ export class Liveness implements AsyncDisposable {
   }
 
   #newRound(): void {
-    this.#table = this.#options.projection.tasks;
-    this.#round = this.#table.active();
+    const { tasks } = this.#options.projection;
+    if (tasks !== this.#table) this.#fromMs = this.#listening.elapsedMs;
+    this.#table = tasks;
+    this.#round = tasks.active();
     this.#stale = this.#staleInRound;
     this.#staleInRound = 0;
-    const { elapsedMs } = this.#listening;
-    for (const [taskId, { atMs }] of this.#said) if (elapsedMs - atMs > AGAIN_MS) this.#said.delete(taskId);
+    for (const taskId of this.#said.keys()) if (!tasks.isActive(taskId)) this.#said.delete(taskId);
   }
 
   #judge(record: TaskRecord): Verdict | undefined {
@@ -160,15 +164,16 @@ export class Liveness implements AsyncDisposable {
     const heard = heardOf(state);
     const silence = this.#silenceOf(record, heard ?? state.top);
     const { stale } = state.greatest;
+    const leastMs = this.#fromMs + staleAfterMs;
     if (stale === undefined || !isStale(state)) {
-      const dueMs = silence.sinceMs + patienceMs(silence, staleAfterMs) + this.#delayMs;
-      return elapsedMs < dueMs ? undefined : { record, heard, isLost: false };
+      const dueMs = Math.max(silence.sinceMs + patienceMs(silence, staleAfterMs), leastMs);
+      return elapsedMs < dueMs + this.#delayMs ? undefined : { record, heard, isLost: false };
     }
-    this.#staleInRound++;
     if (reapAfterMs === 0) return undefined;
     const staleMs = silence.staleMs ?? this.#metMs(stale);
     if (silence.staleMs === null) record.silence = { ...silence, staleMs };
-    return elapsedMs < staleMs + reapAfterMs + this.#delayMs ? undefined : { record, heard, isLost: true };
+    const dueMs = Math.max(staleMs + reapAfterMs, leastMs);
+    return elapsedMs < dueMs + this.#delayMs ? undefined : { record, heard, isLost: true };
   }
 
   #silenceOf(record: TaskRecord, heard: TaskEvent): Silence {
@@ -204,45 +209,72 @@ export class Liveness implements AsyncDisposable {
       const parsed = parseRecord(entry);
       return "event" in parsed ? [parsed.event] : [];
     });
-    const times = events.filter((event) => event.attempt === attempt && isHeard(event)).map(({ time }) =>
-      time
-    );
-    if (record.silence === silence) record.silence = withPast(silence, times);
+    if (record.silence === silence) record.silence = withPast(silence, gapsOf(events, attempt));
   }
 
   async #say(due: readonly Verdict[]): Promise<void> {
-    const entries: NewEntry[] = [];
-    const isCurrent = !due.some(({ isLost }) => isLost) || await this.#isCurrent();
-    for (const verdict of due) {
-      if (!verdict.isLost || isCurrent) entries.push(...await this.#entryOf(verdict));
-    }
+    const unsaid = due.filter((verdict) => !this.#isOnItsWay(verdict));
+    if (unsaid.length === 0) return;
+    const lasts = await this.#lastsOf(unsaid);
+    if (!await this.#isCurrent()) return;
+    const entries = unsaid.flatMap((verdict) => {
+      const last = lasts.get(verdict.record.id);
+      return last === undefined || !this.#stands(verdict) ? [] : [this.#entryOf(verdict, last)];
+    });
     if (entries.length > 0) await this.#options.append(entries);
   }
 
-  /** Whether all that the log has was followed: who was heard of a moment ago is not lost. */
+  /** Whether all that the log has was followed, waiting a little for that: who was heard of a moment ago is not silent. */
   async #isCurrent(): Promise<boolean> {
-    const { log, projection } = this.#options;
+    const { log, projection, clock } = this.#options;
     const { epoch, lastSeq } = await log.extent();
-    return epoch === projection.epoch && lastSeq <= projection.head;
+    for (let waitedMs = 0; !this.#isOver && epoch === projection.epoch; waitedMs += CURRENT.everyMs) {
+      if (lastSeq <= projection.head) return true;
+      if (waitedMs >= CURRENT.mostMs) return false;
+      await new Promise<void>((resolve) => {
+        const callOff = clock.after(CURRENT.everyMs, resolve);
+        this.#callOff = () => {
+          callOff();
+          resolve();
+        };
+      });
+    }
+    return false;
   }
 
-  /** What is to be appended; nothing where it was a moment ago, and is on its way here. */
-  async #entryOf({ record: { state }, heard, isLost }: Verdict): Promise<NewEntry[]> {
-    const { elapsedMs } = this.#listening;
-    const { id: taskId, top: { attempt }, greatest } = state;
-    const kind = isLost ? "failed" : "stale";
-    // No event of a worker can have this id: there is a space in it.
-    const id = `${taskId} ${kind} ${attempt} ${heard?.seq ?? 0}`;
-    const said = this.#said.get(taskId);
-    const isAgain = said?.id === id;
-    if (isAgain && elapsedMs - said.atMs < AGAIN_MS) return [];
-    this.#said.set(taskId, { id, atMs: elapsedMs });
-    const subject = eventSubject(taskId, kind);
-    // What we know may be gone from the log by age, or a straggler may lie behind it: then it has to be asked.
-    const last = isAgain ? await this.#lastOf(taskId, subject) : greatest[kind]?.seq ?? 0;
-    const { head } = this.#options.projection;
-    const body = isLost ? lostBody(attempt, this.#options) : { attempt, through: head };
-    return [{ subject, body: encoder.encode(JSON.stringify(body)), id, last }];
+  /** Whether it is still to be said, by all that was followed since. */
+  #stands({ record, heard, isLost }: Verdict): boolean {
+    if (this.#options.projection.tasks.get(record.id) !== record) return false;
+    const now = this.#judge(record);
+    return now !== undefined && now.isLost === isLost && now.heard === heard;
+  }
+
+  /** Whether it was said a moment ago. */
+  #isOnItsWay(verdict: Verdict): boolean {
+    const said = this.#said.get(verdict.record.id);
+    return said?.id === idOf(verdict) && this.#listening.elapsedMs - said.atMs < AGAIN_MS;
+  }
+
+  #entryOf(verdict: Verdict, last: number): NewEntry {
+    const { projection: { head }, staleAfterMs, reapAfterMs } = this.#options;
+    this.#said.set(verdict.record.id, { id: idOf(verdict), atMs: this.#listening.elapsedMs });
+    return entryOf(verdict, { last, through: head, silentMs: staleAfterMs + reapAfterMs });
+  }
+
+  /**
+   * By task, where the last record lies of the kind that is to be said. What we know may be gone from the log by age, or a
+   * straggler may lie behind it: where it was said before the log is asked, of some tasks at a time.
+   */
+  async #lastsOf(verdicts: readonly Verdict[]): Promise<ReadonlyMap<string, number>> {
+    const lasts = new Map<string, number>();
+    let asked = 0;
+    for (const verdict of verdicts) {
+      const { id, state: { greatest } } = verdict.record;
+      const kind = kindOf(verdict);
+      if (this.#said.get(id)?.id !== idOf(verdict)) lasts.set(id, greatest[kind]?.seq ?? 0);
+      else if (asked++ < ASKED_A_LOOK) lasts.set(id, await this.#lastOf(id, eventSubject(id, kind)));
+    }
+    return lasts;
   }
 
   async #lastOf(taskId: string, subject: string): Promise<number> {
@@ -252,12 +284,4 @@ export class Liveness implements AsyncDisposable {
     }
     return last;
   }
-}
-
-function lostBody(
-  attempt: number,
-  { staleAfterMs, reapAfterMs }: Pick<LivenessOptions, "staleAfterMs" | "reapAfterMs">,
-): Readonly<Record<string, unknown>> {
-  const message = `nothing was heard of it for ${Math.round((staleAfterMs + reapAfterMs) / 1_000)} s`;
-  return { attempt, reason: "lost", error: { message, code: "lost" } };
 }

@@ -167,8 +167,20 @@ const AT_WORK: ReadonlySet<Kind> = new Set<Kind>([
 ]);
 
 /** Whether an event is of those by which a worker is heard while it works. */
-export function isHeard({ kind }: TaskEvent): boolean {
+function isHeard({ kind }: TaskEvent): boolean {
   return HEARD.some((heard) => heard === kind);
+}
+
+/**
+ * How long a worker said nothing between its events of one attempt, by the log, ms each: `events` are a task's, ascending.
+ * What stood still on purpose was not silent.
+ */
+export function gapsOf(events: readonly TaskEvent[], attempt: number): number[] {
+  const heard = events.filter((event) => event.attempt === attempt && isHeard(event));
+  return heard.flatMap(({ time }, i) => {
+    const before = heard[i - 1];
+    return before === undefined || !AT_WORK.has(before.kind) ? [] : [time - before.time];
+  });
 }
 
 /** Whether a worker ought to be heard of: the task is running, or is to be cancelled. */

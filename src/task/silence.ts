@@ -3,8 +3,9 @@
  * the log's.
  */
 export type Silence = {
-  /** The last event that was heard of it, and when the log took that. */
+  /** The last event that was heard of it, of which attempt it was, and when the log took it. */
   readonly seq: number;
+  readonly attempt: number;
   readonly loggedMs: number;
   readonly sinceMs: number;
   /** The mean gap so far, in which one of `g` ms weighs 1 − e^(−g/TIME_CONSTANT), and the sum of its weights. */
@@ -18,8 +19,8 @@ export type Silence = {
   readonly staleMs: number | null;
 };
 
-/** An event that was heard: where it lies, and when the log took it. */
-export type Heard = { readonly seq: number; readonly time: number };
+/** An event that was heard: where it lies, of which attempt it is, and when the log took it. */
+export type Heard = { readonly seq: number; readonly attempt: number; readonly time: number };
 
 const TIME_CONSTANT_MS = 600_000;
 /** So many times its usual gap may a task be silent. */
@@ -27,23 +28,25 @@ const FACTOR = 3;
 
 /** The silence that begins with the first event that is known of a task. */
 export function silentSince(
-  { seq, time }: Heard,
+  { seq, attempt, time }: Heard,
   { sinceMs, hasPast }: { readonly sinceMs: number; readonly hasPast: boolean },
 ): Silence {
-  return { seq, loggedMs: time, sinceMs, mean: 0, weight: 0, rests: false, hasPast, staleMs: null };
+  return { seq, attempt, loggedMs: time, sinceMs, mean: 0, weight: 0, rests: false, hasPast, staleMs: null };
 }
 
-/** The silence that begins with another event, heard at `sinceMs`. */
-export function heardAgain(before: Silence, { seq, time }: Heard, sinceMs: number): Silence {
-  const gapMs = before.rests ? 0 : Math.max(0, time - before.loggedMs);
-  return { ...withGap(before, gapMs), seq, loggedMs: time, sinceMs, rests: false, staleMs: null };
+/**
+ * The silence that begins with another event, heard at `sinceMs`. Between two attempts nobody was at work; and what nobody
+ * listened to was no silence, nor was what a clock of the log leapt over: the shorter of both gaps counts.
+ */
+export function heardAgain(before: Silence, { seq, attempt, time }: Heard, sinceMs: number): Silence {
+  const isGap = !before.rests && attempt === before.attempt;
+  const gapMs = isGap ? Math.min(time - before.loggedMs, sinceMs - before.sinceMs) : 0;
+  return { ...withGap(before, gapMs), seq, attempt, loggedMs: time, sinceMs, rests: false, staleMs: null };
 }
 
-/** The same silence, once it is known when the task was heard of before: `times` of the log, ascending. */
-export function withPast(silence: Silence, times: readonly number[]): Silence {
-  let learnt = silence;
-  for (const [i, time] of times.entries()) learnt = withGap(learnt, time - (times[i - 1] ?? time));
-  return { ...learnt, hasPast: false };
+/** The same silence, once it is known how long the task was silent before, ms each. */
+export function withPast(silence: Silence, gaps: readonly number[]): Silence {
+  return { ...gaps.reduce(withGap, silence), hasPast: false };
 }
 
 /**

@@ -1,6 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
-import { LogError } from "../../src/log/event_log.ts";
+import { type EventLog, LogError } from "../../src/log/event_log.ts";
 import { Watch } from "./watched.ts";
+
+/** The log, where something happens whenever somebody asks how far it reaches. */
+function whenAsked(watch: Watch, happens: () => unknown): EventLog {
+  const { log } = watch;
+  return {
+    append: (entries) => log.append(entries),
+    read: (query) => log.read(query),
+    follow: (from, signal) => log.follow(from, signal),
+    lastPerSubject: (filter) => log.lastPerSubject(filter),
+    async extent() {
+      await happens();
+      return await log.extent();
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
 
 Deno.test("a running task of which nothing is heard is stale, and not before its time", async () => {
   const watch = new Watch();
@@ -82,10 +98,11 @@ Deno.test("a gateway that has just started knows how silent tasks usually are, a
   }
   watch.clock.advance(40_000);
   const gateway = await watch.gateway();
-  await watch.pass(3_000);
+  await watch.pass(29_000, () => assertEquals(gateway.told("fast"), "running live", "it listens first"));
+  await watch.pass(5_000);
   assertEquals(gateway.told("fast"), "running stale");
   assertEquals(gateway.told("slow"), "running live");
-  await watch.pass(130_000);
+  await watch.pass(99_000);
   assertEquals(gateway.told("slow"), "running live");
   await watch.pass(20_000);
   assertEquals(gateway.told("slow"), "running stale");
@@ -202,9 +219,80 @@ Deno.test("a gateway goes on where others died: what was said is not said again,
   watch.clock.advance(30_000);
   const second = await watch.gateway({ reapAfterMs: 60_000 });
   assertEquals(second.told("job"), "running stale");
-  await watch.pass(14_000);
+  await watch.pass(29_000);
+  assertEquals(second.told("job"), "running stale", "it listens first");
+  await watch.pass(3_000);
   assertEquals(second.told("job"), "failed lost");
   assertEquals(watch.said("job").length, 3);
+});
+
+Deno.test("what nobody could say while everything was down makes nothing stale, nor does a clock that is ahead", async () => {
+  const watch = new Watch();
+  watch.put("job", "started");
+  watch.put("gone", "started");
+  watch.put("gone", "stale");
+  watch.clock.advance(3_600_000);
+  const gateway = await watch.gateway({ reapAfterMs: 60_000 });
+  await watch.pass(10_000);
+  watch.put("job", "progress", { completed: 1 });
+  watch.put("gone", "progress", { completed: 1 });
+  await watch.pass(35_000, () => assertEquals(gateway.told("job"), "running live"));
+  assertEquals(watch.said("gone").map(([kind]) => kind), ["started", "stale", "progress"]);
+});
+
+Deno.test("between two attempts nobody is silent, and what nobody could hear is no usual gap", async () => {
+  const watch = new Watch();
+  const gateway = await watch.gateway();
+  watch.put("again", "started");
+  watch.put("cut-off", "started");
+  await watch.pass(5_000);
+  watch.put("again", "failed");
+  gateway.isListening = false;
+  await watch.pass(3_600_000, () => {}, 60_000);
+  gateway.isListening = true;
+  watch.put("again", "started", { attempt: 2 });
+  watch.put("cut-off", "progress", { completed: 1 });
+  await watch.pass(34_000);
+  assertEquals(gateway.told("again"), "running stale");
+  assertEquals(gateway.told("cut-off"), "running stale");
+});
+
+Deno.test("a gateway that has just started knows that a task once stood still on purpose", async () => {
+  const watch = new Watch();
+  watch.put("job", "started");
+  watch.put("job", "paused");
+  watch.clock.advance(18_000_000);
+  watch.put("job", "resumed");
+  watch.clock.advance(10_000);
+  watch.put("job", "progress", { completed: 1 });
+  const gateway = await watch.gateway();
+  await watch.pass(34_000);
+  assertEquals(gateway.told("job"), "running stale");
+});
+
+Deno.test("who is heard of while it is asked what the log has is neither stale nor lost", async () => {
+  for (const reapAfterMs of [0, 10_000]) {
+    const watch = new Watch();
+    const log = whenAsked(watch, () => {
+      watch.put("job", "progress", { completed: 1 });
+      return watch.gateways[0]?.follow();
+    });
+    const gateway = await watch.gateway({ reapAfterMs, log });
+    const said = reapAfterMs > 0 ? ["started", "stale"] : ["started"];
+    for (const kind of said) watch.put("job", kind);
+    await watch.pass(60_000);
+    assertEquals(watch.said("job").map(([kind]) => kind), [...said, "progress"]);
+    assertEquals(gateway.told("job"), "running live");
+  }
+});
+
+Deno.test("where more comes all the time it is said all the same", async () => {
+  const watch = new Watch();
+  const log = whenAsked(watch, () => watch.put("other", "progress"));
+  const gateway = await watch.gateway({ log, reapAfterMs: 30_000 });
+  watch.put("job", "started");
+  await watch.pass(75_000);
+  assertEquals(gateway.told("job"), "failed lost");
 });
 
 Deno.test("what retention took, or a straggler hides, is asked of the log before it is said again", async () => {
@@ -230,6 +318,16 @@ Deno.test("who came when retention had taken what was heard of a task says the s
   assertEquals([old, fresh].map((gateway) => gateway.told("job")), ["cancelling stale", "cancelling stale"]);
   await watch.pass(300_000, () => {}, 5_000);
   assertEquals(watch.said("job", asked).length, 1);
+});
+
+Deno.test("it is asked so however often it is looked", async () => {
+  const watch = new Watch();
+  const gateway = await watch.gateway({ staleAfterMs: 7_000 });
+  watch.put("job", "started", { attempt: 2 });
+  watch.put("job", "stale", { attempt: 2, through: 0 });
+  watch.put("job", "stale", { attempt: 1 });
+  await watch.pass(30_100, () => {}, 700);
+  assertEquals(gateway.told("job"), "running stale");
 });
 
 Deno.test("a log that refuses is told once, is left alone for a while, and tried again", async () => {

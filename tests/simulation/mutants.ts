@@ -76,9 +76,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "every gateway says of a task that it is lost",
-    file: "src/liveness/liveness.ts",
-    from: "body: encoder.encode(JSON.stringify(body)), id, last }];",
-    to: "body: encoder.encode(JSON.stringify(body)) }];",
+    file: "src/liveness/verdict.ts",
+    from: "body: encoder.encode(JSON.stringify(body)), id, last };",
+    to: "body: encoder.encode(JSON.stringify(body)) };",
   },
 ];
 
