@@ -65,7 +65,7 @@ type Scratch = { readonly junit: string; readonly coverage: string; readonly tem
 /** How what the tests need is found, or fetched, by the variable that then names it. */
 const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string>])[] = [
   ["NATS_SERVER", natsServerBinary],
-  ["FAKETIME", fakeTimeLibrary],
+  ["LIBFAKETIME", fakeTimeLibrary],
   ["CHROMIUM", () => browserBinary("chromium")],
   ["FIREFOX", () => browserBinary("firefox")],
   ...OPERATORS_PROGRAMS.map((variable) => [variable, () => operatorsProgram(variable)] as const),

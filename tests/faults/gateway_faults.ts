@@ -22,7 +22,7 @@ function stopped(name: string, forMs: number, quick: Pick<Fault, "isQuick"> = {}
       gateway.signal("SIGSTOP");
       await new Promise((resolve) => setTimeout(resolve, forMs));
       gateway.signal("SIGCONT");
-      return { says: "connections stay" };
+      return { says: "who is there stays, who has left comes back" };
     },
   };
 }

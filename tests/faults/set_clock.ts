@@ -10,7 +10,8 @@ export type SetClock = AsyncDisposable & {
 /** The library that answers for the system when it is asked for the time. Rejects with how to get it. */
 export function fakeTimeLibrary(): Promise<string> {
   return debianProgram({
-    variable: "FAKETIME",
+    // FAKETIME itself is what the library takes the time from.
+    variable: "LIBFAKETIME",
     name: "libfaketime.so.1",
     package: "libfaketime",
     pathInPackage: `usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketime.so.1`,
