@@ -131,6 +131,12 @@ export class History {
     }
   }
 
+  /** Lets go of what was read of the log and is not there any more; see {@link Projection.expire}. */
+  expire(firstSeq: number): void {
+    this.#shared.expire(firstSeq);
+    this.#scans.expire(firstSeq);
+  }
+
   #fromTasks(tasks: ReadonlySet<string>, after: number): Promise<SharedPage> {
     const scope = `${this.#projection.epoch} ${[...tasks].sort().join(" ")}`;
     return this.#shared.page(

@@ -15,7 +15,7 @@ const STATE_BYTES = 600;
 /** All of them together, with what their replays are called by: a client names tasks in it, as many as it may hold. */
 const MAX_BYTES = 30_000_000;
 
-type Scan = { readonly tasks: Map<string, PastTask>; readonly bytes: number };
+type Scan = { readonly at: number; readonly tasks: Map<string, PastTask>; readonly bytes: number };
 
 /**
  * Where replays of the log have come, and how the tasks that they met were there: so that the page that follows another
@@ -49,12 +49,17 @@ export class Scans {
     }
     if (tasks.size === 0) return;
     const bytes = weightOf(key, tasks);
-    this.#scans.set(key, { tasks, bytes });
+    this.#scans.set(key, { at, tasks, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#scans.keys()) {
       if (this.#bytes <= MAX_BYTES) break;
       this.#forget(oldest);
     }
+  }
+
+  /** Forgets the replays that came no further than what the log has nothing of any more: from `firstSeq` on it has. */
+  expire(firstSeq: number): void {
+    for (const [key, { at }] of this.#scans) if (at < firstSeq - 1) this.#forget(key);
   }
 
   #forget(key: string): void {

@@ -12,7 +12,7 @@ const MAX_BYTES = 67_108_864;
 /** Pages that are read once for all who want them. At either bound the oldest are forgotten, and read again if wanted. */
 export class SharedPages {
   /** The oldest first, and what each weighs once it was read. */
-  readonly #pages = new Map<string, { readonly page: Promise<SharedPage>; bytes: number }>();
+  readonly #pages = new Map<string, { readonly page: Promise<SharedPage>; through: number; bytes: number }>();
 
   /**
    * The page of this key, which begins after `after`, read now unless it was. One that could not be read is not kept, nor one
@@ -21,14 +21,20 @@ export class SharedPages {
   page(key: string, after: number, read: () => Promise<SharedPage>): Promise<SharedPage> {
     const known = this.#pages.get(key);
     if (known !== undefined) return known.page;
-    const shared = { page: read(), bytes: 0 };
+    const shared = { page: read(), through: Infinity, bytes: 0 };
     this.#pages.set(key, shared);
     shared.page.then(({ block, through }) => {
       if (through <= after) return void this.#pages.delete(key);
+      shared.through = through;
       shared.bytes = block.bytes;
       this.#forget();
     }, () => this.#pages.delete(key));
     return shared.page;
+  }
+
+  /** Lets go of the pages of which the log has nothing any more, its first retained position being `firstSeq`. */
+  expire(firstSeq: number): void {
+    for (const [key, { through }] of this.#pages) if (through < firstSeq) this.#pages.delete(key);
   }
 
   #forget(): void {

@@ -35,3 +35,11 @@ Deno.test("of a replay that has met very many the last met are kept", () => {
   assert(kept.length < 60_000, "some were forgotten");
   assertEquals(kept.at(-1), "t59999");
 });
+
+Deno.test("a replay that had come no further than what retention took is forgotten: what it met is of no use", () => {
+  const scans = new Scans();
+  scans.put("a", 4, tasks("one"));
+  scans.put("a", 5, tasks("one"));
+  scans.expire(6);
+  assertEquals([scans.take("a", 4).size, scans.take("a", 5).size], [0, 1]);
+});

@@ -36,3 +36,16 @@ Deno.test("a page that could not be read is read again", async () => {
   await assertRejects(() => pages.page("key", 0, () => Promise.reject(new Error("away"))));
   assertEquals((await pages.page("key", 0, readerUpTo(() => 3).read)).through, 3);
 });
+
+Deno.test("a page of what retention took is kept no longer, one of which anything is left is", async () => {
+  const pages = new SharedPages();
+  const [gone, left] = [readerUpTo(() => 5), readerUpTo(() => 9)];
+  const read = async () => {
+    await pages.page("gone", 0, gone.read);
+    await pages.page("left", 5, left.read);
+  };
+  await read();
+  pages.expire(6);
+  await read();
+  assertEquals([gone.asked, left.asked], [2, 1]);
+});
