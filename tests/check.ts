@@ -21,6 +21,32 @@ const BEFORE: readonly Step[] = [
   { title: "Types", args: ["check"] },
 ];
 
+/**
+ * Begun before the others, since they take longest (20 to 60 s): one of them that began last would have every other
+ * worker wait for it.
+ */
+const LONGEST = [
+  "browsers/conformance",
+  "client/bad_network",
+  "simulation/simulation",
+  "dashboard/chromium",
+  "gateway/stream",
+  "log/jetstream_log",
+  "deploy/alerts",
+  "gateway/crash",
+  "gateway/quick_start",
+  "hostile/frames",
+  "dashboard/traffic_lines",
+  "cli/commands",
+  "browsers/bundle",
+  "log/jetstream_faults",
+  "cli/run",
+  "fuzz/fuzz",
+].map((name) => `tests/${name}_test.ts`);
+
+/** More at once than there are cores: most of a test's time it waits for processes, sockets and deadlines. */
+const JOBS = String(navigator.hardwareConcurrency + 1);
+
 const encoder = new TextEncoder();
 
 let interrupted = false;
@@ -77,7 +103,7 @@ const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string
  * of what is removed. Without one, the tests that need it say so.
  */
 async function environment(scratch: Scratch, all: boolean): Promise<Record<string, string>> {
-  const env: Record<string, string> = { TMPDIR: scratch.temp };
+  const env: Record<string, string> = { TMPDIR: scratch.temp, DENO_JOBS: Deno.env.get("DENO_JOBS") ?? JOBS };
   if (all) env["DENO_COVERAGE_DIR"] = scratch.coverage;
   for (const [variable, find] of all ? PROGRAMS : PROGRAMS.slice(0, 2)) {
     const program = await find().catch(() => undefined);
@@ -148,7 +174,7 @@ async function checkAll(scratch: Scratch): Promise<Counts> {
   print(`\n== Advisories: deno ${AUDIT.join(" ")}`);
   if (!(await auditPasses())) return failure("Advisories", { passed: 0, failed: 0 });
   print("\n== Tests");
-  const counts = await test(["--no-check", "tests/"], scratch, true);
+  const counts = await test(["--no-check", ...LONGEST, "tests/"], scratch, true);
   if (counts.failed > 0) return failure("Tests", counts, 0);
   const left = await leftAtLast(scratch.temp);
   if (left.length > 0) return failure(`Tests left behind\n  ${left.join("\n  ")}`, counts);

@@ -24,6 +24,7 @@ export class BadNetwork implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #connections = 0;
+  #isWell = false;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -49,9 +50,19 @@ export class BadNetwork implements AsyncDisposable {
     return this.#connections;
   }
 
+  /** Nothing is wrong with it any more; what fell silent stays so. */
+  heal(): void {
+    this.#isWell = true;
+  }
+
+  /** Breaks all connections that there are now. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
@@ -71,9 +82,9 @@ export class BadNetwork implements AsyncDisposable {
     this.#forward(client, gateway, { latencyMs, stalls: 0, bytesPerSecond: undefined }, () => isSilent);
     this.#forward(gateway, client, { latencyMs, stalls, bytesPerSecond }, () => isSilent);
     if (cutEveryMs !== undefined) {
-      this.#after(cutEveryMs, () => [client, gateway].forEach((one) => one.destroy()));
+      this.#after(cutEveryMs, () => this.#isWell || [client, gateway].forEach((one) => one.destroy()));
     }
-    if (silentAfterMs !== undefined && isFirst) this.#after(silentAfterMs, () => isSilent = true);
+    if (silentAfterMs !== undefined && isFirst) this.#after(silentAfterMs, () => isSilent = !this.#isWell);
   }
 
   /** Hands chunks on, one after the other; the one that waits holds up those behind it, and in the end their sender. */
@@ -106,10 +117,10 @@ export class BadNetwork implements AsyncDisposable {
   }
 
   #sleep(ms: number): Promise<void> {
-    return ms <= 0 ? Promise.resolve() : new Promise((resolve) => this.#after(ms, resolve));
+    return ms <= 0 || this.#isWell ? Promise.resolve() : new Promise((resolve) => this.#after(ms, resolve));
   }
 
-  #after(ms: number, run: () => void): void {
+  #after(ms: number, run: () => unknown): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       run();
