@@ -19,7 +19,7 @@ export function stateOf(link: Link): ConnectionState {
     case "open":
       return { kind: "open" };
     case "offline":
-      return { kind: "waiting", retryAtMs: undefined, why: "this device has no network" };
+      return { kind: "waiting", retryAtMs: undefined, why: "offline" };
     case "waiting":
       return { kind: "waiting", retryAtMs: link.dueMs, why: link.why };
     case "closed":

@@ -110,7 +110,7 @@ export class LiveClient implements Client, SharedClient {
   watch(asking: Asking): Subscription {
     const watch: Watch = { told: new Told(), ...asking };
     const error = watch.topics.some(isTooLong)
-      ? new ClientError("TOPIC_NOT_FOUND", "no topic has so long a name")
+      ? new ClientError("TOPIC_NOT_FOUND", "its name is too long")
       : this.#closed();
     this.#subscriptions.add(watch);
     if (error !== undefined) queueMicrotask(() => this.#subscriptions.refuse(watch, error));

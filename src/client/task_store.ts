@@ -28,7 +28,7 @@ export function taskStore(client: Source, id: string): Store<TaskView> {
 }
 
 function withStatus(view: TaskView, task: TaskStatusData): TaskView {
-  return { ...view, task, status: task.status, progress: task.progress, eta: task.progress.eta_ms };
+  return withProgress({ ...view, task, status: task.status }, task.progress);
 }
 
 function withProgress(view: TaskView, progress: ProgressData): TaskView {

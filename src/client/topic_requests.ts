@@ -90,7 +90,7 @@ export class TopicRequests {
   ponged(): void {
     for (const late of this.#underWay.values()) {
       if (late.pongs !== undefined && ++late.pongs > 1) {
-        return this.#hands.step({ kind: "useless", why: "the gateway did not answer" });
+        return this.#hands.step({ kind: "useless", why: "the gateway did not answer in time" });
       }
     }
   }
