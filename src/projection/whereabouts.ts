@@ -138,7 +138,8 @@ export class Whereabouts {
   /**
    * The positions, ascending, of those of a task's events up to `at` which decide what it was there and when it last had
    * something to tell; undefined where not all are known. Only progress is ever left out, and of it all but the first of each
-   * attempt, and after each `stale`, which may have changed the status, and the greatest by (attempt, position): after any
+   * attempt, and after each `stale`, which may have changed the status, and the greatest by (attempt, position), there and
+   * before each `stale`: after any
    * other there came a greater, or another attempt, which changed the counters again. Where attempts cannot be told
    * apart, none is.
    */
@@ -155,7 +156,11 @@ export class Whereabouts {
       const isFirst = (begun & (1 << attempt)) === 0;
       if (kindOf(code) !== NUMBERS.progress) {
         deciding.push(seq);
-        if (kindOf(code) === NUMBERS.stale) begun = 0;
+        if (kindOf(code) === NUMBERS.stale) {
+          // Whether it told anything hangs on what had been heard.
+          if (greatest !== 0) deciding.push(positionOf(greatest));
+          begun = 0;
+        }
       } else {
         if (isFirst || attempt === MANY_ATTEMPTS) deciding.push(seq);
         if (attempt >= greatest % ATTEMPTS) greatest = code;

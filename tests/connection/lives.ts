@@ -77,6 +77,7 @@ const body = fc.record({
   total: fc.constantFrom(10, null),
   progress: fc.record({ completed: fc.nat(9) }),
   reason: fc.constantFrom("r", "s"),
+  through: fc.nat(40),
 }, { requiredKeys: ["attempt", "completed"] });
 /** What moves a task from one status to another. */
 const MOVES = KINDS.filter((kind) => kind !== "created" && kind !== "progress");

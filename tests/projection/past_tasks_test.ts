@@ -103,7 +103,7 @@ const said: fc.Arbitrary<readonly [string, unknown]> = fc.oneof(
     weight: 6,
     arbitrary: fc.tuple(
       fc.constantFrom(...MOVES),
-      fc.record({ attempt, progress: counters, reason }, { requiredKeys: [] }),
+      fc.record({ attempt, progress: counters, reason, through: fc.nat(45) }, { requiredKeys: [] }),
     ),
   },
   // What is no event: some shows at once, some only to who reads it, some spells its attempt in another way.
@@ -220,4 +220,16 @@ Deno.test("while the log is away there is no past, and nothing goes on behind th
   await assertRejects(() => pasts.at(ats), LogError);
   assertEquals(waiting, 0);
   assertEquals(most, 16, "a few at once");
+});
+
+Deno.test("what was heard before somebody said that nothing was decides whether that told anything", async () => {
+  const entries = [
+    record(1, "t0", "started"),
+    record(2, "t0", "progress", { completed: 1 }),
+    record(3, "t0", "progress", { completed: 2 }),
+    record(4, "t0", "stale", { through: 2 }),
+    record(5, "t0", "progress", { completed: 3 }),
+  ];
+  const bench = await Bench.of(entries, 0, 1_000);
+  assertEquals(await bench.projection.stateAt("t0", 5), bench.folded("t0", 5));
 });
