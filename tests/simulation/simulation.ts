@@ -301,8 +301,8 @@ class Simulation {
 
   #judgeClients(truth: Truth): void {
     const isCertain = (seq: number): boolean => {
-      const id = truth.told.get(seq)?.taskId;
-      return id === undefined || truth.tasks.get(id)?.straggled !== true;
+      const [, id = ""] = this.#stream.archive.find((entry) => entry.seq === seq)?.subject.split(".") ?? [];
+      return truth.tasks.get(id)?.straggled !== true;
     };
     const told = [...truth.told.values()].flatMap(({ seq, status }) => status === undefined ? [] : [seq])
       .filter(isCertain);
