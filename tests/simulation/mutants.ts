@@ -71,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the tasks of a state that was built anew are not looked after",
     file: "src/liveness/liveness.ts",
-    from: "if (projection.tasks !== this.#table) this.#newRound();",
-    to: "",
+    from: "this.#table = tasks;\n    this.#round = tasks.active();",
+    to: "this.#round = this.#table.active();",
   },
   {
     name: "every gateway says of a task that it is lost",
