@@ -111,8 +111,8 @@ export class Liveness implements AsyncDisposable {
       await this.#say(due);
       this.#isTroubled = false;
     } catch (error) {
-      this.#quietUntilMs = this.#listening.elapsedMs + REFUSED_MS;
       if (error instanceof LogError && error.code !== "refused") return; // it is out of reach: another time
+      this.#quietUntilMs = this.#listening.elapsedMs + REFUSED_MS;
       if (!this.#isTroubled) onTrouble(error);
       this.#isTroubled = true;
     }

@@ -349,6 +349,24 @@ Deno.test("a log that refuses is told once, is left alone for a while, and tried
   assertEquals(gateway.told("job"), "running stale");
 });
 
+Deno.test("after an outage it is tried again at once", async () => {
+  const watch = new Watch();
+  let isAway = false;
+  const log = whenAsked(
+    watch,
+    () => isAway ? Promise.reject(new LogError("unreachable", "away")) : undefined,
+  );
+  const gateway = await watch.gateway({ log });
+  watch.put("job", "started");
+  isAway = true;
+  await watch.pass(35_000);
+  assertEquals(gateway.told("job"), "running live");
+  isAway = false;
+  await watch.pass(2_000);
+  assertEquals(gateway.told("job"), "running stale");
+  assertEquals(gateway.troubles, []);
+});
+
 Deno.test("whatever was followed, all gateways end with the same, and each silence is said once", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const watch = new Watch();
