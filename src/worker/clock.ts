@@ -1,11 +1,16 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 /** Time and chance, so that tests own both. */
 export interface Clock {
   /** Milliseconds since the epoch, as others are told: by a clock that may be set, and then leaps. */
   now(): number;
   /** Milliseconds since some moment, by a clock that nobody sets: how long something takes, and when it is due. */
   elapsed(): number;
-  /** Calls `then` once, `ms` from now, unless the returned function is called before. */
-  after(ms: number, then: () => void): () => void;
+  /**
+   * Calls `then` once, `ms` from now, unless the returned function is called before. The process ends without it where it
+   * has nothing else to do, and `holdsProcess` is false.
+   */
+  after(ms: number, then: () => void, options?: { readonly holdsProcess?: boolean }): () => void;
   /** A number in [0, 1). */
   random(): number;
 }
@@ -13,12 +18,13 @@ export interface Clock {
 /** `setTimeout` fires at once for delays above this. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** The machine's clock. Its timers keep the process alive until they fire or are taken back. */
+/** The machine's clock. Its timers keep the process alive until they fire or are taken back, but for those that are not to. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
-  after(ms, then) {
+  after(ms, then, { holdsProcess = true } = {}) {
     const timer = setTimeout(then, Math.min(ms, LONGEST_TIMEOUT_MS));
+    if (!holdsProcess) timer.unref();
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),

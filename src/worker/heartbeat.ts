@@ -1,5 +1,8 @@
 import type { Clock } from "./clock.ts";
 
+/** A process that has nothing else to do works on no task, and would go on to say that it does for ever. */
+const HOLDS_NOT = { holdsProcess: false };
+
 /** Speaks for a task at work that has nothing to say: without that nobody can tell it from one whose worker is gone. */
 export class Heartbeat {
   readonly #clock: Clock;
@@ -40,6 +43,6 @@ export class Heartbeat {
       this.said();
       this.#wait(this.#everyMs);
       this.#beat();
-    });
+    }, HOLDS_NOT);
   }
 }

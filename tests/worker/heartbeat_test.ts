@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createWorker } from "../../src/worker/worker.ts";
+import { EventServer } from "./event_server.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
 
@@ -86,4 +87,15 @@ Deno.test("a clock that is set neither hurries a heartbeat nor holds it back", a
     assertEquals(log.kinds("t"), ["started", "progress", "progress", "progress"]);
     await task.completed();
   }
+});
+
+Deno.test("a process that has nothing left to do ends, whatever task it has not ended", async () => {
+  await using server = await EventServer.start();
+  const script = new URL("forgetful_process.ts", import.meta.url).pathname;
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", script, server.url],
+    signal: AbortSignal.timeout(15_000),
+  }).output();
+  assertEquals(code, 0);
+  assertEquals(server.events.map(({ kind }) => kind), ["progress"]);
 });
