@@ -82,6 +82,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
+/** Seeds say how far they are every 30 s: who says nothing for so long hangs in one of them, ms. */
+const SILENT_MS = 90_000;
+
 const ROOT = new URL("../../", import.meta.url);
 
 /** Puts each mutant into a copy of the source and runs so many seeds on it; whether all were found. */
@@ -117,14 +120,25 @@ async function seedThatFinds({ file, from, to }: Mutant, seeds: number): Promise
 }
 
 async function firstFailing(copy: string, seeds: number): Promise<number | undefined> {
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+  const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "tests/simulation/main.ts", "--seeds", String(seeds)],
     cwd: copy,
+    stdout: "piped",
     stderr: "null",
-    signal: AbortSignal.timeout(120_000),
-  }).output();
+  }).spawn();
+  let said = "";
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  const hear = (text: string): void => {
+    said += text;
+    clearTimeout(silence);
+    silence = setTimeout(() => child.kill("SIGKILL"), SILENT_MS);
+  };
+  hear("");
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) hear(text);
+  const { code } = await child.status;
+  clearTimeout(silence);
   if (code === 0) return undefined;
-  const [, seed] = /"seed":(\d+)/.exec(new TextDecoder().decode(stdout)) ?? [];
+  const [, seed] = /"seed":(\d+)/.exec(said) ?? [];
   return Number(seed ?? Number.NaN); // one that hangs is found too, by no seed in particular
 }
 
