@@ -20,12 +20,15 @@ export type Attempt = {
   /** When its first and its last event came, RFC 3339. */
   readonly from: string;
   readonly to: string;
-  /** The kind of its last event that was no progress; `progress` where there was none. */
+  /** The kind of its last event that was neither progress nor `stale`; `progress` where there was none. */
   readonly outcome: string;
   /** What went wrong in it, as its worker said. */
   readonly error: string | null;
   readonly events: number;
 };
+
+/** What comes while an attempt goes on, or after it: its outcome is another. */
+const GOES_ON: ReadonlySet<string> = new Set(["progress", "stale"]);
 
 /** The attempts of a task, the first first. An event that names none belongs to the first. */
 export function attemptsOf(events: readonly HistoryEvent[]): readonly Attempt[] {
@@ -40,7 +43,7 @@ export function attemptsOf(events: readonly HistoryEvent[]): readonly Attempt[] 
       attempt: number,
       from: known?.from ?? event.time,
       to: event.time,
-      outcome: event.kind === "progress" ? known?.outcome ?? "progress" : event.kind,
+      outcome: GOES_ON.has(event.kind) ? known?.outcome ?? "progress" : event.kind,
       error: event.kind === "failed" ? messageOf(event) : known?.error ?? null,
       events: (known?.events ?? 0) + 1,
     });

@@ -39,6 +39,13 @@ Deno.test("an attempt that was tried again has failed, with the reason that the 
   );
 });
 
+Deno.test("an attempt of which nothing was heard for a while goes on as it was, and ends as it did", () => {
+  const started = events(["started"], ["stale"], ["progress"]);
+  assertEquals(attemptsOf(started).map(({ outcome }) => outcome), ["started"]);
+  const ended = events(["started"], ["completed"], ["stale"]);
+  assertEquals(attemptsOf(ended).map(({ outcome }) => outcome), ["completed"]);
+});
+
 Deno.test("an event's line says what its worker wrote, in few words", () => {
   const [progress, failed, completed, created] = events(
     ["progress", { total: 10, completed: 3, failed: 1, current: "a.csv" }],
