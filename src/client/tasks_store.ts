@@ -91,12 +91,17 @@ class TaskList {
     this.#told.clear();
   }
 
-  /** Takes a page of the present state in, the newest first: older ones go before what is there. */
+  /** Takes a page of the present state in, the newest first: older tasks go before what is there, in the page's order. */
   loaded(page: readonly TaskStatusData[]): void {
-    const known = [...this.#tasks.values()];
-    const older = page.filter(({ task_id: id }) => !this.#told.has(id) && !this.#tasks.has(id)).reverse();
+    const known = [...this.#tasks];
+    const tasks = new Map(known);
     this.#tasks.clear();
-    for (const task of [...older, ...known]) this.#tasks.set(task.task_id, task);
+    for (const task of [...page].reverse()) {
+      const { task_id: id } = task;
+      const now = this.#told.has(id) ? tasks.get(id) : task;
+      if (now !== undefined) this.#tasks.set(id, now);
+    }
+    for (const [id, task] of known) if (!this.#tasks.has(id)) this.#tasks.set(id, task);
   }
 
   /** Takes a frame in; whether it may have changed anything. */

@@ -81,3 +81,19 @@ Deno.test("a list that could not be loaded is asked for again when it has caught
   assertEquals([store.getSnapshot().tasks.length, gateway.asked], [1, 2]);
   stop();
 });
+
+Deno.test("a list has its tasks in the order in which they came, whatever was told of them before it was loaded", async () => {
+  const [gateway, clock] = [new Gateway(), new ManualClock()];
+  const store = tasksStore(gateway, {}, clock);
+  const stop = store.subscribe(() => {});
+  const tell = (...tasks: readonly Task[]) =>
+    gateway.push({ type: "task_list", id: "l", timestamp: 0, data: { tasks, removed: [] } });
+  gateway.tasks = [task("d", "started"), task("c", "started"), task("b", "failed"), task("a", "started")];
+  tell(task("a", "started"), task("d", "started")); // the snapshot: what has not ended
+  gateway.caughtUp();
+  tell(task("a", "completed"), task("e", "created"));
+  await passed(clock);
+  const shown = store.getSnapshot().tasks.map(({ task_id: id, status }) => `${id} ${status}`);
+  assertEquals(shown, ["e pending", "d running", "c running", "b failed", "a completed"]);
+  stop();
+});
