@@ -100,4 +100,18 @@ export const FOUND: readonly Plan[] = [
     [37056, "unlink a gateway", 4],
     [38499, "link a gateway", 9],
   ]),
+  // Whoever goes by positions met those of the new stream in the state of the old one.
+  plan({ seed: 18189, gateways: 1, clients: 3, workers: 1, tasks: 3, tokenMs: undefined, tailEvents: 8 }, [
+    [5, "work", 1],
+    [12495, "kill a gateway", 5],
+    [17070, "unlink a worker", 11],
+    [19239, "fidget", 5],
+    [21341, "lose answers", 0],
+    [29280, "start the stream", 6],
+    [29745, "start the stream", 0],
+    [29768, "make the stream anew", 5],
+    [35399, "cut all links", 6],
+    [37073, "work", 7],
+    [37129, "fidget", 5],
+  ]),
 ];
