@@ -228,6 +228,7 @@ export class Pipeline implements AsyncDisposable {
         if (epoch !== this.projection.epoch) return;
         this.router.publish([], this.projection.head, this.projection.expire(firstSeq));
         this.history.expire(firstSeq);
+        this.pageBatches.expire(firstSeq);
         this.router.removals.looked(this.projection.head);
       }, () => {}) // out of reach: next time
         .finally(() => !this.#stop.signal.aborted && this.#expireLater());

@@ -26,8 +26,13 @@ const KEPT_BATCHES = 8;
 const KEPT_BLOCKS = 256;
 const KEPT_BYTES = 33_554_432;
 
-/** The batches of one block, as it was when it had so many deliveries. */
-type Made = { readonly size: number; readonly batches: Map<string, Batch>; bytes: number };
+/** The batches of one block, as it was when it had so many deliveries, up to this position. */
+type Made = {
+  readonly size: number;
+  readonly lastSeq: number;
+  readonly batches: Map<string, Batch>;
+  bytes: number;
+};
 
 /**
  * Pages as batches, made once for all who want the same of a block in the same codec: after a gateway died everybody's
@@ -57,11 +62,17 @@ export class PageBatches {
     return batch === EMPTY ? undefined : batch;
   }
 
+  /** Lets go of what was made of blocks of which the log has nothing any more, its first retained position being `firstSeq`. */
+  expire(firstSeq: number): void {
+    for (const made of this.#made) if (made.lastSeq < firstSeq) this.#drop(made);
+  }
+
   #of(block: Block): Made {
     const known = this.#byBlock.get(block);
     if (known !== undefined && known.size === block.size && this.#made.has(known)) return known;
     if (known !== undefined) this.#drop(known);
-    const fresh = { size: block.size, batches: new Map<string, Batch>(), bytes: 0 };
+    const { size, lastSeq } = block;
+    const fresh = { size, lastSeq, batches: new Map<string, Batch>(), bytes: 0 };
     this.#byBlock.set(block, fresh);
     this.#made.add(fresh);
     this.#forget();

@@ -131,3 +131,14 @@ Deno.test("what was batched of a page does not keep the page", async () => {
   assert(collected >= 95, `${collected} of 100 were collected`);
   ask(0);
 });
+
+Deno.test("what was batched of a page that retention took is let go, and made anew for who wants it yet", () => {
+  const batches = new PageBatches();
+  const ask = () => batches.batch({ ...ALL, held: holding(["task:status"], 0), whole: NONE, codec: json }, 0);
+  const first = ask();
+  batches.expire(3);
+  assertStrictEquals(ask(), first, "its last event is there yet");
+  batches.expire(4);
+  assert(ask() !== first);
+  assertEquals(ask(), first);
+});
