@@ -210,6 +210,7 @@ export class TaskTable {
     this.#tasks.delete(record.id);
     this.#ended.delete(record.id);
     this.#active.delete(record.id);
+    this.#arrived.leave(record.order);
     record.order = 0;
     this.#evicted.add(record.id);
     this.#hasEvicted = true;
@@ -267,6 +268,7 @@ export class TaskTable {
       this.#ended.set(record.id, record);
     } else if (!this.#active.has(record.id)) {
       if (this.#ended.delete(record.id)) {
+        this.#arrived.leave(record.order);
         record.order = ++this.#arrivals;
         this.#arrived.add(record, this.#tasks.size);
       }
