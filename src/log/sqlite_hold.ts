@@ -32,7 +32,8 @@ export function holdFile(path: string): Hold {
 
 /** The lock's file says by its size that a log was made: where that is empty now, its end was lost, and its beginning too. */
 function held(file: Deno.FsFile): Hold {
-  const wasMade = file.statSync().size > 0;
+  // Its end, since to ask for its size takes the right to read it by its real name, which may be behind a link.
+  const wasMade = file.seekSync(0, Deno.SeekMode.End) > 0;
   return {
     wasMade,
     made() {
