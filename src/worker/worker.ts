@@ -63,6 +63,7 @@ export function createWorker(
   const { maxQueued = 1_000, maxInFlight = 32, deadlineMs = Infinity } = options;
   const sender = new Sender(transport, { clock, onTrouble, limits: { maxQueued, maxInFlight, deadlineMs } });
   const open = new Set<Reporter>();
+  let isClosed = false;
   const world: ReporterWorld = {
     clock,
     onTrouble,
@@ -73,7 +74,11 @@ export function createWorker(
     offer: (event, settled) => sender.offer(event, settled),
     flush: (taskId) => sender.flush(taskId),
     watchCancels: (taskId, requested) => transport.watchCancels(taskId, requested),
-    opened: (reporter) => void open.add(reporter),
+    opened: (reporter) => {
+      open.add(reporter);
+      // What begins in this turn, with what is said too late, ends with it.
+      if (isClosed) queueMicrotask(() => reporter.stop());
+    },
     stopped: (reporter) => void open.delete(reporter),
   };
   const report = (id: string, attempt = 1) => {
@@ -87,6 +92,7 @@ export function createWorker(
 
   async function end(): Promise<void> {
     await within(closeMs, flush(), clock);
+    isClosed = true;
     const unsent = sender.close();
     const closed = new WorkerError("closed", "the worker was closed");
     for (const reporter of open) {

@@ -307,6 +307,20 @@ Deno.test("closing sends what is held, then rejects and aborts what goes on, and
   assertEquals(troubles, []);
 });
 
+Deno.test("what is said of tasks after closing is refused, and leaves nothing running", async () => {
+  const { clock, log, worker } = setUp();
+  const [known, unknown] = [worker.task("known"), worker.task("unknown")];
+  await known.started();
+  await worker.close();
+  for (const task of [known, unknown]) {
+    assertEquals((await assertRejects(() => task.started(), WorkerError)).code, "closed");
+    task.progress({ completed: 1 });
+    await settled();
+    assertEquals((await assertRejects(() => task.flush(), WorkerError)).code, "closed");
+  }
+  assertEquals([clock.pending, log.watchers("known"), log.watchers("unknown")], [0, 0, 0]);
+});
+
 Deno.test("closing waits for the log only so long, and tells what it left behind", async () => {
   const { clock, log, troubles, worker } = setUp({ closeMs: 3_000 });
   log.mishap = () => ({ error: unreachable });
