@@ -97,5 +97,6 @@ Deno.test("a process that has nothing left to do ends, whatever task it has not 
     signal: AbortSignal.timeout(15_000),
   }).output();
   assertEquals(code, 0);
-  assertEquals(server.events.map(({ kind }) => kind), ["progress"]);
+  // On a busy machine there was time for a heartbeat while it waited for the first answer.
+  assertEquals([...new Set(server.events.map(({ kind }) => kind))], ["progress"]);
 });
