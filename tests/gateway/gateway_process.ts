@@ -12,6 +12,8 @@ export type GatewayOptions = {
   readonly untilReady?: boolean;
   /** Its folder, which stays. Default: one of its own that goes with it. */
   readonly dataDir?: string;
+  /** Flags of Deno, beside those that it is always started with. */
+  readonly flags?: readonly string[];
 };
 
 /** How a process ended and what it said until then. */
@@ -107,9 +109,13 @@ export class GatewayProcess {
 
   /** Starts it, on the port that it had before; waits until it has announced itself, and until it is ready. */
   async start(): Promise<void> {
-    const { settings = {}, untilReady = true } = this.#options;
+    const { settings = {}, untilReady = true, flags = [] } = this.#options;
     if (this.#run !== undefined) this.#before.push(this.#run);
-    const run = new Run({ PORT: String(this.#port), DATA_DIR: this.dataDir, ...settings }, this.dataDir);
+    const run = new Run(
+      { PORT: String(this.#port), DATA_DIR: this.dataDir, ...settings },
+      this.dataDir,
+      flags,
+    );
     this.#run = run;
     this.#port = await run.announced();
     if (untilReady) await this.ready();
@@ -189,9 +195,13 @@ class Run {
   readonly #gone: Promise<number>;
   readonly #killWithUs = () => this.signal("SIGKILL");
 
-  constructor(settings: Readonly<Record<string, string>>, dataDir: string) {
+  constructor(
+    settings: Readonly<Record<string, string>>,
+    dataDir: string,
+    flags: readonly string[] = [],
+  ) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-P", `--allow-read=src,${dataDir}`, `--allow-write=${dataDir}`, "main.ts"],
+      args: ["run", "-P", `--allow-read=src,${dataDir}`, `--allow-write=${dataDir}`, ...flags, "main.ts"],
       cwd: ROOT,
       clearEnv: true,
       env: { ...environment(), ...settings },

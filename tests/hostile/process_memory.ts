@@ -5,6 +5,7 @@ export type Seen = {
   readonly memory: () => Promise<number>;
   /** Open files and sockets. */
   readonly handles: () => Promise<number>;
+  readonly threads: () => Promise<number>;
   /** How long its main thread has run, and how long it waited meanwhile for a processor to run on, ns. */
   readonly processor: () => Promise<{ readonly ran: number; readonly waited: number }>;
   /** What `ps` would show of it: its name and its command line. */
@@ -27,6 +28,7 @@ function seen(pid: string): Seen {
     pid,
     memory: async () => 1_024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(await read(pid, "status"))?.[1]),
     handles: async () => (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length,
+    threads: async () => Number(/^Threads:\s+(\d+)$/m.exec(await read(pid, "status"))?.[1]),
     processor: async () => {
       const [ran = 0, waited = 0] = (await read(pid, `task/${pid}/schedstat`)).split(" ").map(Number);
       return { ran, waited };
