@@ -8,13 +8,15 @@ import type { CancelRequest } from "./transport.ts";
 /** How long an answer is waited for, in ms. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** How long until the stream is asked again when it did not answer, in ms. */
+/** How long until the stream is asked again, in ms. */
 const LOOK_AGAIN_MS = 5_000;
 
 type Watched = {
   readonly stream: string;
   readonly subject: string;
   readonly read: (body: Uint8Array) => void;
+  /** Whether the stream has told, and was given the time to know all by then. */
+  isSure: boolean;
   stopWaiting?: () => void;
 };
 
@@ -55,7 +57,7 @@ export class NatsCancels {
     };
     const { partitions } = this.#source;
     const { stream, prefix } = placeOf(this.#source, partitions && partitionOf(taskId, partitions));
-    const watched: Watched = { stream, subject: `${prefix}.${relative}`, read };
+    const watched: Watched = { stream, subject: `${prefix}.${relative}`, read, isSure: false };
     // Subscribed before the stream is asked, so that no request falls between the two.
     const subscription = this.#nc.subscribe(watched.subject, {
       callback: (error, message) => {
@@ -76,6 +78,7 @@ export class NatsCancels {
     this.#denied = false;
     for (const watched of this.#watched) {
       watched.stopWaiting?.();
+      watched.isSure = false;
       void this.#look(watched);
     }
   }
@@ -86,19 +89,28 @@ export class NatsCancels {
     this.#watched.clear();
   }
 
-  /** Never rejects: without an answer it asks again later, without permission it leaves it. */
+  /**
+   * Never rejects: without an answer it asks again later, without permission it leaves it. And once more where it was answered:
+   * in a cluster it may be answered by a node that lags behind, while other nodes do not know yet that we listen.
+   */
   async #look(watched: Watched): Promise<void> {
     delete watched.stopWaiting;
     if (this.#denied) return;
     try {
       const body = await this.#lastBody(watched);
-      if (body !== undefined && this.#watched.has(watched)) watched.read(body);
+      if (!this.#watched.has(watched)) return;
+      if (body !== undefined) watched.read(body);
+      if (!watched.isSure) this.#lookLater(watched);
+      watched.isSure = true;
     } catch (error) {
       if (codeOf(error) === "PERMISSIONS_VIOLATION") this.#denied = true;
-      else if (this.#watched.has(watched) && !this.#nc.isClosed()) {
-        watched.stopWaiting = this.#source.clock.after(LOOK_AGAIN_MS, () => void this.#look(watched));
-      }
+      else if (this.#watched.has(watched)) this.#lookLater(watched);
     }
+  }
+
+  #lookLater(watched: Watched): void {
+    if (this.#nc.isClosed()) return;
+    watched.stopWaiting = this.#source.clock.after(LOOK_AGAIN_MS, () => void this.#look(watched));
   }
 
   /** The body of the last message on the subject; undefined when there is none. */

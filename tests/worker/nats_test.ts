@@ -1,3 +1,4 @@
+import { systemClock } from "../../src/worker/clock.ts";
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { connectNats } from "../../src/nats/connect.ts";
 import {
@@ -180,6 +181,24 @@ Deno.test("a request to cancel that was missed is found when the connection is b
   await server.restart();
   await ended;
   assertEquals(kinds(await stream.kept(), "t").at(-1), "cancelled");
+});
+
+Deno.test("a request to cancel that nobody brought is found in the stream a little later", async () => {
+  await using server = await startNatsServer({ config: USERS });
+  await using stream = await openTaskStream(server.url, { user: "admin", password: "x" });
+  // Neither does it hear of it, nor is it told when it asks first: so it is for a moment in a cluster.
+  const clock = { ...systemClock, after: (ms: number, then: () => void) => systemClock.after(ms / 10, then) };
+  await using worker = await connectWorker(server.url, {
+    user: "blind",
+    password: "x",
+    clock,
+    onTrouble: quiet,
+  });
+  const running = worker.run("t", {}, untilAborted);
+  const ended = assertRejects(() => running, DOMException, "the task was cancelled: late");
+  await eventually("it runs", async () => kinds(await stream.kept(), "t").includes("started"));
+  await stream.publish("taskwire.task.t.cancel_requested", { reason: "late" });
+  await ended;
 });
 
 Deno.test("a user that may only publish and listen to its own inbox is worker enough", async () => {
