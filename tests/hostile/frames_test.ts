@@ -156,19 +156,27 @@ Deno.test("200 connections that have each sent all of a frame but its end, byte 
 
 Deno.test("a frame that comes in more pieces of the network than it has 256 bytes is refused: 1008", async () => {
   await target.withstands(async () => {
-    using peer = await RawPeer.connect(target.port);
-    peer.connection.setNoDelay(true);
-    const closed = endOf(peer, []);
-    await peer.send(header({ opcode: OPCODES.text, length: LIMIT }));
-    let isOver = false;
-    const code = closed.finally(() => isOver = true);
-    for (let i = 0; i < LIMIT - 1 && !isOver; i++) {
-      await peer.send(utf8("x")).catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, 0)); // else they come together, as they do where the machine is slow
-    }
-    assertEquals(await code, 1008);
+    // On a machine that has much else to do pieces come together, until the connection ends since it is idle.
+    let code: number | undefined = 4408;
+    for (let tries = 0; tries < 5 && code === 4408; tries++) code = await sentInPieces();
+    assertEquals(code, 1008);
   });
 });
+
+/** What a connection is closed with on which a frame comes byte by byte. */
+async function sentInPieces(): Promise<number | undefined> {
+  using peer = await RawPeer.connect(target.port);
+  peer.connection.setNoDelay(true);
+  const closed = endOf(peer, []);
+  await peer.send(header({ opcode: OPCODES.text, length: LIMIT }));
+  let isOver = false;
+  const code = closed.finally(() => isOver = true);
+  for (let i = 0; i < LIMIT - 1 && !isOver; i++) {
+    await peer.send(utf8("x")).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 0)); // else they come together
+  }
+  return await code;
+}
 
 Deno.test("compression is not agreed on, whatever is offered", async () => {
   await target.withstands(async () => {
