@@ -29,16 +29,18 @@ export function wrongWith(visitor: Visitor, truth: Truth, sinceMs: number): stri
   return wrong.slice(-MAX_TOLD);
 }
 
-/** What a resident was told of changes of status that is not what the log says: each once, in order, all of them. */
+/** What a resident was told of changes of status that is not what the log says: each once, in order, all since the last gap. */
 export function wrongChanges({ view, character: { transport } }: Visitor, truth: Truth): string[] {
-  const { from, statusSeqs, gaps } = view;
-  if (gaps.length > 0) return gaps.map((gap) => `The resident over ${transport} was told of a gap: ${gap}`);
-  const due = truth.statusSeqs.slice(firstAfter(truth.statusSeqs, from));
-  const at = due.findIndex((seq, i) => statusSeqs[i] !== seq);
-  if (at < 0 && due.length === statusSeqs.length) return [];
+  const from = Math.max(view.from, truth.from);
+  if (Number.isNaN(from)) return [`The resident over ${transport} has not caught up`];
+  const isSure = (seq: number) => seq > from && !truth.unsure.has(seq);
+  const due = truth.statusSeqs.filter(isSure);
+  const told = view.statusSeqs.filter(isSure);
+  const at = due.findIndex((seq, i) => told[i] !== seq);
+  if (at < 0 && due.length === told.length) return [];
   return [
-    `The resident over ${transport} was told ${statusSeqs.length} changes of ${due.length}; ` +
-    `after ${due[at - 1]} comes ${due[at]}, it has ${statusSeqs[at]}`,
+    `The resident over ${transport} was told ${told.length} changes of ${due.length} since ${from}; ` +
+    `after ${due[at - 1]} comes ${due[at]}, it has ${told[at]}`,
   ];
 }
 
@@ -80,10 +82,4 @@ function isSame(one: Standing, other: Standing): boolean {
 
 function told(standing: Standing | undefined): string {
   return standing === undefined ? "unknown" : `${standing.status} with ${standing.completed}`;
-}
-
-/** The index of the first of `ascending` above `value`. */
-function firstAfter(ascending: readonly number[], value: number): number {
-  const index = ascending.findIndex((seq) => seq > value);
-  return index < 0 ? ascending.length : index;
 }

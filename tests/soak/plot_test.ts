@@ -36,7 +36,7 @@ Deno.test("a plot has the names, units and times of what is in it, a hole where 
     assert(svg.includes(text), text);
   }
   assert(!svg.includes("NaN"));
-  assertEquals(svg.match(/<path d="(M[^"]*)" fill="none" stroke="#0072b2"/)?.[1], "M72 128M720 64L936 96");
+  assertEquals(svg.match(/<path d="(M[^"]*)" fill="none" stroke="#0072b2"/)?.[1], "M72 140M720 76L936 108");
   // Every element that is opened is closed.
   const open = [...svg.matchAll(/<([a-z]+)(?: [^>]*[^/])?>/g)].map(([, name]) => name).sort();
   assertEquals(open, [...svg.matchAll(/<\/([a-z]+)>/g)].map(([, name]) => name).sort());

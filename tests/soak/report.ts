@@ -24,18 +24,20 @@ export function picture({ options, load, samples, judged, faults, trends, warmUp
     name,
     points: samples.map((sample) => [sample.atMs, sample[measure] / unit]),
   });
-  const atLowWater = (measure: "heap" | "rss"): Line[] =>
-    judged === samples ? [] : [{
-      name: "at low water",
-      points: judged.map((sample) => [sample.atMs, sample[measure] / MB]),
-    }];
-  const trend = (name: string, measure: "heap" | "rss"): Line => ({
-    name: `${name} ${(trends[measure].perHour / MB).toFixed(2)} ± ${
-      (trends[measure].error / MB).toFixed(2)
-    } MB/h`,
-    points: trendPoints(judged, measure, trends[measure].perHour, warmUpMs),
-    isReckoned: true,
-  });
+  const [first] = judged.filter(({ atMs }) => atMs >= warmUpMs);
+  const growth = (name: string, measure: "heap" | "rss"): Line[] => {
+    const { perHour, error } = trends[measure];
+    const grown = ([atMs, bytes]: readonly [number, number]) =>
+      [atMs, (bytes - (first?.[measure] ?? 0)) / MB] as const;
+    return [
+      { name, points: judged.map((sample) => grown([sample.atMs, sample[measure]])) },
+      {
+        name: `${(perHour / MB).toFixed(2)} ± ${(error / MB).toFixed(2)} MB/h`,
+        points: trendPoints(judged, measure, perHour, warmUpMs).map(grown),
+        isReckoned: true,
+      },
+    ];
+  };
   return drawn({
     title: `A gateway on ${log === "nats" ? "NATS" : "the embedded log"} for ${minutes(durationMs)} minutes`,
     subtitle: `${load}; seed ${seed}`,
@@ -43,14 +45,14 @@ export function picture({ options, load, samples, judged, faults, trends, warmUp
     marks: [{ name: "warm-up", fromMs: 0, toMs: warmUpMs }, ...faults],
     panels: [
       {
-        title: "Resident memory",
+        title: "Memory: resident, and of it the heap after a collection",
         unit: "MB",
-        lines: [line("RSS", "rss", MB), ...atLowWater("rss"), trend("trend", "rss")],
+        lines: [line("resident", "rss", MB), line("heap", "heap", MB)],
       },
       {
-        title: "Heap after a collection, and what lies beside it",
+        title: judged === samples ? "Growth since the warm-up" : "Growth since the warm-up, at low water",
         unit: "MB",
-        lines: [line("heap", "heap", MB), ...atLowWater("heap"), trend("trend", "heap")],
+        lines: [...growth("resident", "rss"), ...growth("heap", "heap")],
       },
       { title: "Tasks in memory", unit: "tasks", lines: [line("tasks", "tasks")] },
       {
@@ -64,12 +66,12 @@ export function picture({ options, load, samples, judged, faults, trends, warmUp
         ],
       },
       { title: "Event loop, latest of the last minute or two", unit: "ms", lines: [line("late", "lateMs")] },
-      { title: "Behind the log", unit: "events", lines: [line("lag", "lag")] },
+      { title: "Behind another reader of the log", unit: "events", lines: [line("lag", "lag")] },
     ],
   });
 }
 
-/** The two ends of the line that goes through the middle of what it was drawn through. */
+/** The two ends of the line, which goes through the middle of what it was drawn through; bytes. */
 function trendPoints(
   samples: readonly Sample[],
   measure: "heap" | "rss",
@@ -81,7 +83,7 @@ function trendPoints(
     steady.reduce((sum, one) => sum + of(one), 0) / steady.length;
   const [atMs, value] = [mean((sample) => sample.atMs), mean((sample) => sample[measure])];
   return [warmUpMs, samples.at(-1)?.atMs ?? warmUpMs]
-    .map((endMs) => [endMs, (value + (endMs - atMs) * perHour / HOUR_MS) / MB]);
+    .map((endMs) => [endMs, value + (endMs - atMs) * perHour / HOUR_MS]);
 }
 
 function minutes(ms: number): string {

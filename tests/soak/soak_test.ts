@@ -14,7 +14,7 @@ Deno.test("after a life of faults everybody knows what the log says, and nothing
   assertEquals(soaked.findings.filter(({ isGood }) => !isGood), []);
   assert(soaked.samples.length > 5 && soaked.faults.length > 0, report(soaked));
   const svg = picture(soaked);
-  for (const text of ["Resident memory [MB]", "warm-up", soaked.faults[0]?.name ?? ""]) {
+  for (const text of ["the heap after a collection [MB]", "warm-up", soaked.faults[0]?.name ?? ""]) {
     assert(svg.includes(text), text);
   }
 });

@@ -7,6 +7,11 @@ import { TAKEN, WAYS } from "./work.ts";
 /** The tags that tasks may have: each task has one or two. */
 export const TAGS: readonly string[] = Array.from({ length: 12 }, (_, i) => `team-${i}`);
 
+/** The tags of a task. */
+export function tagsOf(chance: Chance): readonly string[] {
+  return [...new Set([chance.pick(TAGS), chance.pick(TAGS)])];
+}
+
 const WORKERS = 4;
 /** How long a worker is there before another takes its place, ms. */
 const STAYS_MS = [5_000, 40_000] as const;
@@ -79,8 +84,7 @@ export class Staff implements AsyncDisposable {
   }
 
   #work(worker: Worker, id: string, chance: Chance): void {
-    const tags = [...new Set([chance.pick(TAGS), chance.pick(TAGS)])];
-    const about = { name: `Task ${id}`, type: "soak", tags, total: chance.whole(2, 6) };
+    const about = { name: `Task ${id}`, type: "soak", tags: tagsOf(chance), total: chance.whole(2, 6) };
     const isCancellable = () => {
       this.cancellable.push(id);
       if (this.cancellable.length > MAX_CANCELLABLE) this.cancellable.shift();

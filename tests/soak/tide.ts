@@ -6,7 +6,7 @@ import { wrongAnswers, wrongChanges, wrongWith } from "./comparison.ts";
 import { Crowd } from "./crowd.ts";
 import type { ObservedGateway } from "./observed_gateway.ts";
 import type { Fault, Sample } from "./sample.ts";
-import { Staff } from "./staff.ts";
+import { Staff, tagsOf } from "./staff.ts";
 import { tokenOf } from "./tokens.ts";
 import type { Truth } from "./truth.ts";
 import type { Visitor } from "./visitor.ts";
@@ -22,6 +22,8 @@ export type Shore = {
   readonly tasksPerSecond: number;
   /** How long the log keeps events, ms. */
   readonly retainedMs: number;
+  /** How long it does in any case. */
+  readonly keptMs: number;
   /** ms since the load began. */
   readonly now: () => number;
 };
@@ -35,6 +37,8 @@ export type Flood = {
   readonly wrong: readonly string[];
   /** How many clients were compared with the log. */
   readonly compared: number;
+  /** So many gaps the residents were told of by then. */
+  readonly gaps: number;
   /** Failures that nobody may meet. */
   readonly broken: readonly unknown[];
 };
@@ -77,19 +81,24 @@ export async function flood(
     const { wrong, compared } = await comparedWith(shore, crowd, sinceMs);
     await crowd.disperse();
     const broken = [...crowd.faults, ...staff.faults];
-    return { faults, tasks: staff.tasks - firstTask, visits: crowd.visits, wrong, compared, broken };
+    const gaps = residents.reduce((sum, { view }) => sum + view.gaps, 0);
+    return { faults, tasks: staff.tasks - firstTask, visits: crowd.visits, wrong, compared, gaps, broken };
   } finally {
     await crowd.disperse();
   }
 }
 
-/** So many tasks come and end at once, to fill what remembers a number of them, however long that would take otherwise. */
-export async function fill({ gateway, nats }: Shore, count: number): Promise<void> {
+/** So many tasks like those of a flood come and end at once, to fill what remembers a number of them. */
+export async function fill({ gateway, nats }: Shore, count: number, chance: Chance): Promise<void> {
   await using road = await BadNetwork.start(gateway.process.port, {});
   await using worker = await hired(nats?.url ?? `http://127.0.0.1:${road.port}`);
   for (let from = 0; from < count; from += AT_ONCE) {
     const ids = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, i) => `filling-${from + i}`);
-    await Promise.all(ids.map((id) => worker.task(id).completed()));
+    await Promise.all(ids.map(async (id) => {
+      const task = worker.task(id);
+      void task.created({ tags: tagsOf(chance) });
+      await task.completed();
+    }));
   }
 }
 
@@ -130,9 +139,9 @@ export async function lowWater({ gateway, residents, retainedMs, now }: Shore): 
  * knows nothing wrong, but it has to catch up soon.
  */
 async function comparedWith(
-  { gateway, truth, retainedMs, residents }: Shore,
+  { gateway, truth, retainedMs, keptMs, residents }: Shore,
   crowd: Crowd,
-  sinceMs: number,
+  fromMs: number,
 ): Promise<Pick<Flood, "wrong" | "compared">> {
   const all = crowd.present.filter(({ hasGivenUp }) => !hasGivenUp);
   // While retention takes nothing of what is compared.
@@ -140,6 +149,7 @@ async function comparedWith(
   const lateMs = performance.now() + EBB * retainedMs;
   for (;; await pause(ASK_MS)) {
     await truth.readOn();
+    const sinceMs = Math.max(fromMs, Date.now() - keptMs);
     const wrong = await wrongAnswers(gateway, truth, sinceMs);
     for (const resident of residents) wrong.push(...wrongChanges(resident, truth));
     const behind: Visitor[] = [];

@@ -12,8 +12,8 @@ export class View {
   statusSeqs: number[] = [];
   /** Every change after this position was told; NaN before it has caught up for the first time. */
   from = NaN;
-  /** What it was told that is missing. */
-  readonly gaps: string[] = [];
+  /** So often it was told that something is missing. */
+  gaps = 0;
   isLive = false;
 
   /** Takes in what was pushed. */
@@ -33,7 +33,7 @@ export class View {
         break;
       }
       case "gap":
-        this.gaps.push(JSON.stringify(frame.data));
+        this.gaps++;
         this.tasks.clear();
         this.statusSeqs = [];
         this.from = NaN;
