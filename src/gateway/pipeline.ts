@@ -204,9 +204,12 @@ export class Pipeline implements AsyncDisposable {
     const built = ({ isWhole }: { readonly isWhole: boolean }): void => {
       const { head, epoch } = this.projection;
       const served = this.router.reset(head, isWhole);
+      const isAnother = epoch !== this.#epoch;
       this.#epoch = epoch;
       if (reason === undefined) return;
-      for (const connection of connections()) connection.rebuilt(reason, served.get(connection) ?? head);
+      // Whatever it was that we noticed: in another life of the stream no position means what it did.
+      const why = isAnother ? "epoch" : reason;
+      for (const connection of connections()) connection.rebuilt(why, served.get(connection) ?? head);
     };
     while (!this.#stop.signal.aborted) {
       try {

@@ -4,11 +4,14 @@ type Happened = readonly [atMs: number, fault: Fault, who: number];
 
 type About = Omit<Plan, "happenings" | "staleMs" | "reapMs">;
 
-function plan(about: About, happened: readonly Happened[]): Plan {
+function plan(
+  about: About,
+  happened: readonly Happened[],
+  silence: Pick<Plan, "staleMs" | "reapMs"> = { staleMs: 30_000, reapMs: 0 },
+): Plan {
   return {
     ...about,
-    staleMs: 30_000,
-    reapMs: 0,
+    ...silence,
     happenings: happened.map(([atMs, fault, who]) => ({ atMs, fault, who })),
   };
 }
@@ -114,4 +117,25 @@ export const FOUND: readonly Plan[] = [
     [37073, "work", 7],
     [37129, "fidget", 5],
   ]),
+  // What retention took was asked for in a stream that was another one by then: nobody was told that it is.
+  plan(
+    { seed: 50126342, gateways: 2, clients: 3, workers: 1, tasks: 3, tokenMs: 53000, tailEvents: 40 },
+    [
+      [5, "work", 1],
+      [1921, "lose answers", 3],
+      [11312, "make the stream anew", 4],
+      [11567, "work", 2],
+      [12192, "slow the log", 5],
+      [16561, "stop the stream", 3],
+      [21120, "unlink a gateway", 4],
+      [24142, "make the stream anew", 4],
+      [26421, "make the stream anew", 4],
+      [29018, "work", 5],
+      [29415, "start the stream", 10],
+      [33986, "let retention take", 3],
+      [36026, "make the stream anew", 0],
+      [36181, "work", 8],
+    ],
+    { staleMs: 5_000, reapMs: 20_000 },
+  ),
 ];
