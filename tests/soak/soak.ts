@@ -45,7 +45,7 @@ const MB = 1_048_576;
 /** So many removals are remembered at most, and some more, before the oldest are forgotten: more tasks fill that. */
 const FILLING = 12_000;
 /** By then all has been used and compiled, and allocators have what they keep. */
-const WARM_UP_MS = 360_000;
+const WARM_UP_MS = 900_000;
 /** A shorter run warms up for this share of it. */
 const WARM_UP_SHARE = 0.4;
 const WARM = { bytesPerHour: MB, more: 8 };
