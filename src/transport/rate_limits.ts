@@ -1,6 +1,6 @@
 import { type Bucket, type Rate, take } from "../connection/rate_limit.ts";
 
-/** So many senders are remembered; those longest silent are forgotten, whose buckets are the fullest. */
+/** So many senders are remembered at most; beyond, those longest silent are forgotten, whose buckets are the fullest. */
 const MAX_BUCKETS = 100_000;
 
 /** A rate for each sender, by name. */
@@ -24,6 +24,11 @@ export class RateLimits {
     return retryAfterMs === undefined ? undefined : { retryAfterMs };
   }
 
+  /** How many senders are remembered: those whose bucket is not full again. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
   /** Counts one more of a sender's, or says in how many ms there may be one. */
   take(sender: string, cost = 1): { readonly retryAfterMs: number } | undefined {
     const { bucket, retryAfterMs } = take(this.#bucketOf(sender), this.#rate, cost, this.#now());
@@ -44,9 +49,16 @@ export class RateLimits {
   #keep(sender: string, bucket: Bucket): void {
     this.#buckets.delete(sender);
     this.#buckets.set(sender, bucket);
-    for (const oldest of this.#buckets.keys()) {
-      if (this.#buckets.size <= this.#max) break;
+    const nowMs = this.#now();
+    for (const [oldest, bucket] of this.#buckets) {
+      // Who has all of its bucket again is as one who never came.
+      if (this.#buckets.size <= this.#max && !this.#isFull(bucket, nowMs)) break;
       this.#buckets.delete(oldest);
     }
+  }
+
+  #isFull({ tokens, atMs }: Bucket, nowMs: number): boolean {
+    const { perSecond, burst } = this.#rate;
+    return tokens + (nowMs - atMs) / 1_000 * perSecond >= burst;
   }
 }

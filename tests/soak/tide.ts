@@ -88,7 +88,10 @@ export async function flood(
   }
 }
 
-/** So many tasks like those of a flood come and end at once, to fill what remembers a number of them. */
+/**
+ * So many tasks like those of a flood come and end at once, and so many tokens are shown, to fill what remembers a number of
+ * them.
+ */
 export async function fill({ gateway, nats }: Shore, count: number, chance: Chance): Promise<void> {
   await using road = await BadNetwork.start(gateway.process.port, {});
   await using worker = await hired(nats?.url ?? `http://127.0.0.1:${road.port}`);
@@ -98,6 +101,15 @@ export async function fill({ gateway, nats }: Shore, count: number, chance: Chan
       const task = worker.task(id);
       void task.created({ tags: tagsOf(chance) });
       await task.completed();
+    }));
+    await Promise.all(ids.map(async (id) => {
+      const headers = { authorization: `Bearer ${await tokenOf(id)}` };
+      const response = await fetch(`${gateway.process.url}/api/tasks/${id}`, { headers });
+      await response.body?.cancel();
+      // Retention may have taken the task by now.
+      if (!response.ok && response.status !== 404) {
+        throw new Error(`a good token is answered with ${response.status}`);
+      }
     }));
   }
 }

@@ -138,3 +138,19 @@ Deno.test("whatever is asked when, nobody comes in oftener than its burst and it
     }
   }));
 });
+
+Deno.test("who may come as often as ever again is forgotten", () => {
+  const bench = new Bench({ perSecond: 10, burst: 20 });
+  for (let i = 0; i < 1_000; i++) {
+    bench.limits.take(`once ${i}`);
+    bench.nowMs += 1;
+  }
+  assert(bench.limits.size <= 101, `${bench.limits.size} are remembered`);
+  bench.limits.charge("bad", 40);
+  bench.nowMs += 3_999;
+  bench.limits.take("good");
+  assertEquals([bench.limits.size, bench.limits.waitOf("bad", 20)], [2, { retryAfterMs: 1 }]);
+  bench.nowMs += 101;
+  bench.limits.take("another");
+  assertEquals(bench.limits.size, 1);
+});
