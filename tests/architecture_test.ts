@@ -5,6 +5,7 @@ const PIPELINE = [
   "protocol",
   "access",
   "task",
+  "channel",
   "log",
   "projection",
   "router",
@@ -148,8 +149,16 @@ Deno.test("the arrows allow what is meant and nothing else", () => {
   assertEquals(may("protocol"), ["protocol"]);
   assertEquals(may("access"), ["protocol", "access"]);
   assertEquals(may("task"), ["protocol", "access", "task"]);
-  assertEquals(may("log"), ["protocol", "access", "task", "log", "nats", "telemetry"]);
-  assertEquals(may("projection"), ["protocol", "access", "task", "log", "projection", "telemetry"]);
+  assertEquals(may("log"), ["protocol", "access", "task", "channel", "log", "nats", "telemetry"]);
+  assertEquals(may("projection"), [
+    "protocol",
+    "access",
+    "task",
+    "channel",
+    "log",
+    "projection",
+    "telemetry",
+  ]);
   assertEquals(may("gateway"), [...PIPELINE, "nats", "telemetry", "settings"]);
   assertEquals(may("nats"), ["nats"]);
   assertEquals(may("worker"), ["protocol", "task", "nats", "worker"]);

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { isTag } from "../protocol/names.ts";
+import { isChannelName, isNamespace, isTag } from "../protocol/names.ts";
 import { parseTopic } from "../protocol/topics.ts";
 
 /** What a task is known by, which decides whether somebody may see it. */
@@ -11,7 +11,6 @@ export type ScopeName = { readonly kind: "id" | "tag"; readonly text: string; re
 /** The most patterns that one token has. */
 export const MAX_PATTERNS = 64;
 
-const NAMES = /^[A-Za-z0-9._-]{1,128}$/;
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** A pattern of topics: all up to a `*` at its end, or one. */
@@ -19,7 +18,7 @@ export const TopicPattern = v.pipe(
   v.string(),
   v.check(
     (text) => parsePattern(text) !== undefined,
-    "must be *, task:*, task:id:<id>, task:tag:<tag>, data:<name> or strategy:<name>; a * at the end stands for any rest",
+    "must be *, task:*, task:id:<id>, task:tag:<tag> or <namespace>:<name>, as data:<name>; a * at the end stands for any rest",
   ),
 );
 
@@ -27,7 +26,8 @@ export const TopicPattern = v.pipe(
 type Names = { readonly whole: ReadonlySet<string>; readonly beginnings: readonly string[] };
 
 type Parsed = { readonly kind: Kind; readonly beginning: string; readonly isWhole: boolean };
-type Kind = "id" | "tag" | "data" | "strategy" | "all" | "task";
+/** Names of channels are by their namespace, and its colon. */
+type Kind = "id" | "tag" | "all" | "task" | `${string}:`;
 
 /**
  * What a token is about: the tasks and the channels that its patterns name. A task is seen by its id or by any of its tags, so
@@ -118,7 +118,8 @@ export class Scope {
   allows(topic: string): boolean {
     if (this.#everything) return true;
     const parsed = parseTopic(topic);
-    if (parsed === undefined) return this.#allowsChannel(topic);
+    if (parsed === undefined) return false;
+    if (parsed.kind === "channel") return this.#has(`${parsed.namespace}:`, parsed.name);
     if (this.hasEveryTask) return true;
     switch (parsed.kind) {
       case "all":
@@ -129,12 +130,6 @@ export class Scope {
       case "tag":
         return this.#has("tag", parsed.tag);
     }
-  }
-
-  #allowsChannel(topic: string): boolean {
-    const colon = topic.indexOf(":");
-    const kind = topic.slice(0, Math.max(0, colon));
-    return (kind === "data" || kind === "strategy") && this.#has(kind, topic.slice(colon + 1));
   }
 
   #has(kind: Kind, name: string): boolean {
@@ -160,7 +155,7 @@ function parsePattern(text: string): Parsed | undefined {
   if (text === "task:*") return { kind: "task", beginning: "", isWhole: false };
   const isWhole = !text.endsWith("*");
   const [, kind, beginning] =
-    /^(task:id|task:tag|data|strategy):(.*)$/s.exec(isWhole ? text : text.slice(0, -1)) ?? [];
+    /^(task:id|task:tag|[a-z][a-z0-9_]*):(.*)$/s.exec(isWhole ? text : text.slice(0, -1)) ?? [];
   if (kind === undefined || beginning === undefined) return undefined;
   const isEmpty = beginning === "" && !isWhole;
   switch (kind) {
@@ -168,10 +163,8 @@ function parsePattern(text: string): Parsed | undefined {
       return isEmpty || ID.test(beginning) ? { kind: "id", beginning, isWhole } : undefined;
     case "task:tag":
       return isEmpty || isTag(beginning) ? { kind: "tag", beginning, isWhole } : undefined;
-    case "data":
-    case "strategy":
-      return isEmpty || NAMES.test(beginning) ? { kind, beginning, isWhole } : undefined;
     default:
-      return undefined;
+      if (kind === "task" || !isNamespace(kind)) return undefined;
+      return isEmpty || isChannelName(beginning) ? { kind: `${kind}:`, beginning, isWhole } : undefined;
   }
 }

@@ -19,15 +19,16 @@ export function wantedNext(flow: Behind, head: number): Wanted {
   return { after, upTo: head };
 }
 
-/** The tasks whose records are all that is missing up to `upTo`; undefined where only the whole stream will do. */
+/** The tasks, and the topics of channels, whose records are all that is missing up to `upTo`; undefined where only the whole stream will do. */
 function scopeOf(flow: Behind, upTo: number): ReadonlySet<string> | undefined {
   const tasks = new Set<string>();
   const most = Math.max(SMALL_SCOPE, (upTo - flow.cursor) / POSITIONS_PER_TASK);
   for (const [topic, from] of flow.held) {
     if (from >= upTo) continue;
-    const [, kind, id] = topic.split(":");
-    if (kind !== "id" || id === undefined || tasks.size >= most) return undefined;
-    tasks.add(id);
+    const [namespace, kind, id] = topic.split(":");
+    const one = namespace === "task" ? kind === "id" ? id : undefined : topic;
+    if (one === undefined || tasks.size >= most) return undefined;
+    tasks.add(one);
   }
   return tasks.size === 0 ? undefined : tasks;
 }

@@ -65,6 +65,7 @@ export function gatewayApp(
       history: async (access, id, part) => await running().tasks.history(access, id, part),
       cancel: async (access, id, reason) => await running().tasks.cancel(access, id, reason),
     },
+    publish: async (access, publication) => await running().publishing.publish(access, publication),
     streams: { open: (request, response) => gateway.streams.open(request, response) },
     operations: {
       rejected: () => {

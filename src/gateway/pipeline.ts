@@ -9,6 +9,7 @@ import type { Authenticator } from "../access/authenticator.ts";
 import { History, PAGE } from "../projection/history.ts";
 import { PastQueries } from "../projection/past_queries.ts";
 import { Projection } from "../projection/projection.ts";
+import { Publishing } from "../projection/publishing.ts";
 import { TaskQueries } from "../projection/queries.ts";
 import { VisibleTasks } from "../projection/visible_tasks.ts";
 import { UNDER_WAY_FACTOR } from "../projection/task_table.ts";
@@ -31,6 +32,9 @@ export type PipelineOptions = {
   readonly random?: () => number;
 };
 
+/** The namespaces of channels that every gateway has. */
+const CHANNELS: ReadonlySet<string> = new Set(["data", "strategy"]);
+
 const RESTART_MS = 500;
 
 /** Memory for where each task's events lie, so that its history is found without a search: some 300,000 short tasks. */
@@ -47,6 +51,8 @@ export class Pipeline implements AsyncDisposable {
   readonly history: History;
   /** What may be asked about tasks, by whom. */
   readonly tasks: VisibleTasks;
+  /** Where values go to channels. */
+  readonly publishing: Publishing;
   readonly messages: MessageRegistry = new MessageRegistry();
   readonly pageBatches: PageBatches = new PageBatches();
   readonly counts: RouterCounts;
@@ -94,7 +100,11 @@ export class Pipeline implements AsyncDisposable {
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
     this.liveness = settings.staleAfterMs === 0 ? undefined : this.#liveness();
-    registerBuiltIn(this.messages, { queries, tasks: this.tasks, gate: options.gate, partition });
+    // Channels are of no partition: where there are some, they are nowhere.
+    const namespaces = partition === undefined ? CHANNELS : new Set<string>();
+    this.publishing = new Publishing((entries) => this.append(entries), namespaces);
+    const { publishing, tasks } = this;
+    registerBuiltIn(this.messages, { queries, tasks, gate: options.gate, publishing, namespaces, partition });
   }
 
   /** Whether the state was built, so that clients can be served. */

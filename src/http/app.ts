@@ -13,6 +13,7 @@ import { type Asset, assetRoutes } from "./assets.ts";
 import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
 import { operationRoutes, type Operations } from "./operation_routes.ts";
 import { invalid, type Problem, problemResponse, unavailable } from "./problem.ts";
+import { type Publish, publishRoute } from "./publish_route.ts";
 import { streamRoute, type Streams } from "./stream_route.ts";
 import { type TaskQueries, taskRoutes } from "./task_routes.ts";
 import { ticketRoute } from "./ticket_route.ts";
@@ -28,6 +29,7 @@ export type AppTelemetry = {
 export type AppDeps = {
   readonly append: Append;
   readonly tasks: TaskQueries;
+  readonly publish: Publish;
   readonly streams: Streams;
   readonly operations: Operations;
   /** Files that are served as they are. Default: none. */
@@ -57,6 +59,7 @@ export function createApp(deps: AppDeps): Hono<Asking> {
   app.post("/api/tasks/:id/events", appendRoute({ append, spans, memory }));
   app.route("/api", taskRoutes(tasks));
   app.route("/api", streamRoute(streams));
+  app.route("/api", publishRoute(deps.publish, memory));
   app.route("/api", ticketRoute(deps.issueTicket));
   app.route("/", operationRoutes(operations));
   app.route("/", assetRoutes(assets));

@@ -3,6 +3,7 @@ import type * as v from "valibot";
 import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Start } from "../connection/flow.ts";
 import type { TaskQueries } from "../projection/queries.ts";
+import type { Namespaces } from "../projection/publishing.ts";
 import { type Cursor, SubscribeData } from "../protocol/client_frames.ts";
 import { otherPartition, type Partition } from "../protocol/partitions.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
@@ -11,13 +12,17 @@ import { defineMessage, type MessageType, refuse } from "./message_type.ts";
 import { paceMsOf } from "./pace.ts";
 
 /** `subscribe`: all of the topics or none. Where `own` is given, those of tasks of other partitions are not here. */
-export function subscribe(queries: TaskQueries, own?: Partition): MessageType<typeof SubscribeData> {
+export function subscribe(
+  queries: TaskQueries,
+  namespaces: Namespaces,
+  own?: Partition,
+): MessageType<typeof SubscribeData> {
   return defineMessage({
     type: "subscribe",
     schema: SubscribeData,
     cost: 1,
     handle(data, context) {
-      const unknown = unknownTopics(data.topics, context.path);
+      const unknown = unknownTopics(data.topics, context.path, namespaces);
       if (unknown.length > 0) {
         return refuse("TOPIC_NOT_FOUND", `no such topic on ${context.path}: ${unknown[0]}`, {
           topics: unknown,
@@ -38,8 +43,12 @@ export function subscribe(queries: TaskQueries, own?: Partition): MessageType<ty
 }
 
 /** Those of `topics` that do not exist, or not on this path. */
-function unknownTopics(topics: readonly string[], path: string): string[] {
-  return topics.filter((topic) => parseTopic(topic) === undefined || !pathAllows(path, topic));
+function unknownTopics(topics: readonly string[], path: string, namespaces: Namespaces): string[] {
+  return topics.filter((text) => {
+    const topic = parseTopic(text);
+    const isThere = topic?.kind === "channel" ? namespaces.has(topic.namespace) : topic !== undefined;
+    return !isThere || !pathAllows(path, text);
+  });
 }
 
 /** Names the first topic of a task of another partition, and those that are of the same one; undefined where there is none. */

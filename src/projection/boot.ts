@@ -1,6 +1,8 @@
+import { parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Extent } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
-import { isKind, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import { isKind, isTaskSubject, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import { Channels } from "./channels.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import type { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
@@ -16,6 +18,7 @@ const LASTS_A_SEARCH = 1_000;
 export type Booted = {
   readonly table: TaskTable;
   readonly rejected: RejectedRecords;
+  readonly channels: Channels;
   /** Everything up to here is folded in. */
   readonly extent: Extent;
   /** How many tasks under way found no room. */
@@ -25,6 +28,7 @@ export type Booted = {
 /** What a boot is to know. */
 export type BootOptions = {
   readonly maxTasks: number;
+  readonly channelBytes: number;
   /** How many records were rejected before, and of which life of the stream up to which position. */
   readonly rejected: number;
   readonly met: { readonly epoch: string; readonly upTo: number };
@@ -47,6 +51,7 @@ export async function boot(log: EventLog, pasts: PastTasks, options: BootOptions
 class Booting implements Booted {
   readonly table: TaskTable;
   readonly rejected: RejectedRecords;
+  readonly channels: Channels;
   extent: Extent;
   evictedUnderWay = 0;
   readonly #log: EventLog;
@@ -65,6 +70,7 @@ class Booting implements Booted {
     this.extent = extent;
     this.table = new TaskTable(options.maxTasks);
     this.rejected = new RejectedRecords(options.rejected);
+    this.channels = new Channels(options.channelBytes);
   }
 
   /** Folds the last event of each subject in; what is newer than the extent is left to {@link catchUp}. */
@@ -128,7 +134,8 @@ class Booting implements Booted {
 
   #meet(entry: Entry): void {
     const { met } = this.#options;
-    const parsed = parseRecord(entry);
+    const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry);
+    if ("update" in parsed) return void this.channels.put(parsed.update);
     if ("rejected" in parsed) {
       const isNew = this.extent.epoch !== met.epoch || entry.seq > met.upTo;
       this.rejected.add(entry, parsed.rejected, isNew);

@@ -6,6 +6,9 @@ import type { Pace } from "../task/pace.ts";
 import { isTerminal, progressData, statusData, statusOf } from "../task/task.ts";
 import type { TaskEvent } from "../task/worker_event.ts";
 
+/** A frame by which a value of a channel is told. */
+export type ChannelFrame = FrameOf<"data_update" | "strategy_update" | "channel_update">;
+
 type FrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;
 
 /** A frame that is encoded at most once, when the first who wants it asks. */
@@ -21,7 +24,10 @@ export interface Prepared<F extends ServerFrame = ServerFrame> {
  */
 export type Delivery = {
   readonly seq: number;
+  /** The task; or the topic of a channel, of which this is a value. */
   readonly taskId: string;
+  /** What is merged into the newest of it, where that is not the task. */
+  readonly key?: string;
   readonly tags: readonly string[];
   /** Those that it had until then, where they were others: who saw it by one of them may see it no more. */
   readonly formerTags?: readonly string[];
@@ -33,7 +39,8 @@ export type Delivery = {
   readonly atMs: number;
   /** What it is taken to weigh in memory, its encoded frames included; in bytes. */
   readonly bytes: number;
-  readonly progress: Prepared<FrameOf<"task_progress">> | undefined;
+  /** What may be merged; of a channel, its value. */
+  readonly progress: Prepared<FrameOf<"task_progress"> | ChannelFrame> | undefined;
   readonly status: Prepared<FrameOf<"task_status">> | undefined;
 };
 

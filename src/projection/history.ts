@@ -1,7 +1,11 @@
 import type { EventLog, Page } from "../log/event_log.ts";
 import { LEVELS, type TaskState } from "../task/fold.ts";
-import { parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import { parseUpdate } from "../channel/channel_update.ts";
+import { isChannel } from "../protocol/topics.ts";
+import { isTaskSubject, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
+import { channelDelivery } from "./channel_delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
 import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
@@ -165,10 +169,13 @@ export class History {
     // Looked at afterwards: what retention took before this page was read is missing from it.
     const { firstSeq } = await this.#log.extent();
     const missedTo = Math.max(after, Math.min(firstSeq, intactFrom, head + 1) - 1);
-    const events = entries.flatMap((entry) => {
-      const parsed = parseRecord(entry);
-      return "event" in parsed ? [parsed.event] : [];
-    });
+    const events: TaskEvent[] = [];
+    const updates: Delivery[] = [];
+    for (const entry of entries) {
+      const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry);
+      if ("event" in parsed) events.push(parsed.event);
+      else if ("update" in parsed) updates.push(channelDelivery(parsed.update));
+    }
     const tasks = this.#scans.take(scope, after);
     if (missedTo > after) tasks.clear();
     const known = await this.#knownNow(events);
@@ -183,7 +190,10 @@ export class History {
       tasks.set(id, past);
     }
     this.#scans.put(scope, through, tasks);
-    return { block: new Block(page.deliveries), through, missedTo };
+    const deliveries = updates.length === 0
+      ? page.deliveries
+      : [...page.deliveries, ...updates].sort((a, b) => a.seq - b.seq);
+    return { block: new Block(deliveries), through, missedTo };
   }
 
   /** One page of several tasks' records in stream order: as far as every one of them was read. */
@@ -212,6 +222,7 @@ export class History {
   #positionsOf(tasks: ReadonlySet<string>, after: number): number[] | undefined {
     const all: number[] = [];
     for (const id of tasks) {
+      if (isChannel(id)) return undefined;
       const positions = this.#projection.whereabouts.of(id, after);
       if (positions === undefined) return undefined;
       for (const seq of positions) all.push(seq);

@@ -1,5 +1,5 @@
 import type { Scope } from "../access/scope.ts";
-import { parseTopic, type Topic } from "../protocol/topics.ts";
+import { parseTopic, printTopic, type Topic } from "../protocol/topics.ts";
 import type { Block } from "./block.ts";
 import { type Delivery, isLost, isSeen } from "./delivery.ts";
 
@@ -26,6 +26,7 @@ export class Interest {
   readonly key: string;
   readonly #scope: Scope | undefined;
   readonly #all: Facets = { progress: Infinity, status: Infinity };
+  /** By ids of tasks, and by topics of channels. */
   readonly #tasks = new Map<string, Facets>();
   readonly #tags = new Map<string, Facets>();
   #list = Infinity;
@@ -59,7 +60,7 @@ export class Interest {
   /** What of one delivery is wanted; undefined where nothing. */
   share(delivery: Delivery): Share | undefined {
     const { seq } = delivery;
-    if (this.#scope !== undefined && !isSeen(delivery, this.#scope)) {
+    if (this.#scope !== undefined && delivery.key === undefined && !isSeen(delivery, this.#scope)) {
       const lost = this.#list < seq && isLost(delivery, this.#scope);
       return lost ? { delivery, progress: false, status: false, list: false, lost } : undefined;
     }
@@ -81,7 +82,8 @@ export class Interest {
     }
   }
 
-  #from(facet: keyof Facets, { taskId, tags }: Delivery): number {
+  #from(facet: keyof Facets, { taskId, tags, key }: Delivery): number {
+    if (key !== undefined) return this.#tasks.get(taskId)?.[facet] ?? Infinity;
     let from = Math.min(this.#all[facet], this.#tasks.get(taskId)?.[facet] ?? Infinity);
     for (const tag of tags) from = Math.min(from, this.#tags.get(tag)?.[facet] ?? Infinity);
     return from;
@@ -103,6 +105,8 @@ export class Interest {
         return lower(facetsIn(this.#tasks, topic.taskId), topic.facet, from);
       case "tag":
         return lower(facetsIn(this.#tags, topic.tag), topic.facet, from);
+      case "channel":
+        return lower(facetsIn(this.#tasks, printTopic(topic)), undefined, from);
     }
   }
 }

@@ -1,4 +1,7 @@
-import type { EventLog, Page, PageQuery } from "../log/event_log.ts";
+import { channelSubject } from "../channel/channel_subject.ts";
+import { type ChannelUpdate, parseUpdate } from "../channel/channel_update.ts";
+import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
+import { isChannel } from "../protocol/topics.ts";
 import { namesIn, parseRecord } from "../task/worker_event.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import type { Whereabouts } from "./whereabouts.ts";
@@ -27,9 +30,47 @@ export class PastTasks {
 
   /** A page of one task's records; rejects as `EventLog.read` does. */
   async page(taskId: string, page: Pick<PageQuery, "after" | "upTo" | "limit" | "maxBytes">): Promise<Page> {
+    if (isChannel(taskId)) return await this.#channelPage(taskId, page);
     const positions = this.#whereabouts().of(taskId, page.after);
     const query = { ...page, subject: `task.${taskId}.>` };
     return await this.#log.read(positions === undefined ? query : { ...query, positions });
+  }
+
+  /** A channel's values with keys and its one without lie under different subjects. */
+  async #channelPage(
+    topic: string,
+    page: Pick<PageQuery, "after" | "upTo" | "limit" | "maxBytes">,
+  ): Promise<Page> {
+    const subject = channelSubject({ topic, key: "" });
+    const [keyed, single] = await Promise.all([
+      this.#log.read({ ...page, subject: `${subject}.>` }),
+      this.#log.read({ ...page, subject }),
+    ]);
+    const through = Math.min(keyed.through, single.through);
+    const entries = [...keyed.entries, ...single.entries].filter(({ seq }) => seq <= through);
+    return { entries: entries.sort((a, b) => a.seq - b.seq), through };
+  }
+
+  /** The last value of each key of a channel, as the log has it now. */
+  async lastsOf(topic: string): Promise<readonly ChannelUpdate[]> {
+    const subject = channelSubject({ topic, key: "" });
+    const updates: ChannelUpdate[] = [];
+    const take = (entries: readonly Entry[]): void => {
+      for (const entry of entries) {
+        const parsed = parseUpdate(entry);
+        if ("update" in parsed) updates.push(parsed.update);
+      }
+    };
+    for await (const entries of this.#log.lastPerSubject(`${subject}.>`)) take(entries);
+    let last: Entry | undefined;
+    for (let after = 0;;) {
+      const page = await this.#log.read({ subject, after, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES });
+      last = page.entries.at(-1) ?? last;
+      if (page.through <= after || page.entries.length === 0) break;
+      after = page.through;
+    }
+    if (last !== undefined) take([last]);
+    return updates.sort((a, b) => a.seq - b.seq);
   }
 
   /**

@@ -1,9 +1,18 @@
 import type { TaskNames } from "../access/scope.ts";
+import { type ChannelUpdate, type ParsedUpdate, parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import type { TaskState } from "../task/fold.ts";
-import { isKind, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import {
+  isKind,
+  isTaskSubject,
+  namesIn,
+  type Parsed,
+  parseRecord,
+  type TaskEvent,
+} from "../task/worker_event.ts";
 import { boot } from "./boot.ts";
+import { Channels } from "./channels.ts";
 import { type Delivery, deliveryOf, namesOf } from "./delivery.ts";
 import type { Past } from "./past.ts";
 import { PastTasks } from "./past_tasks.ts";
@@ -15,16 +24,21 @@ import { Whereabouts, type WhereaboutsBounds } from "./whereabouts.ts";
 /** Bounds of a projection's memory. */
 export type ProjectionBounds = {
   readonly maxTasks: number;
+  /** What the last values of channels may weigh, in bytes. Default: 64 MiB. */
+  readonly channelBytes?: number;
   readonly tail: TailBounds;
   /** Default: nothing is remembered of where events lie. */
   readonly whereabouts?: WhereaboutsBounds;
 };
 
+const CHANNEL_BYTES = 67_108_864;
 const NOWHERE: WhereaboutsBounds = { perSubject: 0, maxBytes: 0 };
 
 /** What the projection counted since the start, for `/metrics`. */
 export type ProjectionCounts = {
   events: Record<string, number>;
+  /** Values of channels. */
+  updates: number;
   late: number;
   evicted: number;
   evictedUnderWay: number;
@@ -45,9 +59,10 @@ export class Projection {
   readonly #log: EventLog;
   readonly #bounds: ProjectionBounds;
   readonly #pasts: PastTasks;
-  readonly counts: ProjectionCounts = { events: {}, late: 0, evicted: 0, evictedUnderWay: 0 };
+  readonly counts: ProjectionCounts = { events: {}, updates: 0, late: 0, evicted: 0, evictedUnderWay: 0 };
   #rejected = new RejectedRecords();
   #table: TaskTable;
+  #channels: Channels;
   #tail: Tail;
   #whereabouts: Whereabouts;
   #walked: Promise<void> = Promise.resolve();
@@ -60,6 +75,7 @@ export class Projection {
     this.#log = log;
     this.#bounds = bounds;
     this.#table = new TaskTable(bounds.maxTasks);
+    this.#channels = new Channels(bounds.channelBytes ?? CHANNEL_BYTES);
     this.#tail = new Tail(bounds.tail, 0);
     this.#whereabouts = new Whereabouts(bounds.whereabouts ?? NOWHERE);
     this.#pasts = new PastTasks(log, () => this.#whereabouts);
@@ -83,6 +99,16 @@ export class Projection {
   /** The tasks in memory. */
   get tasks(): TaskTable {
     return this.#table;
+  }
+
+  /** The last values of channels. */
+  get channels(): Channels {
+    return this.#channels;
+  }
+
+  /** The last value of each key of a channel, from the log; those that changed longest ago first. */
+  async lastsFromLog(topic: string): Promise<readonly ChannelUpdate[]> {
+    return await this.#pasts.lastsOf(topic);
   }
 
   /** The recent deliveries. */
@@ -112,10 +138,12 @@ export class Projection {
     this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
     const booted = await boot(this.#log, this.#pasts, {
       maxTasks: this.#bounds.maxTasks,
+      channelBytes: this.#bounds.channelBytes ?? CHANNEL_BYTES,
       rejected: this.#rejected.total,
       met: { epoch: this.#epoch, upTo: this.#head },
     });
     this.#table = booted.table;
+    this.#channels = booted.channels;
     this.#rejected = booted.rejected;
     this.counts.evictedUnderWay += booted.evictedUnderWay;
     this.#epoch = booted.extent.epoch;
@@ -204,6 +232,7 @@ export class Projection {
     for (const record of gone) this.#table.remove(record);
     this.counts.evicted += gone.length;
     this.#whereabouts.expire(firstSeq);
+    this.#channels.expire(firstSeq);
     return gone.map(({ state }) => namesOf(state));
   }
 
@@ -212,6 +241,13 @@ export class Projection {
     for (const one of read) {
       if ("rejected" in one) {
         this.#rejected.add(one.entry, one.rejected);
+        continue;
+      }
+      if ("update" in one) {
+        this.counts.updates++;
+        const delivery = this.#channels.put(one.update);
+        deliveries.push(delivery);
+        this.#tail.push(delivery);
         continue;
       }
       const { event } = one;
@@ -254,10 +290,10 @@ export class Projection {
 }
 
 /** A record as it was understood, or why it was not. */
-type ReadEntry = { readonly entry: Entry } & ReturnType<typeof parseRecord>;
+type ReadEntry = { readonly entry: Entry } & (Parsed | ParsedUpdate);
 
 function readEntry(entry: Entry): ReadEntry {
-  return { entry, ...parseRecord(entry) };
+  return { entry, ...(isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry)) };
 }
 
 function eventsOf(read: readonly ReadEntry[]): TaskEvent[] {

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Tag, TaskId } from "./names.ts";
+import { isChannelKey, Tag, TaskId } from "./names.ts";
 
 /** A request's id, which its reply carries back: 1–128 characters. */
 export const FrameId = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
@@ -73,6 +73,23 @@ export const TASK_STATUSES = [
 ] as const;
 /** One of {@link TASK_STATUSES}. */
 export type TaskStatus = (typeof TASK_STATUSES)[number];
+
+/** `publish {topic, payload, key?, event_id?}`: a value to a channel, stored once for an `event_id`. */
+export const ChannelPublication = v.object({
+  topic: v.pipe(v.string(), v.maxLength(256)),
+  payload: v.unknown(),
+  key: v.optional(
+    v.pipe(
+      v.string(),
+      v.check(isChannelKey, "must be 1–128 characters, none of which is white space or a control"),
+    ),
+  ),
+  event_id: v.optional(
+    v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,100}$/, "must be 1–100 visible ASCII characters")),
+  ),
+});
+/** See {@link ChannelPublication}. */
+export type ChannelPublication = v.InferOutput<typeof ChannelPublication>;
 
 /** `ping {}`. */
 export const PingData = v.object({});

@@ -20,6 +20,25 @@ export const Tag = v.pipe(
 /** See {@link Tag}. */
 export type Tag = v.InferOutput<typeof Tag>;
 
+const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
+const CHANNEL_NAME = /^[A-Za-z0-9._-]{1,128}$/;
+const CHANNEL_KEY = /^[^\s\p{Cc}]{1,128}$/u;
+
+/** Whether `text` may name a namespace of topics: 1–32 of `a-z0-9_`, a letter first. */
+export function isNamespace(text: string): boolean {
+  return NAMESPACE.test(text);
+}
+
+/** Whether `text` may name a channel: 1–128 of `A-Za-z0-9._-`. */
+export function isChannelName(text: string): boolean {
+  return CHANNEL_NAME.test(text);
+}
+
+/** Whether `text` may be the key of a value of a channel: 1–128 characters, none of which is white space or a control. */
+export function isChannelKey(text: string): boolean {
+  return CHANNEL_KEY.test(text) && text.isWellFormed();
+}
+
 /** A client's name across reconnects: 1–128 of `A-Za-z0-9._:-`. */
 export const ClientId = v.pipe(
   v.string(),

@@ -75,6 +75,9 @@ export type RejectedItem = {
   readonly preview: string;
 };
 
+/** A value of a channel; `key` is absent where the channel has but one. */
+export type ChannelData = { readonly topic: string; readonly key?: string; readonly payload: unknown };
+
 type ReplayData = { readonly mode: "latest" | "none" | "all"; readonly truncated: boolean };
 
 /** What a pushed or answered frame of each type carries as `data`. */
@@ -121,6 +124,10 @@ export type ServerData = {
     readonly next_after_seq?: number;
   };
   cancel_requested: { readonly task_id: string; readonly seq: number };
+  data_update: ChannelData;
+  strategy_update: ChannelData;
+  channel_update: ChannelData;
+  published: { readonly topic: string; readonly seq: number };
   caught_up: { readonly topics: readonly string[]; readonly seq: number };
   gap: {
     readonly topics: readonly string[];

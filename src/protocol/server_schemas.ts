@@ -80,6 +80,12 @@ export const TaskPageSchema = v.strictObject({
 /** What a request to cancel is answered, strictly. */
 export const CancelRequestedSchema = v.strictObject({ task_id: TaskId, seq: Seq });
 
+const ChannelData = v.strictObject({
+  topic: v.pipe(v.string(), v.minLength(1)),
+  key: v.exactOptional(v.pipe(v.string(), v.minLength(1))),
+  payload: v.unknown(),
+});
+
 const SubscribedData = v.strictObject({
   topics: Topics,
   epoch: Epoch,
@@ -150,6 +156,10 @@ export const ServerFrameSchema = v.variant("type", [
   ),
   frame("task_history", TaskHistorySchema),
   frame("cancel_requested", CancelRequestedSchema),
+  frame("data_update", ChannelData),
+  frame("strategy_update", ChannelData),
+  frame("channel_update", ChannelData),
+  frame("published", v.strictObject({ topic: v.string(), seq: Seq })),
   frame("caught_up", v.strictObject({ topics: Topics, seq: Seq })),
   frame("gap", GapData),
   frame(

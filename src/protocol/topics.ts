@@ -1,17 +1,19 @@
-import { isTag, isTaskId, type Tag, type TaskId } from "./names.ts";
+import { isChannelName, isNamespace, isTag, isTaskId, type Tag, type TaskId } from "./names.ts";
 
 /** Which half of a task's frames a topic carries; both when absent. */
 export type Facet = "progress" | "status";
 
 /**
  * What a client can subscribe to.
- * `task:progress`, `task:status`, `task:list`, `task:id:<id>[:<facet>]`, `task:tag:<tag>[:<facet>]`.
+ * `task:progress`, `task:status`, `task:list`, `task:id:<id>[:<facet>]`, `task:tag:<tag>[:<facet>]`; and the channels of other
+ * namespaces, `<namespace>:<name>`. Whether there is such a namespace is another question.
  */
 export type Topic =
   | { readonly kind: "all"; readonly facet: Facet }
   | { readonly kind: "list" }
   | { readonly kind: "task"; readonly taskId: TaskId; readonly facet?: Facet }
-  | { readonly kind: "tag"; readonly tag: Tag; readonly facet?: Facet };
+  | { readonly kind: "tag"; readonly tag: Tag; readonly facet?: Facet }
+  | { readonly kind: "channel"; readonly namespace: string; readonly name: string };
 
 /** The connection paths, and the topic namespaces each may use; `*` is every namespace. */
 export const PATHS: ReadonlyMap<string, string> = new Map([
@@ -27,8 +29,13 @@ export const STREAM_PATH = "/api/stream";
 /** The topic that `text` names, or undefined where it names none. The inverse of {@link printTopic}. */
 export function parseTopic(text: string): Topic | undefined {
   if (text.length > 256) return undefined;
-  const [namespace, kind, name, facet, ...rest] = text.split(":");
-  if (namespace !== "task" || rest.length > 0) return undefined;
+  const [namespace = "", kind, name, facet, ...rest] = text.split(":");
+  if (namespace !== "task") {
+    const isChannel = isNamespace(namespace) && kind !== undefined && isChannelName(kind) &&
+      name === undefined;
+    return isChannel ? { kind: "channel", namespace, name: kind } : undefined;
+  }
+  if (rest.length > 0) return undefined;
   if (name === undefined) {
     if (kind === "list") return { kind };
     return kind === "progress" || kind === "status" ? { kind: "all", facet: kind } : undefined;
@@ -51,6 +58,8 @@ export function printTopic(topic: Topic): string {
       return `task:id:${topic.taskId}${topic.facet === undefined ? "" : `:${topic.facet}`}`;
     case "tag":
       return `task:tag:${topic.tag}${topic.facet === undefined ? "" : `:${topic.facet}`}`;
+    case "channel":
+      return `${topic.namespace}:${topic.name}`;
   }
 }
 
@@ -62,10 +71,17 @@ export function pathAllows(path: string, topic: string): boolean {
 
 /**
  * The topics, as printed, that a frame of one facet about one task belongs to.
- * `task:list` is not among them: it carries frames of its own.
+ * `task:list` is not among them: it carries frames of its own. What is of a channel belongs to that alone, whose topic stands
+ * in the place of the id.
  */
 export function topicsOf(facet: Facet, taskId: string, tags: readonly string[]): string[] {
+  if (isChannel(taskId)) return [taskId];
   const topics = [`task:${facet}`, `task:id:${taskId}`, `task:id:${taskId}:${facet}`];
   for (const tag of tags) topics.push(`task:tag:${tag}`, `task:tag:${tag}:${facet}`);
   return topics;
+}
+
+/** Whether what stands in the place of a task's id is the topic of a channel: no id has a colon. */
+export function isChannel(taskId: string): boolean {
+  return taskId.includes(":");
 }

@@ -1,3 +1,4 @@
+import { frameType } from "../projection/channel_delivery.ts";
 import { payloadOf } from "../projection/delivery.ts";
 import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
@@ -34,7 +35,8 @@ export function batchOf(
     }
     if (progress && delivery.progress !== undefined) {
       const cursor = delivery.status === undefined ? seq : undefined; // see Delivery
-      payloads.push({ bytes: payloadOf(delivery.progress), type: "task_progress", cursor });
+      const type = delivery.key === undefined ? "task_progress" : frameType(taskId);
+      payloads.push({ bytes: payloadOf(delivery.progress), type, cursor });
     }
     if (status && delivery.status !== undefined) {
       payloads.push({ bytes: payloadOf(delivery.status), type: "task_status", cursor: seq });

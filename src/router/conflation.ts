@@ -8,7 +8,8 @@ export type Part = Share & {
 
 /**
  * Drops the progress that newer progress of the same task makes pointless. Status changes all stay; so does the last
- * progress before each of a task's terminal statuses, and the newest of all. Order by position is kept.
+ * progress before each of a task's terminal statuses, and the newest of all. Of a channel the newest value of each key stays.
+ * Order by position is kept.
  */
 export function conflate(parts: readonly Part[]): Part[] {
   const newer = new Set<string>();
@@ -16,10 +17,10 @@ export function conflate(parts: readonly Part[]): Part[] {
   for (let i = parts.length - 1; i >= 0; i--) {
     const part = parts[i];
     if (part === undefined) continue;
-    const { taskId, terminal } = part.delivery;
-    if (terminal) newer.delete(taskId);
-    const pointless = part.progress && !part.whole && newer.has(taskId);
-    if (part.progress) newer.add(taskId);
+    const { taskId, key = taskId, terminal } = part.delivery;
+    if (terminal) newer.delete(key);
+    const pointless = part.progress && !part.whole && newer.has(key);
+    if (part.progress) newer.add(key);
     if (!pointless) kept.push(part);
     else if (part.status || part.list) kept.push({ ...part, progress: false });
   }

@@ -44,6 +44,12 @@ export class Holders {
     }
   }
 
+  /** All of them; some several times. */
+  *all(): Generator<Audience> {
+    yield* this.#open;
+    for (const audiences of this.#byName.values()) yield* audiences;
+  }
+
   /** Those that see a task of these names; some of them several times. */
   *of({ taskId, tags }: TaskNames): Generator<Audience> {
     yield* this.#open;

@@ -230,7 +230,9 @@ export class Router {
 
   #mark(interested: Map<Audience, Wanted>, delivery: Delivery, facet: "progress" | "status"): void {
     for (const topic of topicsOf(facet, delivery.taskId, delivery.tags)) {
-      for (const audience of this.#byTopic.get(topic)?.of(delivery) ?? []) {
+      const holders = this.#byTopic.get(topic);
+      // Who may hold a channel may see all of it.
+      for (const audience of (delivery.key === undefined ? holders?.of(delivery) : holders?.all()) ?? []) {
         interestOf(interested, audience)[facet] = true;
       }
     }

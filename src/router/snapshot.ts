@@ -1,11 +1,19 @@
 import type { TaskNames } from "../access/scope.ts";
-import { namesOf, payloadOf, progressFrame, statusFrame, tagsOf } from "../projection/delivery.ts";
+import {
+  type Delivery,
+  namesOf,
+  payloadOf,
+  progressFrame,
+  statusFrame,
+  tagsOf,
+} from "../projection/delivery.ts";
+import { channelDelivery, frameType } from "../projection/channel_delivery.ts";
 import type { Past } from "../projection/past.ts";
 import type { Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
 import { encodeJson, type Payload } from "../protocol/codec.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
-import { type Facet, parseTopic, type Topic, topicsOf } from "../protocol/topics.ts";
+import { type Facet, isChannel, parseTopic, printTopic, type Topic, topicsOf } from "../protocol/topics.ts";
 
 /** A frame of a snapshot, encoded, and what it is about: `list` is a `task_list` frame. */
 export type SnapshotFrame =
@@ -28,8 +36,12 @@ export function isFor(frame: SnapshotFrame, topics: ReadonlySet<string>): boolea
 }
 
 /** The frame for a codec. Its position is no cursor: the frames of a snapshot come in no order. */
-export function payloadOfSnapshot({ payload, facet }: SnapshotFrame): Payload {
-  return { bytes: payload, type: `task_${facet}`, cursor: undefined };
+export function payloadOfSnapshot(frame: SnapshotFrame): Payload {
+  const { payload, facet } = frame;
+  const type = "taskId" in frame && isChannel(frame.taskId)
+    ? frameType(frame.taskId)
+    : `task_${facet}` as const;
+  return { bytes: payload, type, cursor: undefined };
 }
 
 const CHUNK_TASKS = 100;
@@ -49,6 +61,9 @@ export class SnapshotWalk {
   readonly #sees: (task: TaskNames) => boolean;
   readonly #lastOrder: number;
   readonly #named: string[] = [];
+  /** Channels whose values are still to come, and what is left of those of the first. */
+  readonly #channels: string[] = [];
+  #values: Iterator<Delivery> | undefined;
   readonly #namedAll: ReadonlySet<string>;
   readonly #records: Iterator<TaskRecord>;
   /** The first of the named tasks, once it was asked of the log. */
@@ -71,6 +86,7 @@ export class SnapshotWalk {
     const parsed = topics.flatMap((topic) => parseTopic(topic) ?? []);
     for (const topic of parsed) {
       if (topic.kind === "task" && !this.#named.includes(topic.taskId)) this.#named.push(topic.taskId);
+      if (topic.kind === "channel") this.#channels.push(printTopic(topic));
     }
     this.#namedAll = new Set(this.#named);
     this.#records = this.#unnamed(parsed);
@@ -93,7 +109,38 @@ export class SnapshotWalk {
       this.#named.shift();
       if (bytesOf(frames) >= CHUNK_BYTES) return { frames, done: false };
     }
+    for (let topic = this.#channels[0]; topic !== undefined; topic = this.#channels[0]) {
+      this.#values ??= this.#projection.channels.retained(topic)?.[Symbol.iterator]();
+      if (this.#values === undefined) {
+        return frames.length > 0 ? { frames, done: false } : this.#lookAtChannel(topic);
+      }
+      if (!this.#takeValues(this.#values, frames)) return { frames, done: false };
+      this.#values = undefined;
+      this.#channels.shift();
+    }
     return this.#walk(frames, nowMs);
+  }
+
+  /** Whether these were all. */
+  #takeValues(values: Iterator<Delivery>, frames: SnapshotFrame[]): boolean {
+    for (let next = values.next(); next.done !== true; next = values.next()) {
+      const { taskId, seq, progress } = next.value;
+      if (progress === undefined || !this.#isPast(seq)) continue;
+      frames.push({
+        payload: encodeJson({ ...progress.frame, snapshot: true }),
+        facet: "progress",
+        taskId,
+        tags: [],
+      });
+      if (bytesOf(frames) >= CHUNK_BYTES) return false;
+    }
+    return true;
+  }
+
+  async #lookAtChannel(topic: string): Promise<SnapshotChunk> {
+    const updates = await this.#projection.lastsFromLog(topic);
+    this.#values = updates.map(channelDelivery).values();
+    return { frames: [], done: false };
   }
 
   #walk(frames: SnapshotFrame[], nowMs: number): SnapshotChunk {

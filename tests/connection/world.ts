@@ -10,6 +10,7 @@ import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
 import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection, type ProjectionBounds } from "../../src/projection/projection.ts";
+import { Publishing } from "../../src/projection/publishing.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 import { VisibleTasks } from "../../src/projection/visible_tasks.ts";
 import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
@@ -98,7 +99,10 @@ export class World {
       cancels,
       turns: this.history.turns,
     });
-    registerBuiltIn(this.messages, { queries: this.queries, tasks, gate: new Gate(tokens, { now }) });
+    const namespaces = new Set(["data", "strategy"]);
+    const publishing = new Publishing((entries) => this.log.append(entries), namespaces);
+    const gate = new Gate(tokens, { now });
+    registerBuiltIn(this.messages, { queries: this.queries, tasks, gate, publishing, namespaces });
   }
 
   /** A world whose projection was booted from what `prepare` put into the log. */

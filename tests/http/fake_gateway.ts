@@ -53,6 +53,12 @@ export class FakeGateway {
         cancel: (access, id, reason) =>
           this.#answerTo(access, ["cancel", id, reason], this.refusal ?? { task_id: id, seq: 7 }),
       },
+      publish: (access, publication) =>
+        this.#answerTo(
+          access,
+          ["publish", publication],
+          this.refusal ?? { topic: publication.topic, seq: 7 },
+        ),
       streams: {
         open: ({ query, lastEventId, address, headers, access }) =>
           this.#answerTo(

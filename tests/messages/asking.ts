@@ -10,6 +10,7 @@ import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
 import { PastQueries } from "../../src/projection/past_queries.ts";
 import { Projection } from "../../src/projection/projection.ts";
+import { Publishing } from "../../src/projection/publishing.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 import { VisibleTasks } from "../../src/projection/visible_tasks.ts";
 
@@ -40,7 +41,10 @@ export class Asking implements AsyncDisposable {
       cancels: new Cancels(projection, (entries) => log.append(entries)),
       turns: history.turns,
     });
-    registerBuiltIn(this.registry, { queries, tasks, gate: new Gate(undefined, { now: () => NOW_MS }) });
+    const namespaces = new Set(["data", "strategy"]);
+    const publishing = new Publishing((entries) => this.log.append(entries), namespaces);
+    const gate = new Gate(undefined, { now: () => NOW_MS });
+    registerBuiltIn(this.registry, { queries, tasks, gate, publishing, namespaces });
   }
 
   /** Starts on a log that holds `entries`. */

@@ -59,6 +59,7 @@ Deno.test("these types are built in, and this is what they cost", async () => {
     get_task: 1,
     get_tasks: 5,
     ping: 1,
+    publish: 1,
     subscribe: 1,
     unsubscribe: 1,
   });
@@ -187,7 +188,8 @@ Deno.test("a topic that is none, or not on this path, is refused with all its li
     "task:id:a:both",
     "task:tag:",
     "TASK:list",
-    "data:x",
+    "other:x",
+    "data:x:y",
   ];
   assertEquals(await refused("/ws", ["task:status", ...nonsense]), nonsense);
   assertEquals(await refused("/ws/task", ["task:nothing", "task:list"]), ["task:nothing"]);

@@ -41,7 +41,7 @@ Deno.test("a type that is added to a running gateway is answered, and is none an
   pipeline.messages.unregister("time");
   assertMatch(
     await types(),
-    /^type: must be one of auth, cancel_task, get_history, get_task, get_tasks, ping, subscribe, unsubscribe$/,
+    /^type: must be one of auth, cancel_task, get_history, get_task, get_tasks, ping, publish, subscribe, unsubscribe$/,
   );
   const { messages } = await metricsOf(live);
   assertEquals([messages["time"], messages["unknown"]], [2, 2]);

@@ -35,7 +35,7 @@ export function toldBy(entries: readonly Entry[]): Delivery[] {
 
 /** A delivery as one line: what was told of which task, without what only a pace says. */
 export function lineOf({ seq, taskId, tags, progress, status }: Delivery): string {
-  const counters = progress?.frame.data.progress;
+  const counters = progress?.frame.type === "task_progress" ? progress.frame.data.progress : undefined;
   const told = [
     counters === undefined
       ? ""

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import {
   AuthData,
   CancelTaskData,
+  ChannelPublication,
   ClientEnvelope,
   GetHistoryData,
   GetTaskData,
@@ -41,6 +42,7 @@ const CLIENT_DATA: Readonly<Record<string, v.GenericSchema>> = {
   get_tasks: GetTasksData,
   get_history: GetHistoryData,
   cancel_task: CancelTaskData,
+  publish: ChannelPublication,
   auth: AuthData,
 };
 

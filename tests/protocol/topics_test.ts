@@ -75,9 +75,14 @@ Deno.test("what is no topic is told apart from one", () => {
     "TASK:progress",
     " task:progress",
     "task:progress\n",
-    "data:prices",
-    "strategy:s1",
+    "data:",
+    "data:a b",
+    "data:a:b",
+    `data:${"x".repeat(129)}`,
+    "Data:a",
+    ":a",
     "__proto__",
+    "__proto__:a",
   ];
   assertEquals(wrong.filter((text) => parseTopic(text) !== undefined), []);
 });
@@ -112,7 +117,7 @@ Deno.test("the topics of a frame are topics, and each matches it", () => {
     fc.property(facet, taskIds, fc.uniqueArray(tags, { maxLength: 16 }), (one, taskId, tagged) => {
       for (const text of topicsOf(one, taskId, tagged)) {
         const topic = parseTopic(text);
-        assert(topic !== undefined && topic.kind !== "list", text);
+        assert(topic !== undefined && topic.kind !== "list" && topic.kind !== "channel", text);
         assert(topic.facet === undefined || topic.facet === one);
         if (topic.kind === "task") assertEquals(topic.taskId, taskId);
         if (topic.kind === "tag") assert(tagged.includes(topic.tag));

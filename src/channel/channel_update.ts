@@ -1,0 +1,51 @@
+import type { EventRecord } from "../task/worker_event.ts";
+import { depthWithin, MAX_BODY_BYTES, MAX_BODY_DEPTH } from "../task/worker_event.ts";
+import { channelOf, type ChannelValue } from "./channel_subject.ts";
+
+/** A value that was published to a channel: `seq` is its position, `time` when it was appended (ms since the epoch). */
+export type ChannelUpdate = ChannelValue & {
+  readonly seq: number;
+  readonly time: number;
+  /** Any JSON. */
+  readonly payload: unknown;
+  /** How long its JSON is, in bytes. */
+  readonly size: number;
+};
+
+/** Either an update, or why the record is none. */
+export type ParsedUpdate = { readonly update: ChannelUpdate } | { readonly rejected: string };
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Understands a stored record of a channel, or says in one sentence why it is none. Never throws. */
+export function parseUpdate({ seq, time, subject, body }: EventRecord): ParsedUpdate {
+  const value = channelOf(subject);
+  if (value === undefined) {
+    return {
+      rejected: "subject: must be task.<task_id>.<kind>, data.<name>[.<key>] or strategy.<name>[.<key>]",
+    };
+  }
+  const fault = bodyFault(body);
+  if (fault !== undefined) return { rejected: fault };
+  try {
+    const payload: unknown = JSON.parse(decoder.decode(body));
+    const broken = payloadFault(payload);
+    return broken === undefined
+      ? { update: { ...value, seq, time, payload, size: body.length } }
+      : { rejected: broken };
+  } catch {
+    return { rejected: "body: must be UTF-8 JSON" };
+  }
+}
+
+/** Why a payload cannot be published, in one sentence; undefined where it can. */
+export function payloadFault(payload: unknown): string | undefined {
+  return depthWithin(payload, MAX_BODY_DEPTH)
+    ? undefined
+    : `payload: must nest at most ${MAX_BODY_DEPTH} deep`;
+}
+
+function bodyFault(body: Uint8Array): string | undefined {
+  if (body.length > MAX_BODY_BYTES) return `body: must be at most ${MAX_BODY_BYTES} bytes`;
+  return body.length === 0 ? "body: must be UTF-8 JSON" : undefined;
+}

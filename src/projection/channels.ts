@@ -1,0 +1,76 @@
+import type { ChannelUpdate } from "../channel/channel_update.ts";
+import type { Delivery } from "./delivery.ts";
+import { channelDelivery } from "./channel_delivery.ts";
+
+/** The last value of each key of the channels, as far as there is room. */
+type Kept = Map<string, Delivery>;
+
+/**
+ * What channels hold: the last value of each key. Beyond `maxBytes` the channel that changed longest ago is let go of whole;
+ * the log knows its values then, as it knows tasks that left memory.
+ */
+export class Channels {
+  readonly #maxBytes: number;
+  /** The one that changed last, last. */
+  readonly #byTopic = new Map<string, Kept>();
+  readonly #evicted = new Set<string>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** How many values are held. */
+  get size(): number {
+    let size = 0;
+    for (const kept of this.#byTopic.values()) size += kept.size;
+    return size;
+  }
+
+  /** What they weigh, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a value in, the newest of its key; returns what there is to tell. */
+  put(update: ChannelUpdate): Delivery {
+    const delivery = channelDelivery(update);
+    const { topic, key } = update;
+    const kept = this.#byTopic.get(topic) ?? new Map<string, Delivery>();
+    // Of one that is not here whole nothing is kept: a part of it would be taken for all.
+    if (this.#evicted.has(topic)) return delivery;
+    this.#byTopic.delete(topic);
+    this.#byTopic.set(topic, kept);
+    this.#bytes += delivery.bytes - (kept.get(key)?.bytes ?? 0);
+    kept.delete(key);
+    kept.set(key, delivery);
+    this.#evict();
+    return delivery;
+  }
+
+  /** The last value of each key, those that changed longest ago first; undefined where the log has to be asked. */
+  retained(topic: string): Iterable<Delivery> | undefined {
+    return this.#evicted.has(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
+  }
+
+  /** Retention took what lies before `firstSeq`. */
+  expire(firstSeq: number): void {
+    for (const [topic, kept] of this.#byTopic) {
+      for (const [key, { seq, bytes }] of kept) {
+        if (seq >= firstSeq) continue;
+        kept.delete(key);
+        this.#bytes -= bytes;
+      }
+      if (kept.size === 0) this.#byTopic.delete(topic);
+    }
+  }
+
+  #evict(): void {
+    for (const [topic, kept] of this.#byTopic) {
+      if (this.#bytes <= this.#maxBytes) return;
+      for (const { bytes } of kept.values()) this.#bytes -= bytes;
+      this.#byTopic.delete(topic);
+      this.#evicted.add(topic);
+    }
+  }
+}

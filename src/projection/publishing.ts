@@ -1,0 +1,56 @@
+import type { Access } from "../access/access.ts";
+import { refusalOf } from "../access/may.ts";
+import { channelSubject } from "../channel/channel_subject.ts";
+import { payloadFault } from "../channel/channel_update.ts";
+import type { Appended, NewEntry } from "../log/event_log.ts";
+import type { ChannelPublication } from "../protocol/client_frames.ts";
+import type { Refused, ServerData } from "../protocol/server_frames.ts";
+import { parseTopic } from "../protocol/topics.ts";
+import { MAX_BODY_BYTES } from "../task/worker_event.ts";
+
+/** Which namespaces of channels there are. */
+export type Namespaces = { has(namespace: string): boolean };
+
+const encoder = new TextEncoder();
+
+/** Publishes values to channels: by way of the log, from where everybody has them. */
+export class Publishing {
+  readonly #append: (entries: readonly NewEntry[]) => Promise<readonly Appended[]>;
+  readonly #namespaces: Namespaces;
+
+  constructor(
+    append: (entries: readonly NewEntry[]) => Promise<readonly Appended[]>,
+    namespaces: Namespaces,
+  ) {
+    this.#append = append;
+    this.#namespaces = namespaces;
+  }
+
+  /** Publishes a value, where `access` allows it; resolves when it is durable. Rejects with a LogError. */
+  async publish(access: Access, publication: ChannelPublication): Promise<ServerData["published"] | Refused> {
+    const { topic, key = "", payload, event_id: id } = publication;
+    const refused = refusalOf(access, { right: "publish", topics: [topic] }) ?? this.#fault(publication);
+    if (refused !== undefined) return { refused };
+    const body = encoder.encode(JSON.stringify(payload));
+    if (body.length > MAX_BODY_BYTES) {
+      const message = `payload: must be at most ${MAX_BODY_BYTES} bytes of JSON`;
+      return { refused: { code: "INVALID_MESSAGE", message, details: {} } };
+    }
+    const [appended] = await this.#append([{
+      subject: channelSubject({ topic, key }),
+      body,
+      ...(id === undefined ? {} : { id: `${topic} ${id}` }),
+    }]);
+    if (appended === undefined) throw new Error("the log says nothing of what it appended");
+    return { topic, seq: appended.seq };
+  }
+
+  #fault({ topic, payload }: ChannelPublication): Refused["refused"] | undefined {
+    const parsed = parseTopic(topic);
+    if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed.namespace)) {
+      return { code: "TOPIC_NOT_FOUND", message: `no such channel: ${topic}`, details: { topics: [topic] } };
+    }
+    const fault = payload === undefined ? "payload: must be given" : payloadFault(payload);
+    return fault === undefined ? undefined : { code: "INVALID_MESSAGE", message: fault, details: {} };
+  }
+}
