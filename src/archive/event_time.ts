@@ -1,4 +1,5 @@
 import type { Entry } from "../log/event_log.ts";
+import { isCloudEvent } from "../task/cloud_event.ts";
 import { isKind, MAX_BODY_BYTES, namesIn } from "../task/worker_event.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -24,7 +25,11 @@ function withMember(body: Uint8Array, time: number): Uint8Array {
   } catch {
     return body;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value) || "at" in value) return body;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return body;
+  const [name, said] = isCloudEvent(value)
+    ? ["time", `"${new Date(time).toISOString()}"`]
+    : ["at", `${time}`];
+  if (name in value) return body;
   const rest = text.slice(text.indexOf("{") + 1).trimStart();
-  return encoder.encode(`{"at":${time}${rest.startsWith("}") ? "" : ","}${rest}`);
+  return encoder.encode(`{"${name}":${said}${rest.startsWith("}") ? "" : ","}${rest}`);
 }

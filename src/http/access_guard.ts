@@ -133,7 +133,7 @@ function opensStream(c: Context): boolean {
 
 function publishes(c: Context, access: Access): boolean {
   return c.req.method === "POST" && hasRight(access, "publish") &&
-    /^\/api\/tasks\/[^/]+\/events$/.test(c.req.path);
+    /^\/api\/(?:tasks\/[^/]+\/)?events$/.test(c.req.path);
 }
 
 function costOf(path: string): number {

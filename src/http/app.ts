@@ -7,7 +7,7 @@ import { LogError } from "../log/event_log.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Spans } from "../telemetry/spans.ts";
 import type { HttpOutcome } from "../telemetry/telemetry.ts";
-import { type Append, appendRoute } from "./append_route.ts";
+import { type Append, appendAnyRoute, appendRoute } from "./append_route.ts";
 import type { Asking } from "./asking.ts";
 import { type Asset, assetRoutes } from "./assets.ts";
 import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
@@ -57,6 +57,7 @@ export function createApp(deps: AppDeps): Hono<Asking> {
   for (const guard of deps.metricsGuards) app.use("/metrics", guard);
   const memory = new BodyMemory(BODY_MEMORY_BYTES);
   app.post("/api/tasks/:id/events", appendRoute({ append, spans, memory }));
+  app.post("/api/events", appendAnyRoute({ append, spans, memory }));
   app.route("/api", taskRoutes(tasks));
   app.route("/api", streamRoute(streams));
   app.route("/api", publishRoute(deps.publish, memory));

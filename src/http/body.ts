@@ -9,6 +9,14 @@ export const BODY_MEMORY_BYTES = 64 * MAX_REQUEST_BYTES;
 /** A declared length up to which a body is read in one go; what comes in pieces costs a third of the throughput. */
 const SMALL_BYTES = 65_536;
 
+/** What a body is, unless a route says more. */
+const JSON_ONLY = ["application/json"];
+
+/** The type of a request's body without its parameters, in small letters; empty where it has none. */
+export function mediaType(headers: Headers): string {
+  return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
 /** Memory that requests take and give back. */
 export class BodyMemory {
   #left: number;
@@ -31,7 +39,8 @@ export class BodyMemory {
 }
 
 /**
- * The JSON body of a request, handed to `use` while its memory is held; `empty` stands for none where it is given. A body
+ * The JSON body of a request, handed to `use` while its memory is held; `empty` stands for none where it is given, `types`
+ * are those that it may be of. A body
  * that is too large is refused by its declared length before a byte of it is read, and one of no declared length once it has
  * grown too large. What is left of it is then thrown away by the listener, for half a second; after that the connection ends.
  */
@@ -39,9 +48,9 @@ export async function withJson(
   request: Request,
   memory: BodyMemory,
   use: (value: unknown) => Promise<Response | Problem>,
-  { empty }: { readonly empty?: unknown } = {},
+  { empty, types = JSON_ONLY }: { readonly empty?: unknown; readonly types?: readonly string[] } = {},
 ): Promise<Response | Problem> {
-  const refused = refusedByHeaders(request.headers);
+  const refused = refusedByHeaders(request.headers, types);
   if (refused !== undefined) return refused;
   const taken = new Taken(memory);
   try {
@@ -76,22 +85,26 @@ class Taken {
   }
 }
 
-function refusedByHeaders(headers: Headers): Problem | undefined {
-  const type = headers.get("content-type");
+function refusedByHeaders(headers: Headers, types: readonly string[]): Problem | undefined {
+  const type = mediaType(headers);
   // A page of any origin can send a body without a type and is not asked first (CORS); programs send no origin.
-  const typeFits = type === null
-    ? headers.get("origin") === null
-    : /^application\/json\s*(;|$)/i.test(type.trim());
+  const typeFits = !headers.has("content-type")
+    ? types.includes("application/json") && headers.get("origin") === null
+    : types.includes(type);
   const encoding = headers.get("content-encoding") ?? "identity";
   if (!typeFits || encoding.toLowerCase() !== "identity") {
     return {
       status: 415,
       code: "INVALID_MESSAGE",
-      detail: "content-type must be application/json (curl: --json), without content-encoding",
-      headers: { "accept-post": "application/json" },
+      detail: `content-type must be ${listed(types)}, without content-encoding`,
+      headers: { "accept-post": types.join(", ") },
     };
   }
   return Number(headers.get("content-length") ?? 0) > MAX_REQUEST_BYTES ? bodyTooLarge() : undefined;
+}
+
+function listed(types: readonly string[]): string {
+  return types.map((type) => type === "application/json" ? `${type} (curl: --json)` : type).join(" or ");
 }
 
 function bodyTooLarge(): Problem {

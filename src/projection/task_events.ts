@@ -2,7 +2,7 @@ import type { Scope } from "../access/scope.ts";
 import type { Entry } from "../log/event_log.ts";
 import type { HistoryEvent } from "../protocol/server_frames.ts";
 import { fold, type TaskState } from "../task/fold.ts";
-import { parseRecord } from "../task/worker_event.ts";
+import { bodyIn, parseRecord } from "../task/worker_event.ts";
 import { tagsOf } from "./delivery.ts";
 import type { Projection } from "./projection.ts";
 import { upTo } from "./replay.ts";
@@ -102,6 +102,7 @@ function historyEvent(entry: Entry): HistoryEvent[] {
   if ("rejected" in parsed) return [];
   const { kind } = parsed.event;
   const text = new TextDecoder().decode(entry.body);
-  const body: unknown = text === "" ? {} : JSON.parse(text);
-  return [{ seq: entry.seq, time: new Date(entry.time).toISOString(), kind, body }];
+  const told = bodyIn(text === "" ? {} : JSON.parse(text), parsed.event);
+  if ("rejected" in told) return [];
+  return [{ seq: entry.seq, time: new Date(entry.time).toISOString(), kind, body: told.body }];
 }

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { brokenRule } from "../protocol/client_frames.ts";
 import { isTaskId, Tag, TaskId } from "../protocol/names.ts";
+import { isCloudEvent, parseCloudEvent } from "./cloud_event.ts";
 import { LAST_MOMENT_MS, MAX_ATTEMPT, MAX_TEXT, plainProgress } from "./plain_progress.ts";
 
 /** The largest event body that is understood, in bytes; a larger one is kept in the log and listed as rejected. */
@@ -150,12 +151,33 @@ export function parseRecord(record: EventRecord): Parsed {
   } catch {
     return { rejected: "body: must be UTF-8 JSON" };
   }
-  const parsed = parseBody(kind, value);
+  const told = bodyIn(value, { taskId, kind });
+  if ("rejected" in told) return told;
+  const parsed = parseBody(kind, told.body);
   if ("rejected" in parsed) return parsed;
   const { seq, time } = record;
   const attempt = "attempt" in parsed.body ? parsed.body.attempt : 1;
   // The body was parsed by the schema of this very kind; the compiler cannot follow that through the union.
   return { event: { kind, taskId, seq, time, attempt, body: parsed.body } as TaskEvent };
+}
+
+/**
+ * The body in a record's JSON: that itself, or what is in it where it is a CloudEvent, which may not contradict the subject
+ * under which it was published.
+ */
+export function bodyIn(
+  value: unknown,
+  { taskId, kind }: { readonly taskId: string; readonly kind: string },
+): { readonly body: unknown } | { readonly rejected: string } {
+  if (!isCloudEvent(value)) return { body: value };
+  const parsed = parseCloudEvent(value);
+  if ("rejected" in parsed) return parsed;
+  const { said } = parsed;
+  if (said.kind !== kind) return { rejected: `type: must end in ${kind}, as the subject does` };
+  if (said.taskId !== undefined && said.taskId !== taskId) {
+    return { rejected: `subject: must be ${taskId}, as in the subject in NATS` };
+  }
+  return { body: said.body };
 }
 
 /** Checks a body against the schema of its kind, or says in one sentence which member breaks which rule. */

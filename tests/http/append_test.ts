@@ -218,7 +218,7 @@ Deno.test("only JSON is taken, and from a browser only when it says so", async (
     const response = await withHeaders(headers);
     assertEquals(
       [response.status, response.headers.get("accept-post")],
-      [415, "application/json"],
+      [415, "application/json, application/cloudevents+json, application/cloudevents-batch+json"],
       JSON.stringify(headers),
     );
   }

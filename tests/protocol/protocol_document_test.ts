@@ -22,6 +22,7 @@ import {
 import { parseTopic, PATHS } from "../../src/protocol/topics.ts";
 import { SETTINGS } from "../../src/settings/environment.ts";
 import { LEVELS } from "../../src/task/fold.ts";
+import { parseCloudEvent } from "../../src/task/cloud_event.ts";
 import { ASKED } from "../../src/task/task.ts";
 import {
   BODIES,
@@ -216,8 +217,22 @@ Deno.test("every HTTP body in the protocol document is an answer or appends even
   }
 });
 
+Deno.test("every CloudEvent in the protocol document is one, and has every attribute of its table", () => {
+  const shown = EXAMPLES.filter(({ is }) => is === "cloudevent");
+  assert(shown.length > 0);
+  for (const { value } of shown) {
+    const parsed = parseCloudEvent(value);
+    assert("said" in parsed && isKind(parsed.said.kind), JSON.stringify(parsed));
+    assert("body" in parseBody(parsed.said.kind, parsed.said.body));
+    const told = table("attribute", "9").map(([attribute]) => unquoted(attribute));
+    const known = told.filter((attribute) => attribute !== "datacontenttype");
+    assertEquals(Object.keys(value ?? {}).sort(), known.sort());
+  }
+});
+
 Deno.test("every example is of a sort that these tests check", () => {
-  assertEquals(EXAMPLES.map(({ is }) => is).filter((is) => is !== "" && is !== "http" && !isKind(is)), []);
+  const other = ["", "http", "cloudevent"];
+  assertEquals(EXAMPLES.map(({ is }) => is).filter((is) => !other.includes(is) && !isKind(is)), []);
   assertEquals(EXAMPLES.length, DOCUMENT.match(/^```json/gm)?.length);
 });
 
