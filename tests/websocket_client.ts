@@ -17,6 +17,8 @@ export type ConnectOptions = {
   readonly protocols?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly origin?: string;
+  /** Whether compression is offered, and all that is sent is compressed where the other side agrees. */
+  readonly compress?: boolean;
 };
 
 /** An upgrade that was answered over HTTP. */
@@ -70,9 +72,9 @@ export class TestClient implements AsyncDisposable {
 
   /** Connects; rejects with {@link UpgradeRefused} where the upgrade is answered over HTTP. */
   static async connect(url: string, options: ConnectOptions = {}): Promise<TestClient> {
-    const { protocols = [], headers, origin } = options;
+    const { protocols = [], headers, origin, compress = false } = options;
     const ask: ClientOptions = {
-      perMessageDeflate: false,
+      perMessageDeflate: compress && { threshold: 0 },
       ...(headers === undefined ? {} : { headers: { ...headers } }),
       ...(origin === undefined ? {} : { origin }),
     };
@@ -93,6 +95,11 @@ export class TestClient implements AsyncDisposable {
   /** The sub-protocol that was agreed on; empty where none was. */
   get protocol(): string {
     return this.#ws.protocol;
+  }
+
+  /** Whether compression was agreed on. */
+  get isCompressed(): boolean {
+    return this.#ws.extensions !== "";
   }
 
   /** Whether the connection has ended. */

@@ -107,6 +107,7 @@ export class Gateway implements AsyncDisposable {
       counts: this.#counts,
       allowedOrigins: settings.allowedOrigins,
       maxMessageBytes: settings.maxMessageBytes,
+      compression: settings.compression,
     });
     this.streams = new TaskStreamServer({
       ...shared,

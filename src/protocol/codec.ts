@@ -1,4 +1,5 @@
 import type { ServerFrame } from "./server_frames.ts";
+import { framed, type Message } from "./websocket_message.ts";
 
 const encoder = new TextEncoder();
 
@@ -10,16 +11,19 @@ export type Payload = {
   readonly cursor: number | undefined;
 };
 
-/**
- * How frames become what a socket takes. `encode` turns a frame into payload bytes, once whoever watches;
- * `pack` turns the payloads of one flush into bytes ready for the socket, headers included.
- */
+/** How frames become what a socket takes: `pack` turns the payloads of one flush into bytes ready for it, headers included. */
 export interface Codec {
-  readonly name: CodecName | "sse";
-  /** The payload of one frame. Codecs with the same `payload` name share these bytes. */
-  encode(frame: ServerFrame): Uint8Array;
+  /** Codecs of the same name make the same bytes of the same payloads. */
+  readonly name: string;
   /** `payloads`, in order, as one buffer for the socket; `nowMs` stamps an enclosing frame, if there is one. */
   pack(payloads: readonly Payload[], nowMs: number): Uint8Array;
+}
+
+/** A codec of WebSockets, which says what messages it packs. */
+export interface MessageCodec extends Codec {
+  readonly name: CodecName;
+  /** `payloads`, in order, as messages. */
+  messages(payloads: readonly Payload[], nowMs: number): readonly Message[];
 }
 
 /** On WebSockets. `json`: one text message a frame, as the seed has it. `json-batch`: several frames may share a `batch` frame. */
@@ -31,41 +35,31 @@ export function encodeJson(frame: ServerFrame): Uint8Array {
 }
 
 /** One text message a frame. */
-export const json: Codec = {
-  name: "json",
-  encode: encodeJson,
-  pack(payloads) {
-    let length = 0;
-    for (const { bytes } of payloads) length += headerBytes(bytes.length) + bytes.length;
-    const out = new Uint8Array(length);
-    let at = 0;
-    for (const { bytes } of payloads) at = writeMessage(out, at, bytes);
-    return out;
-  },
-};
+export const json: MessageCodec = codecOf("json", (payloads) => payloads.map(({ bytes }) => text(bytes)));
 
 const COMMA = encoder.encode(",");
 const TAIL = encoder.encode("]}}");
 
 /** Several frames of one flush ride in one `batch` frame; a single frame goes as it is. */
-export const jsonBatch: Codec = {
-  name: "json-batch",
-  encode: encodeJson,
-  pack(payloads, nowMs) {
-    if (payloads.length < 2) return json.pack(payloads, nowMs);
-    const head = `{"type":"batch","id":"batch_${nowMs}","timestamp":${nowMs},"data":{"frames":[`;
-    const parts: Uint8Array[] = [encoder.encode(head)];
-    payloads.forEach(({ bytes }, i) => parts.push(...(i === 0 ? [bytes] : [COMMA, bytes])));
-    parts.push(TAIL);
-    const message = concat(parts);
-    const out = new Uint8Array(headerBytes(message.length) + message.length);
-    writeMessage(out, 0, message);
-    return out;
-  },
-};
+export const jsonBatch: MessageCodec = codecOf("json-batch", (payloads, nowMs) => {
+  if (payloads.length < 2) return json.messages(payloads, nowMs);
+  const head = `{"type":"batch","id":"batch_${nowMs}","timestamp":${nowMs},"data":{"frames":[`;
+  const parts: Uint8Array[] = [encoder.encode(head)];
+  payloads.forEach(({ bytes }, i) => parts.push(...(i === 0 ? [bytes] : [COMMA, bytes])));
+  parts.push(TAIL);
+  return [text(concat(parts))];
+});
 
 /** The WebSocket codec of that name. */
-export const CODECS: Readonly<Record<CodecName, Codec>> = { "json": json, "json-batch": jsonBatch };
+export const CODECS: Readonly<Record<CodecName, MessageCodec>> = { "json": json, "json-batch": jsonBatch };
+
+function text(bytes: Uint8Array): Message {
+  return { bytes, binary: false };
+}
+
+function codecOf(name: CodecName, messages: MessageCodec["messages"]): MessageCodec {
+  return { name, messages, pack: (payloads, nowMs) => framed(messages(payloads, nowMs)) };
+}
 
 /** These parts as one. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -76,27 +70,4 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length;
   }
   return out;
-}
-
-function headerBytes(payloadBytes: number): number {
-  return payloadBytes < 126 ? 2 : payloadBytes < 65536 ? 4 : 10;
-}
-
-/** Writes one unmasked, final text message (RFC 6455 §5.2) at `at`; returns where the next one starts. */
-function writeMessage(out: Uint8Array, at: number, payload: Uint8Array): number {
-  const length = payload.length;
-  out[at] = 0x81;
-  if (length < 126) {
-    out[at + 1] = length;
-  } else if (length < 65536) {
-    out[at + 1] = 126;
-    out[at + 2] = length >>> 8;
-    out[at + 3] = length & 0xff;
-  } else {
-    out[at + 1] = 127;
-    new DataView(out.buffer, out.byteOffset).setBigUint64(at + 2, BigInt(length));
-  }
-  const body = at + headerBytes(length);
-  out.set(payload, body);
-  return body + length;
 }

@@ -1,4 +1,4 @@
-import { type Codec, concat, encodeJson, type Payload } from "./codec.ts";
+import { type Codec, concat, type Payload } from "./codec.ts";
 
 const encoder = new TextEncoder();
 const END = encoder.encode("\n\n");
@@ -13,7 +13,6 @@ export const HEARTBEAT: Uint8Array = encoder.encode(":\n\n");
 export function sseCodec(epoch: () => string): Codec {
   return {
     name: "sse",
-    encode: encodeJson,
     pack(payloads) {
       const parts: Uint8Array[] = [];
       for (const payload of payloads) parts.push(encoder.encode(headOf(payload, epoch)), payload.bytes, END);

@@ -134,6 +134,10 @@ const entries = {
   REQUESTS_BURST: v.optional(whole(1, 1_000_000, "HTTP requests at once of one token or address"), "2000"),
   MAX_REPLAYS: v.optional(whole(1, 100_000, "connections at once that read pages of the log"), "64"),
   MAX_MESSAGE_BYTES: v.optional(whole(1_024, 16_777_216, "the largest client frame"), "65536"),
+  COMPRESSION: v.optional(
+    oneOf(["on", "off"], "whether messages are compressed where a WebSocket offers it (permessage-deflate)"),
+    "on",
+  ),
   MAX_TOPICS: v.optional(whole(1, 100_000, "topics that a connection may hold"), "256"),
   MESSAGES_PER_SECOND: v.optional(whole(1, 1_000_000, "client frames a second, sustained"), "50"),
   MESSAGES_BURST: v.optional(whole(1, 1_000_000, "client frames at once"), "100"),

@@ -66,6 +66,7 @@ export type Settings = {
   readonly requestsBurst: number;
   readonly maxReplays: number;
   readonly maxMessageBytes: number;
+  readonly compression: boolean;
   readonly maxTopics: number;
   readonly messagesPerSecond: number;
   readonly messagesBurst: number;
@@ -211,6 +212,7 @@ function settingsOf(env: Environment): Settings {
     requestsBurst: env.REQUESTS_BURST,
     maxReplays: env.MAX_REPLAYS,
     maxMessageBytes: env.MAX_MESSAGE_BYTES,
+    compression: env.COMPRESSION === "on",
     maxTopics: env.MAX_TOPICS,
     messagesPerSecond: env.MESSAGES_PER_SECOND,
     messagesBurst: env.MESSAGES_BURST,

@@ -1,7 +1,7 @@
 import { type Offered, offeredToken } from "../access/bearer.ts";
 import * as v from "valibot";
 import { ClientId } from "../protocol/names.ts";
-import { type Codec, json, jsonBatch } from "../protocol/codec.ts";
+import { json, jsonBatch, type MessageCodec } from "../protocol/codec.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { PATHS } from "../protocol/topics.ts";
 import { type AllowedOrigins, originAllowed } from "./origin.ts";
@@ -21,7 +21,7 @@ export type UpgradeRequest = {
 export type Handshake = {
   readonly path: string;
   readonly clientId: string | undefined;
-  readonly codec: Codec;
+  readonly codec: MessageCodec;
   /** The sub-protocol to echo; none where undefined. */
   readonly protocol: string | undefined;
   /** What to subscribe to after the welcome, as the `data` of a `subscribe` frame. */

@@ -14,7 +14,10 @@ import type { Clock } from "../router/router.ts";
 import { admitLate, type Place, type Refusal, tooMany } from "./admission.ts";
 import { addressOf } from "./client_address.ts";
 import { type ConnectingOptions, STALLED_FACTOR } from "./connecting.ts";
+import { deflated, WINDOW_BITS } from "./deflated.ts";
 import { type Handshake, judge } from "./handshake.ts";
+import { acceptable } from "./extension_offers.ts";
+import { inflateAtOnce, isCompressing } from "./inflate.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import { refuseUpgrade } from "./refuse_upgrade.ts";
 import { WsSocket } from "./ws_socket.ts";
@@ -25,6 +28,8 @@ export type WebSocketServerOptions = ConnectingOptions & {
   readonly counts: Pick<ConnectionCounts, "errors">;
   readonly allowedOrigins: AllowedOrigins;
   readonly maxMessageBytes: number;
+  /** Whether messages may be compressed, where the client offers it. */
+  readonly compression: boolean;
 };
 
 type Open = {
@@ -60,6 +65,13 @@ const FEW_PIECES = 256;
 /** So many pongs may wait to be taken: more than who keeps to the rate of messages has us send at once. */
 const MAX_PONGS = 256;
 
+/** No message depends on another, in either direction: what we send is shared, and nothing is kept of what we were sent. */
+const COMPRESSION = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: WINDOW_BITS,
+};
+
 /** Takes WebSocket upgrades of an HTTP server and makes each a {@link Connection}. */
 export class TaskWebSocketServer {
   readonly #options: WebSocketServerOptions;
@@ -76,7 +88,7 @@ export class TaskWebSocketServer {
       noServer: true,
       clientTracking: false,
       maxPayload: options.maxMessageBytes,
-      perMessageDeflate: false,
+      perMessageDeflate: options.compression && COMPRESSION,
       ...bounds(options.maxMessageBytes),
       handleProtocols: (_offered, request) => this.#judged.get(request)?.protocol ?? false,
     });
@@ -180,6 +192,7 @@ export class TaskWebSocketServer {
     const unready = this.#unready();
     if (unready !== undefined) return refuseUpgrade(stream, 503, unready, { retryAfterMs: 1_000 });
     this.#judged.set(request, handshake);
+    offerOnly(request, acceptable(request.headers["sec-websocket-extensions"], WINDOW_BITS));
     // ws wants a Buffer by its types; what it is given is the one node:http gave.
     this.#wss.handleUpgrade(
       request,
@@ -199,7 +212,10 @@ export class TaskWebSocketServer {
     ws.on("close", () => this.#sockets.delete(socket));
     if ("error" in judged) return this.#turnAway(socket, handshake, judged);
     const { place, access } = judged;
-    const { path, codec } = handshake;
+    const { path } = handshake;
+    const isCompressed = isCompressing(ws);
+    if (isCompressed) inflateAtOnce(ws, this.#options.maxMessageBytes);
+    const codec = isCompressed ? deflated(handshake.codec) : handshake.codec;
     const identity = { connectionId, clientId, path, codec, admit: admitLate(place) };
     const connection = new Connection(socket, identity, this.#options.deps());
     const atMs = this.#elapsed();
@@ -292,6 +308,12 @@ export class TaskWebSocketServer {
 function bounds(maxMessageBytes: number): object {
   const pieces = Math.max(FEW_PIECES, Math.ceil(maxMessageBytes / PIECE_BYTES));
   return { maxFragments: pieces, maxBufferedChunks: pieces, maxPendingAutoPongs: MAX_PONGS };
+}
+
+/** Leaves of the extensions that a client offers these alone. */
+function offerOnly({ headers }: IncomingMessage, extensions: string | undefined): void {
+  if (extensions === undefined) delete headers["sec-websocket-extensions"];
+  else headers["sec-websocket-extensions"] = extensions;
 }
 
 const FAILED = new AccessError("unavailable", "tokens cannot be judged at present");

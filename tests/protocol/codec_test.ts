@@ -81,7 +81,6 @@ Deno.test("a single frame goes as it is, and no frame as nothing, in every codec
     const one = [payload(encodeJson(pong("1")))];
     assertEquals(codec.pack(one, 0), json.pack(one, 0));
     assertEquals(codec.pack([], 0).length, 0);
-    assertEquals(codec.encode(pong("1")), encodeJson(pong("1")));
   }
-  assertEquals(Object.entries(CODECS).map(([name, codec]) => name === codec.name), [true, true]);
+  assert(Object.entries(CODECS).every(([name, codec]) => name === codec.name));
 });

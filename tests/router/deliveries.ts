@@ -1,6 +1,6 @@
 import type { Delivery } from "../../src/projection/delivery.ts";
 import type { Codec } from "../../src/protocol/codec.ts";
-import { encodeJson, json } from "../../src/protocol/codec.ts";
+import { json } from "../../src/protocol/codec.ts";
 import type { Frame } from "../websocket_client.ts";
 import { record, toldBy } from "../projection/events.ts";
 
@@ -25,7 +25,6 @@ export function lines(): Codec & { readonly packed: (readonly Uint8Array[])[] } 
   return {
     name: "json",
     packed,
-    encode: encodeJson,
     pack(payloads) {
       packed.push(payloads.map(({ bytes }) => bytes));
       const text = payloads.map(({ bytes }) => `${decoder.decode(bytes)}\n`).join("");

@@ -42,6 +42,7 @@ Deno.test("a fresh machine needs no setting", () => {
       requestsBurst: 2000,
       maxReplays: 64,
       maxMessageBytes: 65_536,
+      compression: true,
       maxTopics: 256,
       messagesPerSecond: 50,
       messagesBurst: 100,

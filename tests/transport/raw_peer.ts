@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { ServerMessageSchema } from "../../src/protocol/server_schemas.ts";
 
-/** A frame as it came: its opcode and its payload. */
-export type RawFrame = { readonly opcode: number; readonly payload: Uint8Array };
+/** A frame as it came: its opcode, its three reserved bits and its payload. */
+export type RawFrame = { readonly opcode: number; readonly reserved: number; readonly payload: Uint8Array };
 
 /** What a frame's header says; what is left out is as a well-behaved client has it. */
 export type Header = {
@@ -178,7 +178,8 @@ export class RawPeer implements Disposable {
     const length = second < 126 ? second : second === 126 ? view.getUint16(2) : Number(view.getBigUint64(2));
     if (buffer.length < start + length) return undefined;
     this.#buffer = buffer.subarray(start + length);
-    return { opcode: first & 0x0f, payload: buffer.slice(start, start + length) };
+    const about = { opcode: first & 0x0f, reserved: first >> 4 & 0b111 };
+    return { ...about, payload: buffer.slice(start, start + length) };
   }
 }
 

@@ -126,6 +126,7 @@ async function clockSet(byMs: number): Promise<void> {
     counts,
     allowedOrigins: "*",
     maxMessageBytes: 65_536,
+    compression: false,
     admission: new Admission({ maxConnections: 9, maxPerClient: 9, maxPerAddress: 9, maxPerSubject: 9 }),
     gate: new Gate(undefined, { now: () => Date.now() }),
     handshakes: new RateLimits({ perSecond: 9, burst: 9 }, () => performance.now()),

@@ -127,12 +127,6 @@ Deno.test("who is refused is let go, though it does not hang up itself", async (
   }
 });
 
-Deno.test("compression is not agreed on", async () => {
-  await using live = await LiveGateway.start();
-  using peer = await RawPeer.connect(live.port, "/ws", [["Sec-WebSocket-Extensions", "permessage-deflate"]]);
-  assertEquals(peer.header("sec-websocket-extensions"), undefined);
-});
-
 Deno.test("of the sub-protocols offered ours is echoed, never a token", async () => {
   await using live = await LiveGateway.start();
   const echoed = async (offered: string): Promise<string | undefined> => {
