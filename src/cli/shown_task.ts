@@ -36,6 +36,9 @@ export function toldBy(
     }
     case "task_list":
       return frame.data.tasks.map(shownTask);
+    case "data_update":
+    case "strategy_update":
+    case "channel_update":
     case "gap":
     case "caught_up":
       return [];

@@ -64,6 +64,12 @@ export interface Client extends Source {
   ): Promise<ServerData["task_history"]>;
   /** Asks a task to stop; resolves with the position of that request when it is in the log. */
   cancel(id: string, reason?: string): Promise<{ readonly task_id: string; readonly seq: number }>;
+  /** Publishes a value, any JSON, to a channel; resolves with its position when it is in the log. */
+  publish(
+    topic: string,
+    payload: unknown,
+    key?: string,
+  ): Promise<{ readonly topic: string; readonly seq: number }>;
   /** Ends it for good. What still waits for an answer is rejected. */
   close(): void;
 }

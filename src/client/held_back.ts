@@ -1,4 +1,4 @@
-import { positionOf, type TaskFrame } from "./task_frame.ts";
+import { aboutOf, type NewsFrame, positionOf } from "./task_frame.ts";
 import type { Watch } from "./watch.ts";
 
 /** More than so many changes are not held back: then each comes when it comes. */
@@ -9,7 +9,7 @@ const MAX_FRAMES = 50_000;
  * and what happened to it is told in the order of the stream. Of progress the newest is kept.
  */
 export class HeldBack {
-  readonly #frames = new Map<Watch, Map<string, TaskFrame>>();
+  readonly #frames = new Map<Watch, Map<string, NewsFrame>>();
 
   /** For whom something is held back. */
   get watches(): readonly Watch[] {
@@ -21,17 +21,17 @@ export class HeldBack {
   }
 
   /** Holds a frame back, where that is done for this watch; false where it is not. */
-  keep(watch: Watch, frame: TaskFrame): boolean {
+  keep(watch: Watch, frame: NewsFrame): boolean {
     const frames = this.#frames.get(watch);
     if (frames === undefined || frames.size >= MAX_FRAMES) return false;
-    const key = frame.type === "task_status" ? frame.id : frame.data.task_id;
+    const key = frame.type === "task_status" ? frame.id : aboutOf(frame);
     const known = frames.get(key);
     if (known === undefined || positionOf(known) < positionOf(frame)) frames.set(key, frame);
     return true;
   }
 
   /** Holds nothing back any more; what was, in the order of the stream. */
-  end(watch: Watch): readonly TaskFrame[] {
+  end(watch: Watch): readonly NewsFrame[] {
     const frames = [...this.#frames.get(watch)?.values() ?? []];
     this.#frames.delete(watch);
     return frames.sort((one, other) => positionOf(one) - positionOf(other));

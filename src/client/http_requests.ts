@@ -19,6 +19,7 @@ export function requestOf({ type, data }: Asked): HttpRequest | undefined {
     get_task: [task + query(rest), "task_status"],
     get_tasks: [`/api/tasks${query(data)}`, "task_list"],
     get_history: [`${task}/events${query(rest)}`, "task_history"],
+    publish: ["/api/publish", "published", JSON.stringify(data)],
     cancel_task: [`${task}/cancel`, "cancel_requested", JSON.stringify(rest)],
   };
   return requests[type];

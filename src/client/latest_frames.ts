@@ -1,18 +1,19 @@
 import { forgetFirst } from "./oldest.ts";
-import { positionOf, saysEnded, type TaskFrame } from "./task_frame.ts";
+import { aboutOf, type NewsFrame, positionOf, saysEnded } from "./task_frame.ts";
 
 /** Of so many ended tasks the last frames are kept. */
 const MAX_ENDED = 1_000;
 
-/** The newest frames of each task of one topic, for who comes to it when it is held already. */
+/** The newest frames of each task, or value of a channel, of one topic, for who comes to it when it is held already. */
 export class LatestFrames {
-  readonly #tasks = new Map<string, { [T in TaskFrame["type"]]?: TaskFrame }>();
+  readonly #tasks = new Map<string, { [T in NewsFrame["type"]]?: NewsFrame }>();
   /** The one that ended first first. */
   readonly #ended = new Set<string>();
 
   /** Keeps a frame, unless a newer one is there. */
-  keep(frame: TaskFrame): void {
-    const { type, data: { task_id: id } } = frame;
+  keep(frame: NewsFrame): void {
+    const { type } = frame;
+    const id = aboutOf(frame);
     const newest = this.#tasks.get(id) ?? {};
     const known = newest[type];
     if (known !== undefined && positionOf(known) >= positionOf(frame)) return;
@@ -31,7 +32,7 @@ export class LatestFrames {
   }
 
   /** What is kept, in no order. */
-  frames(): readonly TaskFrame[] {
+  frames(): readonly NewsFrame[] {
     return [...this.#tasks.values()].flatMap((newest) => Object.values(newest));
   }
 }

@@ -168,6 +168,14 @@ export class LiveClient implements Client, SharedClient {
     return this.ask("cancel_task", { task_id: id, reason });
   }
 
+  publish(
+    topic: string,
+    payload: unknown,
+    key?: string,
+  ): Promise<{ readonly topic: string; readonly seq: number }> {
+    return this.ask("publish", { topic, payload, key });
+  }
+
   close(): void {
     this.#step({ kind: "close" });
   }
@@ -301,6 +309,9 @@ export class LiveClient implements Client, SharedClient {
         if (this.#requests.answered(frame.id, frame.data)) return;
         return this.#pushed(frame);
       case "task_progress":
+      case "data_update":
+      case "strategy_update":
+      case "channel_update":
       case "gap":
       case "caught_up":
         return this.#pushed(frame);

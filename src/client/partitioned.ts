@@ -124,6 +124,8 @@ class PartitionedClient implements Partitions {
   task: Client["task"] = (id) => this.of(id).task(id);
   getTask: Client["getTask"] = (id, options) => this.of(id).getTask(id, options);
   getHistory: Client["getHistory"] = (id, options) => this.of(id).getHistory(id, options);
+  /** Where tasks are partitioned there are no channels: every gateway refuses it. */
+  publish: Client["publish"] = (topic, payload, key) => this.of("").publish(topic, payload, key);
   cancel: Client["cancel"] = (id, reason) => this.of(id).cancel(id, reason);
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {

@@ -2,7 +2,7 @@ import type { ServerFrame } from "../protocol/server_frames.ts";
 import { eventsOf, type StreamEvent } from "./event_stream.ts";
 import { type Asked, type HttpRequest, problemOf, requestOf } from "./http_requests.ts";
 import type { OpenSocket, Socket, SocketListener } from "./socket.ts";
-import { positionOf } from "./task_frame.ts";
+import { isNewsFrame, positionOf } from "./task_frame.ts";
 import type { Cursor } from "./topic_request.ts";
 
 /** What of the machine is used; its own unless given. */
@@ -290,6 +290,5 @@ function cursorOf(id: string): Cursor {
 
 /** Whether a frame is of a snapshot, or tells of nothing after this position. */
 function isWithin(frame: ServerFrame, upTo: number): boolean {
-  if (frame.type !== "task_status" && frame.type !== "task_progress") return true;
-  return frame.snapshot === true || positionOf(frame) <= upTo;
+  return !isNewsFrame(frame) || frame.snapshot === true || positionOf(frame) <= upTo;
 }

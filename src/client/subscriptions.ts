@@ -2,7 +2,7 @@ import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server
 import { ClientError } from "./client_error.ts";
 import { HeldBack } from "./held_back.ts";
 import { Holdings } from "./holdings.ts";
-import { positionOf, saysEnded, type TaskFrame, topicsOf } from "./task_frame.ts";
+import { aboutOf, type NewsFrame, positionOf, saysEnded, topicsOf } from "./task_frame.ts";
 import { fresh, resumed, type Topic } from "./topic.ts";
 import type { Cursor, TopicRequest } from "./topic_request.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
@@ -178,10 +178,6 @@ export class Subscriptions {
   /** Hands a pushed frame to those who watch for it, each event once. */
   pushed(frame: PushedFrame): void {
     switch (frame.type) {
-      case "task_progress":
-      case "task_status":
-        this.#task(frame);
-        break;
       case "task_list":
         this.#listed(frame);
         break;
@@ -189,6 +185,8 @@ export class Subscriptions {
         return this.#gap(frame);
       case "caught_up":
         return this.#caughtUp(frame);
+      default:
+        this.#news(frame);
     }
     if (frame.seq !== undefined && frame.snapshot !== true) this.moved(frame.seq);
   }
@@ -241,8 +239,8 @@ export class Subscriptions {
     for (const watch of [...this.#watches]) this.#hand(watch, { type: "gap", id: "gap", timestamp: 0, data });
   }
 
-  #task(frame: TaskFrame): void {
-    const { task_id: id } = frame.data;
+  #news(frame: NewsFrame): void {
+    const id = aboutOf(frame);
     if (frame.type === "task_status") this.#tags.set(id, frame.data.tags);
     const held = topicsOf(frame, this.#tags.get(id), this.#topics.keys())
       .flatMap((name) => this.holdings.held(name) ?? [])
@@ -256,7 +254,7 @@ export class Subscriptions {
   }
 
   /** Those of a topic to whom a frame of it may be news. */
-  #due({ watches, floors }: Topic, frame: TaskFrame): readonly Watch[] {
+  #due({ watches, floors }: Topic, frame: NewsFrame): readonly Watch[] {
     const position = positionOf(frame);
     return [...watches].filter((watch) =>
       frame.snapshot === true ? !this.#isToldInOrder(watch, frame) : position > (floors.get(watch) ?? 0)
@@ -264,7 +262,7 @@ export class Subscriptions {
   }
 
   /** Whether another topic of a watch brings it every change of this task's status up to how it is by now. */
-  #isToldInOrder({ topics }: Watch, frame: TaskFrame): boolean {
+  #isToldInOrder({ topics }: Watch, frame: NewsFrame): boolean {
     if (frame.type !== "task_status") return false;
     return topicsOf(frame, frame.data.tags, topics).some((name) => {
       const topic = topics.includes(name) ? this.#topics.get(name) : undefined;

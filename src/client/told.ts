@@ -1,6 +1,6 @@
-import type { ServerFrame } from "../protocol/server_frames.ts";
 import { forgetFirst } from "./oldest.ts";
-import { positionOf } from "./task_frame.ts";
+import { aboutOf, isNewsFrame, type NewsFrame, positionOf } from "./task_frame.ts";
+import type { PushedFrame } from "./watch.ts";
 
 /** Of so many tasks positions are remembered: more than a gateway may ever tell of twice. */
 const MAX_TASKS = 50_000;
@@ -15,16 +15,16 @@ export class Told {
   ofWaiting = false;
   /** That the beginning of the past is gone. */
   ofTruncation = false;
-  readonly #tasks = new Map<string, { task_progress: number; task_status: number }>();
+  readonly #tasks = new Map<string, { [T in NewsFrame["type"]]?: number }>();
 
   /** Whether a frame is to be told; what it tells of a task is no news any more then. */
-  isNews(frame: ServerFrame): boolean {
+  isNews(frame: PushedFrame): boolean {
     if (this.isNew) return false;
-    if (frame.type !== "task_progress" && frame.type !== "task_status") return true;
-    const { task_id: id } = frame.data;
-    const last = this.#tasks.get(id) ?? { task_progress: 0, task_status: 0 };
+    if (!isNewsFrame(frame)) return true;
+    const id = aboutOf(frame);
+    const last = this.#tasks.get(id) ?? {};
     const position = positionOf(frame);
-    if (position <= last[frame.type]) return false;
+    if (position <= (last[frame.type] ?? 0)) return false;
     last[frame.type] = position;
     this.#tasks.set(id, last);
     if (this.#tasks.size > MAX_TASKS) forgetFirst(this.#tasks);

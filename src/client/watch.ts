@@ -1,15 +1,15 @@
 import type { ServerFrame } from "../protocol/server_frames.ts";
 import type { ClientError } from "./client_error.ts";
+import type { NewsFrame } from "./task_frame.ts";
 import type { Told } from "./told.ts";
 
 /** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
 export type Replay = "latest" | "none" | "all";
 
 /** What is pushed to those who subscribed. */
-export type PushedFrame = Extract<
-  ServerFrame,
-  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
->;
+export type PushedFrame =
+  | NewsFrame
+  | Extract<ServerFrame, { type: "task_list" | "gap" | "caught_up" }>;
 
 /** What somebody here wants to see, and was told of. */
 export type Watch = {

@@ -37,6 +37,11 @@ export interface Client extends Source {
     readonly task_id: string;
     readonly seq: number;
   }>;
+  /** Publishes a value, any JSON, to a channel; resolves with its position when it is in the log. */
+  publish(topic: string, payload: unknown, key?: string): Promise<{
+    readonly topic: string;
+    readonly seq: number;
+  }>;
   /** Ends it for good. What still waits for an answer is rejected. */
   close(): void;
 }
@@ -93,10 +98,7 @@ export type HistoryEvent = {
 };
 
 /** What is pushed to those who subscribed. */
-export type PushedFrame = Extract<
-  ServerFrame,
-  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
->;
+export type PushedFrame = NewsFrame | Extract<ServerFrame, { type: "task_list" | "gap" | "caught_up" }>;
 
 /** What a subscription starts with: the present state, nothing, or all that is retained of the past. */
 export type Replay = "latest" | "none" | "all";
@@ -310,6 +312,13 @@ type ServerData = {
     readonly task_id: string;
     readonly seq: number;
   };
+  data_update: ChannelData;
+  strategy_update: ChannelData;
+  channel_update: ChannelData;
+  published: {
+    readonly topic: string;
+    readonly seq: number;
+  };
   caught_up: {
     readonly topics: readonly string[];
     readonly seq: number;
@@ -346,6 +355,9 @@ interface Clock {
 
 /** Opens a socket; it never throws: what fails is told as `ended`. */
 type OpenSocket = (url: string, listener: SocketListener) => Socket;
+
+/** A frame that tells what is so now of something: of a task, or of a key of a channel. */
+type NewsFrame = TaskFrame | ValueFrame;
 
 /** A frame from server to client. `seq` is the stream position of the event it tells of. */
 type ServerFrame =
@@ -449,6 +461,9 @@ type TaskPage = {
   readonly limit?: number;
 };
 
+/** A value of a channel; `key` is absent where the channel has but one. */
+type ChannelData = { readonly topic: string; readonly key?: string; readonly payload: unknown };
+
 /** The part of a WebSocket that is used; browsers, Deno, Node ≥ 22 and Bun have one, and `ws` is one too. */
 interface WebSocketLike {
   readonly readyState: number;
@@ -480,6 +495,12 @@ interface Socket {
   /** Closes it. Nothing comes of it any more. */
   close(): void;
 }
+
+/** A frame that tells of one task. */
+type TaskFrame = Extract<ServerFrame, { type: "task_progress" | "task_status" }>;
+
+/** A frame that carries a value of a channel. */
+type ValueFrame = Extract<ServerFrame, { type: "data_update" | "strategy_update" | "channel_update" }>;
 
 /** What `error` frames carry. */
 type ErrorBody = {
@@ -595,7 +616,7 @@ declare class Told {
   /** That the beginning of the past is gone. */
   ofTruncation: boolean;
   /** Whether a frame is to be told; what it tells of a task is no news any more then. */
-  isNews(frame: ServerFrame): boolean;
+  isNews(frame: PushedFrame): boolean;
   /** Forgets every position: they mean something else now. */
   clear(): void;
 }

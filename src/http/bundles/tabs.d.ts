@@ -165,10 +165,7 @@ type Asking = Omit<Watch, "told">;
 type Subscription = { readonly unsubscribe: () => void };
 
 /** What is pushed to those who subscribed. */
-type PushedFrame = Extract<
-  ServerFrame,
-  { type: "task_progress" | "task_status" | "task_list" | "gap" | "caught_up" }
->;
+type PushedFrame = NewsFrame | Extract<ServerFrame, { type: "task_list" | "gap" | "caught_up" }>;
 
 /** What a subscription is to begin with. */
 type SubscribeOptions = {
@@ -218,6 +215,9 @@ type Watch = {
   /** Told when a topic begins anew for somebody else: of what happens meanwhile it may hear only what came of it. */
   readonly onAnew?: () => void;
 };
+
+/** A frame that tells what is so now of something: of a task, or of a key of a channel. */
+type NewsFrame = TaskFrame | ValueFrame;
 
 /** A frame from server to client. `seq` is the stream position of the event it tells of. */
 type ServerFrame =
@@ -296,10 +296,16 @@ declare class Told {
   /** That the beginning of the past is gone. */
   ofTruncation: boolean;
   /** Whether a frame is to be told; what it tells of a task is no news any more then. */
-  isNews(frame: ServerFrame): boolean;
+  isNews(frame: PushedFrame): boolean;
   /** Forgets every position: they mean something else now. */
   clear(): void;
 }
+
+/** A frame that tells of one task. */
+type TaskFrame = Extract<ServerFrame, { type: "task_progress" | "task_status" }>;
+
+/** A frame that carries a value of a channel. */
+type ValueFrame = Extract<ServerFrame, { type: "data_update" | "strategy_update" | "channel_update" }>;
 
 /** What a pushed or answered frame of each type carries as `data`. */
 type ServerData = {
@@ -368,6 +374,13 @@ type ServerData = {
   };
   cancel_requested: {
     readonly task_id: string;
+    readonly seq: number;
+  };
+  data_update: ChannelData;
+  strategy_update: ChannelData;
+  channel_update: ChannelData;
+  published: {
+    readonly topic: string;
     readonly seq: number;
   };
   caught_up: {
@@ -453,6 +466,9 @@ type HistoryEvent = {
   readonly kind: string;
   readonly body: unknown;
 };
+
+/** A value of a channel; `key` is absent where the channel has but one. */
+type ChannelData = { readonly topic: string; readonly key?: string; readonly payload: unknown };
 
 /** One of {@link ERROR_CODES}. */
 type ErrorCode = keyof typeof ERROR_CODES;
