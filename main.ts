@@ -4,6 +4,7 @@ import { Gateway } from "./src/gateway/gateway.ts";
 import { openLog } from "./src/gateway/open_log.ts";
 import { readClient } from "./src/http/assets.ts";
 import { readDashboard } from "./src/http/dashboard_assets.ts";
+import { readCertificate } from "./src/settings/certificate.ts";
 import { notPermitted } from "./src/settings/permissions.ts";
 import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
 import { createLogger } from "./src/telemetry/logger.ts";
@@ -32,6 +33,12 @@ function explained(error: unknown): string {
 
 /** Serves until a signal comes; returns the exit code. */
 async function serve(settings: Settings): Promise<number> {
+  const { tls } = settings;
+  const read = tls && await readCertificate(tls);
+  if (read !== undefined && "problem" in read) {
+    complain(printProblems([read.problem]));
+    return EXIT.badSettings;
+  }
   const log = createLogger({ level: settings.logLevel });
   const newId = (): string => crypto.randomUUID();
   const telemetry = createTelemetry({ log, newId, ...exportedByDeno(Deno.env.toObject()) });
@@ -43,6 +50,9 @@ async function serve(settings: Settings): Promise<number> {
       ...await readClient(new URL("src/http/bundles/", import.meta.url)),
       ...await readDashboard(new URL("./", import.meta.url)),
     ],
+    ...(tls === undefined || read === undefined
+      ? {}
+      : { tls: { certificate: read.certificate, paths: tls } }),
   });
   const stopped = signalled();
   try {

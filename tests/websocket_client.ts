@@ -19,6 +19,8 @@ export type ConnectOptions = {
   readonly origin?: string;
   /** Whether compression is offered, and all that is sent is compressed where the other side agrees. */
   readonly compress?: boolean;
+  /** Certificates of authorities that are believed, in PEM; without any, those of the system. */
+  readonly ca?: readonly string[];
 };
 
 /** An upgrade that was answered over HTTP. */
@@ -72,11 +74,12 @@ export class TestClient implements AsyncDisposable {
 
   /** Connects; rejects with {@link UpgradeRefused} where the upgrade is answered over HTTP. */
   static async connect(url: string, options: ConnectOptions = {}): Promise<TestClient> {
-    const { protocols = [], headers, origin, compress = false } = options;
+    const { protocols = [], headers, origin, compress = false, ca } = options;
     const ask: ClientOptions = {
       perMessageDeflate: compress && { threshold: 0 },
       ...(headers === undefined ? {} : { headers: { ...headers } }),
       ...(origin === undefined ? {} : { origin }),
+      ...(ca === undefined ? {} : { ca: [...ca] }),
     };
     const ws = new WebSocket(url, [...protocols], ask);
     const client = new TestClient(ws);

@@ -3,9 +3,10 @@ import { readSettings } from "../settings/settings.ts";
 import { diskFindings } from "./doctor_disk.ts";
 import { gatewayFindings } from "./doctor_gateway.ts";
 import { natsFindings } from "./doctor_nats.ts";
+import { certificateFindings } from "./doctor_certificate.ts";
 import { EXIT } from "./exit_codes.ts";
 import { type Finding, printed } from "./finding.ts";
-import { gatewayOf, type GatewayOptions } from "./gateway.ts";
+import { DEFAULT_URL, gatewayOf, type GatewayOptions } from "./gateway.ts";
 import { withGatewayOptions } from "./gateway_command.ts";
 import type { World } from "./world.ts";
 
@@ -24,9 +25,11 @@ export function doctorCommand(program: Command, world: World): void {
 }
 
 async function examined(options: GatewayOptions, env: World["env"]): Promise<readonly Finding[]> {
-  const gateway = gatewayOf(options, env);
   const isMeant = options.url !== undefined || (env.TASKWIRE_URL ?? "") !== "";
   const read = readSettings(env);
+  const speaksTls = "settings" in read && read.settings.tls !== undefined;
+  const url = !isMeant && speaksTls ? DEFAULT_URL.replace("ws:", "wss:") : options.url;
+  const gateway = gatewayOf({ ...options, ...(url === undefined ? {} : { url }) }, env);
   const warned = read.warnings.map((says): Finding => ({ check: "settings", verdict: "note", says }));
   if ("problems" in read) {
     const mend = "set it so in the gateway's environment, or unset it";
@@ -43,6 +46,7 @@ async function examined(options: GatewayOptions, env: World["env"]): Promise<rea
   return [
     { check: "settings", verdict: "ok", says: "all follow their rules" },
     ...warned,
+    ...await certificateFindings(settings),
     ...nats === undefined ? await diskFindings(settings) : await natsFindings(settings, nats),
     ...await gatewayFindings(gateway, isMeant),
   ];

@@ -18,9 +18,14 @@ export async function gatewayFindings(gateway: Gateway, isMeant: boolean): Promi
   let response: Response;
   try {
     response = await fetch(new URL("readyz", http), { signal: AbortSignal.timeout(ANSWER_MS) });
-  } catch {
-    const says = `none answers at ${http.origin}`;
-    const mend = "start it (deno task start), or mend --url or TASKWIRE_URL";
+  } catch (error) {
+    const certificate = error instanceof Error && /certificate/i.test(error.message);
+    const says = certificate
+      ? `the certificate at ${http.origin} is not believed here: ${error.message}`
+      : `none answers at ${http.origin}`;
+    const mend = certificate
+      ? "give --url with a name that the certificate is for, and DENO_CERT=<file> where its authority is your own"
+      : "start it (deno task start), or mend --url or TASKWIRE_URL";
     return [isMeant ? { check, verdict: "wrong", says, mend } : { check, verdict: "note", says }];
   }
   const answeredMs = Date.now();

@@ -11,20 +11,21 @@ const ACCESS = {
 export function announcement(settings: Settings, port: number): string {
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const at = `${host}:${port}`;
-  const { nats, subjectPrefix, auth } = settings;
+  const { nats, subjectPrefix, auth, tls } = settings;
+  const s = tls === undefined ? "" : "s";
   const bearer = auth.kind === "off" ? "" : ` -H "Authorization: Bearer $TOKEN"`;
   const lines = [
-    `taskwire listens on http://${at}  (WebSocket: ws://${at}/ws)`,
+    `taskwire listens on http${s}://${at}  (WebSocket: ws${s}://${at}/ws)`,
     nats === undefined
       ? `Log: embedded, ${settings.dataDir}/log.sqlite`
       : `Log: NATS stream ${streamOf(settings)} at ${nats.servers.join(", ")}`,
     `Access: ${ACCESS[auth.kind]}`,
     "Try:",
-    `  curl${bearer} --json '{"kind":"progress","total":10,"completed":3}' http://${at}/api/tasks/job1/events`,
+    `  curl${bearer} --json '{"kind":"progress","total":10,"completed":3}' http${s}://${at}/api/tasks/job1/events`,
     ...(nats === undefined
       ? []
       : [`  nats pub ${subjectPrefix}.task.job1.progress '{"total":10,"completed":3}'`]),
-    `  npx -y wscat${bearer} -c 'ws://${at}/ws?topics=task:progress,task:status'`,
+    `  npx -y wscat${bearer} -c 'ws${s}://${at}/ws?topics=task:progress,task:status'`,
   ];
   return `${lines.join("\n")}\n`;
 }

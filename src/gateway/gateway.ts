@@ -1,10 +1,10 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Gate } from "../access/gate.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import type { Asset } from "../http/assets.ts";
-import { serveApp, SERVER_OPTIONS } from "../http/listener.ts";
+import { serveApp } from "../http/listener.ts";
 import { boundSockets, SPARE_SOCKETS } from "../http/open_sockets.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -27,6 +27,7 @@ import { openGate } from "./open_gate.ts";
 import { natsOptions } from "./open_log.ts";
 import { Pipeline } from "./pipeline.ts";
 import { TicketPeers } from "./ticket_peers.ts";
+import { createGatewayServer, type TlsFiles } from "./tls_server.ts";
 
 /** What a gateway is started from. */
 export type GatewayOptions = {
@@ -36,6 +37,8 @@ export type GatewayOptions = {
   readonly openLog: (signal: AbortSignal) => Promise<EventLog>;
   /** Files that it serves. Default: none. */
   readonly assets?: readonly Asset[];
+  /** What it shows over TLS. Default: it serves without. */
+  readonly tls?: TlsFiles;
 };
 
 /** The share of the time for going away that is kept for closing the log: a server that stands still answers nothing. */
@@ -50,6 +53,7 @@ const CLOSING_LEAST_MS = 250;
 export class Gateway implements AsyncDisposable {
   readonly #options: GatewayOptions;
   readonly #server: Server;
+  readonly #listener: Disposable;
   readonly #gate: Gate;
   readonly #sockets: TaskWebSocketServer;
   /** The streams over HTTP. */
@@ -68,7 +72,9 @@ export class Gateway implements AsyncDisposable {
   constructor(options: GatewayOptions) {
     const { settings, telemetry, assets = [] } = options;
     this.#options = options;
-    this.#server = createServer(SERVER_OPTIONS);
+    const { server, isTls, ...listener } = createGatewayServer(options.tls, telemetry.log);
+    this.#server = server;
+    this.#listener = listener;
     this.#gate = openGate(settings.auth, {
       clock: systemClock,
       log: telemetry.log,
@@ -78,6 +84,7 @@ export class Gateway implements AsyncDisposable {
       max: settings.maxConnectionsPerAddress + SPARE_SOCKETS,
       trusted: settings.trustedProxies,
       refused: () => this.#refused("MAX_CONNECTIONS_PER_ADDRESS"),
+      isTls,
     });
     const requests = rateLimits(settings.requestsPerSecond, settings.requestsBurst);
     const app = gatewayApp(this, telemetry, {
@@ -177,6 +184,7 @@ export class Gateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#draining = true;
     this.#lateness[Symbol.dispose]();
+    this.#listener[Symbol.dispose]();
     this.#stop.abort(new Error("the gateway stops"));
     await this.ready.catch(() => {});
     await this.#pipeline?.[Symbol.asyncDispose]();

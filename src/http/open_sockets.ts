@@ -13,13 +13,15 @@ export type SocketBound = {
   readonly trusted: Trusted | undefined;
   /** Told of each that was one too many. */
   readonly refused: () => void;
+  /** Whether they speak TLS: then none can be told why before hands were shaken. Default: false. */
+  readonly isTls?: boolean;
 };
 
 /**
  * Bounds the sockets that one address has open on `server`. Connections are counted when they have asked for something; who
  * only connects, or stays after an answer, would hold a file each and be counted nowhere.
  */
-export function boundSockets(server: Server, { max, trusted, refused }: SocketBound): void {
+export function boundSockets(server: Server, { max, trusted, refused, isTls = false }: SocketBound): void {
   const byAddress = new Map<string, number>();
   server.on("connection", (socket) => {
     const { remoteAddress = "" } = socket;
@@ -28,7 +30,7 @@ export function boundSockets(server: Server, { max, trusted, refused }: SocketBo
     const count = byAddress.get(address) ?? 0;
     if (count >= max) {
       refused();
-      return refuse(socket, max);
+      return isTls ? void socket.destroy() : refuse(socket, max);
     }
     byAddress.set(address, count + 1);
     socket.once("close", () => {

@@ -20,6 +20,13 @@ const entries = {
   ),
   PORT: v.optional(whole(0, 65_535, "the port to listen on; 0: any that is free"), "8000"),
 
+  TLS_CERT: v.optional(
+    path(
+      "a file with a certificate in PEM, and those of who signed it, to serve over TLS; read again when it changes",
+    ),
+  ),
+  TLS_KEY: v.optional(path("a file with the key of TLS_CERT in PEM")),
+
   NATS_URL: v.optional(natsServers()),
   NATS_CREDS: v.optional(path("a file with NATS credentials (JWT and seed), read at each connect")),
   NATS_USER: v.optional(
@@ -248,6 +255,14 @@ export const Environment = v.pipe(
       "goes together with NATS_USER",
     ),
     ["NATS_PASSWORD"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["TLS_CERT"], ["TLS_KEY"]],
+      ({ TLS_CERT, TLS_KEY }) => (TLS_CERT === undefined) === (TLS_KEY === undefined),
+      "goes together with TLS_CERT",
+    ),
+    ["TLS_KEY"],
   ),
   v.forward(
     v.partialCheck(

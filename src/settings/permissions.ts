@@ -14,15 +14,29 @@ type Wanted = { readonly setting: string; readonly path: string; readonly access
  */
 export function notPermitted(settings: Settings, may: MayUse): string | undefined {
   const wanted = wantedBy(settings);
-  const missing = wanted?.access.filter((access) => !may(access, wanted.path)) ?? [];
-  if (wanted === undefined || missing.length === 0) return undefined;
-  const what = `${wanted.setting}=${JSON.stringify(wanted.path)}`;
-  return `Cannot use ${what}: this process has no ${missing.join(" and ")} access to it. ` +
-    `Start it, in the project's folder, with: ${commandFor(wanted)}`;
+  for (const { setting, path, access } of wanted) {
+    const missing = access.filter((access) => !may(access, path));
+    if (missing.length === 0) continue;
+    return `Cannot use ${setting}=${JSON.stringify(path)}: this process has no ${missing.join(" and ")} ` +
+      `access to it. Start it, in the project's folder, with: ${commandFor(wanted)}`;
+  }
+  return undefined;
+}
+
+function wantedBy(settings: Settings): readonly Wanted[] {
+  const { tls } = settings;
+  const wanted = wantedByLog(settings);
+  return [
+    ...(wanted === undefined ? [] : [wanted]),
+    ...(tls === undefined ? [] : [
+      { setting: "TLS_CERT", path: tls.cert, access: ["read"] } as const,
+      { setting: "TLS_KEY", path: tls.key, access: ["read"] } as const,
+    ]),
+  ];
 }
 
 /** A gateway on NATS has no data folder, and one file with a login at most. */
-function wantedBy({ nats, dataDir }: Settings): Wanted | undefined {
+function wantedByLog({ nats, dataDir }: Settings): Wanted | undefined {
   if (nats === undefined) return { setting: "DATA_DIR", path: dataDir, access: ["read", "write"] };
   const { login } = nats;
   switch (login.kind) {
@@ -38,8 +52,12 @@ function wantedBy({ nats, dataDir }: Settings): Wanted | undefined {
 }
 
 /** A flag takes the place of what deno.json says of its kind, so what browsers load (below `src`) is named again. */
-function commandFor({ path, access }: Wanted): string {
-  const flags = access.map((name) => quoted(`--allow-${name}=${name === "read" ? "src," : ""}${path}`));
+function commandFor(wanted: readonly Wanted[]): string {
+  const flags = (["read", "write"] as const).flatMap((name) => {
+    const paths = wanted.filter(({ access }) => access.includes(name)).map(({ path }) => path);
+    const allowed = [...(name === "read" ? ["src"] : []), ...paths];
+    return paths.length === 0 ? [] : [quoted(`--allow-${name}=${allowed.join(",")}`)];
+  });
   return ["deno run -P --no-prompt", ...flags, "main.ts"].join(" ");
 }
 

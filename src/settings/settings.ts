@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { JwtAlgorithm } from "../access/jwt_tokens.ts";
 import type { NamedToken } from "../access/static_tokens.ts";
 import type { Partition } from "../protocol/partitions.ts";
+import type { CertificatePaths } from "./certificate.ts";
 import { Environment, type Setting, SETTINGS } from "./environment.ts";
 import { meantBy } from "./misspelling.ts";
 import { type NatsServers, withoutPassword } from "./nats_servers.ts";
@@ -33,6 +34,8 @@ export type Auth =
 export type Settings = {
   readonly host: string;
   readonly port: number;
+  /** Absent: without TLS. */
+  readonly tls?: CertificatePaths;
   /** Absent: the embedded log in `dataDir`. */
   readonly nats?: NatsServers & { readonly login: NatsLogin; readonly inboxPrefix: string };
   readonly dataDir: string;
@@ -184,6 +187,9 @@ function settingsOf(env: Environment): Settings {
   return {
     host: env.HOST,
     port: env.PORT,
+    ...(env.TLS_CERT === undefined || env.TLS_KEY === undefined
+      ? {}
+      : { tls: { cert: env.TLS_CERT, key: env.TLS_KEY } }),
     ...(env.NATS_URL === undefined
       ? {}
       : { nats: { ...env.NATS_URL, login: loginOf(env), inboxPrefix: env.NATS_INBOX_PREFIX } }),

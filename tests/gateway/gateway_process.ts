@@ -224,7 +224,7 @@ class Run {
       () => this.over || this.stdout.includes("Try:"),
       START_MS,
     );
-    const port = /listens on http:\/\/\S+:(\d+)/.exec(this.stdout)?.[1];
+    const port = /listens on https?:\/\/\S+:(\d+)/.exec(this.stdout)?.[1];
     if (port !== undefined) return Number(port);
     await this.#gone;
     throw new Error(`The gateway did not start: ${this.stdout}${this.stderr}`);

@@ -186,6 +186,12 @@ Deno.test("a file with NATS credentials elsewhere has its command too, and paths
       `project's folder, with: deno run -P --no-prompt '--allow-read=src,/etc/o'\\''neill.creds' main.ts`,
   );
   assertEquals(refusal(creds, true), undefined);
+  const tls = { NATS_URL: "nats://127.0.0.1:4222", TLS_CERT: "/tls/cert.pem", TLS_KEY: "/tls/key.pem" };
+  assertEquals(
+    refusal(tls, false),
+    'Cannot use TLS_CERT="/tls/cert.pem": this process has no read access to it. Start it, in the project\'s ' +
+      "folder, with: deno run -P --no-prompt --allow-read=src,/tls/cert.pem,/tls/key.pem main.ts",
+  );
   // Which a gateway on NATS does not touch.
   assertEquals(refusal({ NATS_URL: "nats://127.0.0.1:4222", DATA_DIR: "/elsewhere" }, false), undefined);
 });
