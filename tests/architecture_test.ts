@@ -44,7 +44,15 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages that only tests may import. */
-const FOR_TESTS = ["@std/assert", "fast-check", "playwright-core", "puppeteer-core", "axe-core", "yaml"];
+const FOR_TESTS = [
+  "@std/assert",
+  "fast-check",
+  "playwright-core",
+  "puppeteer-core",
+  "axe-core",
+  "cborg",
+  "yaml",
+];
 
 const ROOT = new URL("../", import.meta.url);
 

@@ -1,3 +1,4 @@
+import { decode, encode } from "cborg";
 import { type ClientOptions, WebSocket } from "ws";
 import * as v from "valibot";
 import { type ServerFrameSchema, ServerMessageSchema } from "../src/protocol/server_schemas.ts";
@@ -54,14 +55,22 @@ export class TestClient implements AsyncDisposable {
   #broken: Error | undefined;
   /** Every frame in the order it came, those within `batch` frames as if each had come by itself. */
   readonly frames: Frame[] = [];
-  /** How many messages came, and how many of them were `batch` frames. */
-  readonly counts: { messages: number; batches: number } = { messages: 0, batches: 0 };
+  /** How many messages came, and how many of them were `batch` frames, and binary. */
+  readonly counts: { messages: number; batches: number; binary: number } = {
+    messages: 0,
+    batches: 0,
+    binary: 0,
+  };
   /** Resolves when the connection has ended. */
   readonly closed: Promise<Closed>;
 
   private constructor(ws: WebSocket) {
     this.#ws = ws;
-    ws.on("message", (data) => this.#received(String(data)));
+    ws.on("message", (data, isBinary) => {
+      // As `ws` hands it out, where it is not told otherwise.
+      this.#received(isBinary ? JSON.stringify(decode(data as Uint8Array)) : String(data));
+      if (isBinary) this.counts.binary++;
+    });
     ws.on("error", () => {}); // the close event follows
     this.closed = new Promise((resolve) => {
       ws.once("close", (code, reason) => {
@@ -110,10 +119,11 @@ export class TestClient implements AsyncDisposable {
     return this.#closed !== undefined;
   }
 
-  /** Sends text as it is, bytes as a binary message, and anything else as JSON. */
+  /** Sends text as it is, bytes as a binary message, and anything else as JSON, or as CBOR where that was agreed on. */
   send(message: unknown): void {
     const raw = typeof message === "string" || message instanceof Uint8Array;
-    this.#ws.send(raw ? message : JSON.stringify(message));
+    const pack = this.protocol === "taskwire.v1.cbor" ? encode : JSON.stringify;
+    this.#ws.send(raw ? message : pack(message));
   }
 
   /** Sends a request of its own id and returns the frame that answers it, an `error` too. */

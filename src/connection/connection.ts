@@ -10,7 +10,7 @@ import type { ServerData } from "../protocol/server_frames.ts";
 import type { Member } from "../router/audience.ts";
 import type { ConnectionDeps, Identity, RequestContext } from "./connection_deps.ts";
 import { type Gap, heldTopics, type Position, safeCursor } from "./flow.ts";
-import { readFrame } from "./inbound.ts";
+import { type Read, readBinaryFrame, readFrame } from "./inbound.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type About, Outlet } from "./outlet.ts";
 import { type Ask, Paging } from "./paging.ts";
@@ -90,8 +90,21 @@ export class Connection implements Member {
 
   /** Takes in a text message. */
   receive(text: string): void {
+    this.#received(readFrame(text));
+  }
+
+  /** Takes in a binary message, which is invalid where the codec has none. */
+  receiveBinary(bytes: Uint8Array): void {
+    const isBinary = this.identity.codec.isBinary === true;
+    this.#received(
+      isBinary
+        ? readBinaryFrame(bytes)
+        : { invalid: "binary messages need the sub-protocol taskwire.v1.cbor", id: undefined },
+    );
+  }
+
+  #received(read: Read): void {
     const atMs = this.#deps.clock.elapsed();
-    const read = readFrame(text);
     if ("frame" in read) {
       const cost = this.#deps.messages.costOf(read.frame.type) ?? 1;
       this.#post({ kind: "request", frame: read.frame, cost, atMs });
@@ -99,13 +112,6 @@ export class Connection implements Member {
       const error = { code: "INVALID_MESSAGE", message: read.invalid, details: {} } as const;
       this.#post({ kind: "invalid", id: read.id, error, atMs });
     }
-  }
-
-  /** Takes in a binary message, which this codec has none of. */
-  receiveBinary(): void {
-    const message = "binary messages need the sub-protocol taskwire.v1.cbor";
-    const error = { code: "INVALID_MESSAGE", message, details: {} } as const;
-    this.#post({ kind: "invalid", id: undefined, error, atMs: this.#deps.clock.elapsed() });
   }
 
   /** Writes a prepared flush. */

@@ -1,7 +1,9 @@
+import { arrayHead, encodeCbor } from "./cbor.ts";
 import type { ServerFrame } from "./server_frames.ts";
 import { framed, type Message } from "./websocket_message.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** A frame as JSON, encoded once whoever watches, and what a codec that wraps it may want to know of it. */
 export type Payload = {
@@ -15,6 +17,8 @@ export type Payload = {
 export interface Codec {
   /** Codecs of the same name make the same bytes of the same payloads. */
   readonly name: string;
+  /** Whether it speaks in binary messages, and is spoken to in them. Default: it does not. */
+  readonly isBinary?: boolean;
   /** `payloads`, in order, as one buffer for the socket; `nowMs` stamps an enclosing frame, if there is one. */
   pack(payloads: readonly Payload[], nowMs: number): Uint8Array;
 }
@@ -26,8 +30,11 @@ export interface MessageCodec extends Codec {
   messages(payloads: readonly Payload[], nowMs: number): readonly Message[];
 }
 
-/** On WebSockets. `json`: one text message a frame, as the seed has it. `json-batch`: several frames may share a `batch` frame. */
-export type CodecName = "json" | "json-batch";
+/**
+ * On WebSockets. `json`: one text message a frame, as the seed has it. `json-batch`: several frames may share a `batch` frame.
+ * `cbor`: the same in binary messages of CBOR.
+ */
+export type CodecName = "json" | "json-batch" | "cbor";
 
 /** JSON of a frame, as bytes. */
 export function encodeJson(frame: ServerFrame): Uint8Array {
@@ -50,8 +57,38 @@ export const jsonBatch: MessageCodec = codecOf("json-batch", (payloads, nowMs) =
   return [text(concat(parts))];
 });
 
+/** As `jsonBatch`, in CBOR. */
+export const cbor: MessageCodec = {
+  ...codecOf("cbor", (payloads, nowMs) => {
+    const frames = payloads.map(({ bytes }) => cborOf(bytes));
+    const message = frames.length === 1
+      ? frames[0]
+      : frames.length > 1
+      ? cborBatch(frames, nowMs)
+      : undefined;
+    return message === undefined ? [] : [{ bytes: message, binary: true }];
+  }),
+  isBinary: true,
+};
+
 /** The WebSocket codec of that name. */
-export const CODECS: Readonly<Record<CodecName, MessageCodec>> = { "json": json, "json-batch": jsonBatch };
+export const CODECS: Readonly<Record<CodecName, MessageCodec>> = { json, "json-batch": jsonBatch, cbor };
+
+/** The CBOR of frames, by the bytes of their JSON: made once, whoever watches, and kept for as long as those are. */
+const cborByJson = new WeakMap<Uint8Array, Uint8Array>();
+
+/** A frame is what its JSON says: so it has the same members in CBOR. */
+function cborOf(bytes: Uint8Array): Uint8Array {
+  const known = cborByJson.get(bytes) ?? encodeCbor(JSON.parse(decoder.decode(bytes)));
+  cborByJson.set(bytes, known);
+  return known;
+}
+
+/** The frames stand at the end, where they go as they are. */
+function cborBatch(frames: readonly Uint8Array[], nowMs: number): Uint8Array {
+  const head = encodeCbor({ type: "batch", id: `batch_${nowMs}`, timestamp: nowMs, data: { frames: [] } });
+  return concat([head.subarray(0, -1), arrayHead(frames.length), ...frames]);
+}
 
 function text(bytes: Uint8Array): Message {
   return { bytes, binary: false };

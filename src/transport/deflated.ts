@@ -23,6 +23,7 @@ const known = new WeakMap<Uint8Array, Uint8Array>();
  */
 export function deflated(codec: MessageCodec): Codec {
   const made = codecs.get(codec) ?? {
+    ...codec,
     name: `${codec.name} deflate`,
     pack: (payloads, nowMs) => framed(codec.messages(payloads, nowMs).map(compressed)),
   };

@@ -1,7 +1,7 @@
 import { type Offered, offeredToken } from "../access/bearer.ts";
 import * as v from "valibot";
 import { ClientId } from "../protocol/names.ts";
-import { json, jsonBatch, type MessageCodec } from "../protocol/codec.ts";
+import { cbor, json, jsonBatch, type MessageCodec } from "../protocol/codec.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { PATHS } from "../protocol/topics.ts";
 import { type AllowedOrigins, originAllowed } from "./origin.ts";
@@ -35,7 +35,11 @@ export type Handshake = {
 /** Either a handshake to accept, or the HTTP answer that refuses it. */
 export type Judged = { readonly accept: Handshake } | { readonly status: 403 | 404; readonly reason: string };
 
-const JSON_PROTOCOL = "taskwire.v1.json";
+/** The codecs of our sub-protocols. */
+const PROTOCOLS: ReadonlyMap<string, MessageCodec> = new Map([
+  ["taskwire.v1.json", jsonBatch],
+  ["taskwire.v1.cbor", cbor],
+]);
 
 /** Judges an upgrade request. Pure; never throws. */
 export function judge(
@@ -51,7 +55,7 @@ export function judge(
     return { status: 403, reason: "this origin may not connect; see ALLOWED_ORIGINS" };
   }
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
-  const protocol = offered.includes(JSON_PROTOCOL) ? JSON_PROTOCOL : undefined;
+  const protocol = offered.find((name) => PROTOCOLS.has(name)); // the one that the client prefers
   const clientId = query.get("client_id") ?? undefined;
   // Where none is asked for, what a proxy in front was shown is no business of ours.
   const shown: Offered = !asksForToken ? { token: undefined } : offeredToken({
@@ -64,7 +68,7 @@ export function judge(
     accept: {
       path,
       clientId,
-      codec: protocol === JSON_PROTOCOL || query.get("batch") === "1" ? jsonBatch : json,
+      codec: PROTOCOLS.get(protocol ?? "") ?? (query.get("batch") === "1" ? jsonBatch : json),
       protocol,
       subscribe: subscribeOf(query),
       token: "token" in shown ? shown.token : undefined,

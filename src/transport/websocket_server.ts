@@ -8,7 +8,7 @@ import { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts } from "../connection/connection_deps.ts";
 import { type Bucket, take } from "../connection/rate_limit.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
-import { encodeJson } from "../protocol/codec.ts";
+import { concat, encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
 import type { Clock } from "../router/router.ts";
 import { admitLate, type Place, type Refusal, tooMany } from "./admission.ts";
@@ -240,7 +240,7 @@ export class TaskWebSocketServer {
       if (ws.readyState !== ws.OPEN) return; // what comes after we have closed is read for its close frame alone
       heard();
       open.socket.whenReading(() => {
-        if (isBinary) open.connection.receiveBinary();
+        if (isBinary) open.connection.receiveBinary(bytesOf(data));
         else open.connection.receive(data.toString());
       });
     });
@@ -308,6 +308,11 @@ export class TaskWebSocketServer {
 function bounds(maxMessageBytes: number): object {
   const pieces = Math.max(FEW_PIECES, Math.ceil(maxMessageBytes / PIECE_BYTES));
   return { maxFragments: pieces, maxBufferedChunks: pieces, maxPendingAutoPongs: MAX_PONGS };
+}
+
+/** `ws` hands one out as a Buffer, unless it is told otherwise. */
+function bytesOf(data: RawData): Uint8Array {
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : Array.isArray(data) ? concat(data) : data;
 }
 
 /** Leaves of the extensions that a client offers these alone. */

@@ -293,7 +293,7 @@ Deno.test("after the end nothing is written, whatever comes late", async () => {
   peer.connection.close("idle");
   const written = peer.socket.frames.length;
   peer.send("ping");
-  peer.connection.receiveBinary();
+  peer.connection.receiveBinary(new Uint8Array([0xa0]));
   world.log.gate = () => Promise.resolve();
   for (const open of gates) open();
   await settled();
@@ -308,7 +308,7 @@ Deno.test("after the end nothing is written, whatever comes late", async () => {
 Deno.test("binary messages, and what is no frame, are told what they should have been", async () => {
   const world = await World.booted();
   const peer = world.connect();
-  peer.connection.receiveBinary();
+  peer.connection.receiveBinary(new Uint8Array([0xa0]));
   peer.connection.receive("{");
   peer.connection.receive('{"type":"subscribe","id":"s1","data":{"topics":"task:list"}}');
   peer.connection.receive('{"type":"constructor","id":"s2"}');

@@ -2,8 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
+import { decode } from "cborg";
 import * as v from "valibot";
-import { CODECS, encodeJson, json, jsonBatch, type Payload } from "../../src/protocol/codec.ts";
+import { cbor, CODECS, encodeJson, json, jsonBatch, type Payload } from "../../src/protocol/codec.ts";
 import type { ServerFrame } from "../../src/protocol/server_frames.ts";
 import { BatchFrameSchema } from "../../src/protocol/server_schemas.ts";
 
@@ -76,8 +77,21 @@ Deno.test("several frames of one flush ride in one batch frame where that was ne
   assertEquals<readonly unknown[]>(batch.data.frames, frames);
 });
 
+Deno.test("in CBOR a flush is one binary message, of the frame or of a batch, with the members that JSON has", () => {
+  const frames = [pong("1"), pong("2"), pong("数")];
+  for (const count of [1, 2, 3]) {
+    const some = frames.slice(0, count);
+    const messages = cbor.messages(some.map((frame) => payload(encodeJson(frame))), 1_704_067_200_000);
+    assertEquals(messages.map(({ binary }) => binary), [true]);
+    const message = decode(messages[0]?.bytes ?? new Uint8Array());
+    if (count === 1) assertEquals(message, some[0]);
+    else assertEquals<readonly unknown[]>(v.parse(BatchFrameSchema, message).data.frames, some);
+  }
+});
+
 Deno.test("a single frame goes as it is, and no frame as nothing, in every codec", () => {
-  for (const codec of Object.values(CODECS)) {
+  assertEquals(cbor.pack([], 0).length, 0);
+  for (const codec of [json, jsonBatch]) {
     const one = [payload(encodeJson(pong("1")))];
     assertEquals(codec.pack(one, 0), json.pack(one, 0));
     assertEquals(codec.pack([], 0).length, 0);

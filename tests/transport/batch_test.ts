@@ -56,7 +56,7 @@ Deno.test("a frame that comes alone is no batch, where batches were asked for to
   await using live = await LiveGateway.start();
   await using client = await live.connect("/ws?batch=1");
   assertEquals((await client.request("ping")).type, "pong");
-  assertEquals(client.counts, { messages: 2, batches: 0 });
+  assertEquals(client.counts, { messages: 2, batches: 0, binary: 0 });
 });
 
 function sequence(first: number, length: number): number[] {

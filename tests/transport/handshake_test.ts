@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { json, jsonBatch } from "../../src/protocol/codec.ts";
+import { cbor, json, jsonBatch } from "../../src/protocol/codec.ts";
 import { type Handshake, judge, type UpgradeRequest } from "../../src/transport/handshake.ts";
 import type { AllowedOrigins } from "../../src/transport/origin.ts";
 
@@ -146,7 +146,9 @@ Deno.test("of the sub-protocols offered ours is echoed, or none", () => {
     ["taskwire.v1.json,taskwire.bearer.c2VjcmV0", "taskwire.v1.json"],
     ["  other ,taskwire.v1.json  , more", "taskwire.v1.json"],
     ["taskwire.bearer.c2VjcmV0", undefined],
-    ["taskwire.v1.cbor", undefined],
+    ["taskwire.v1.cbor", "taskwire.v1.cbor"],
+    ["taskwire.v1.json, taskwire.v1.cbor", "taskwire.v1.json"],
+    ["other, taskwire.v1.cbor, taskwire.v1.json", "taskwire.v1.cbor"],
     ["taskwire.v1.jsonp, taskwire.v1, Taskwire.v1.json", undefined],
     ["graphql-transport-ws", undefined],
   ];
@@ -154,7 +156,7 @@ Deno.test("of the sub-protocols offered ours is echoed, or none", () => {
     const handshake = accepted("/ws", { protocols });
     assertEquals([handshake.protocol, handshake.codec], [
       protocol,
-      protocol === undefined ? json : jsonBatch,
+      protocol === undefined ? json : protocol === "taskwire.v1.cbor" ? cbor : jsonBatch,
     ]);
   }
 });
