@@ -26,6 +26,7 @@ import { gatewayReadings } from "./gateway_readings.ts";
 import { openGate } from "./open_gate.ts";
 import { natsOptions } from "./open_log.ts";
 import { Pipeline } from "./pipeline.ts";
+import { publishFromWithin } from "./publish_from_within.ts";
 import { TicketPeers } from "./ticket_peers.ts";
 import { createGatewayServer, type TlsFiles } from "./tls_server.ts";
 
@@ -151,6 +152,16 @@ export class Gateway implements AsyncDisposable {
   /** The pipeline, once the log was opened. */
   get pipeline(): Pipeline | undefined {
     return this.#pipeline;
+  }
+
+  /**
+   * Publishes a value, any JSON, to a channel, for who runs in this process: it may publish to all of them. Resolves with
+   * its position when it is durable; rejects with a TypeError where the topic, the key or the payload is none, and with a
+   * LogError where the log does not take it.
+   */
+  async publish(topic: string, payload: unknown, key?: string): Promise<{ readonly seq: number }> {
+    await this.ready;
+    return await publishFromWithin(this.#pipeline?.publishing, { topic, payload, key });
   }
 
   /** Why this gateway is not ready; empty when it is. */

@@ -12,6 +12,7 @@ import { operatorGuard } from "../http/operator_guard.ts";
 import { countStrangers, originGuard, readableByOrigins } from "../http/origin_guard.ts";
 import type { Streams } from "../http/stream_route.ts";
 import { LogError } from "../log/event_log.ts";
+import { visibleChannels } from "../projection/visible_channels.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Trusted } from "../transport/client_address.ts";
 import type { AllowedOrigins } from "../transport/origin.ts";
@@ -65,7 +66,10 @@ export function gatewayApp(
       history: async (access, id, part) => await running().tasks.history(access, id, part),
       cancel: async (access, id, reason) => await running().tasks.cancel(access, id, reason),
     },
-    publish: async (access, publication) => await running().publishing.publish(access, publication),
+    channels: {
+      publish: async (access, publications) => await running().publishing.publishAll(access, publications),
+      list: (access) => visibleChannels(running().projection.channels, access),
+    },
     streams: { open: (request, response) => gateway.streams.open(request, response) },
     operations: {
       rejected: () => {

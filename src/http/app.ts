@@ -11,9 +11,9 @@ import { type Append, appendAnyRoute, appendRoute } from "./append_route.ts";
 import type { Asking } from "./asking.ts";
 import { type Asset, assetRoutes } from "./assets.ts";
 import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
+import { type ChannelDeps, channelRoutes } from "./channel_routes.ts";
 import { operationRoutes, type Operations } from "./operation_routes.ts";
 import { invalid, type Problem, problemResponse, unavailable } from "./problem.ts";
-import { type Publish, publishRoute } from "./publish_route.ts";
 import { streamRoute, type Streams } from "./stream_route.ts";
 import { type TaskQueries, taskRoutes } from "./task_routes.ts";
 import { ticketRoute } from "./ticket_route.ts";
@@ -29,7 +29,7 @@ export type AppTelemetry = {
 export type AppDeps = {
   readonly append: Append;
   readonly tasks: TaskQueries;
-  readonly publish: Publish;
+  readonly channels: ChannelDeps;
   readonly streams: Streams;
   readonly operations: Operations;
   /** Files that are served as they are. Default: none. */
@@ -60,7 +60,7 @@ export function createApp(deps: AppDeps): Hono<Asking> {
   app.post("/api/events", appendAnyRoute({ append, spans, memory }));
   app.route("/api", taskRoutes(tasks));
   app.route("/api", streamRoute(streams));
-  app.route("/api", publishRoute(deps.publish, memory));
+  app.route("/api", channelRoutes(deps.channels, memory));
   app.route("/api", ticketRoute(deps.issueTicket));
   app.route("/", operationRoutes(operations));
   app.route("/", assetRoutes(assets));

@@ -5,6 +5,14 @@ import { channelDelivery } from "./channel_delivery.ts";
 /** The last value of each key of the channels, as far as there is room. */
 type Kept = Map<string, Delivery>;
 
+/** A channel, how many values it holds, and where and when (ms since the epoch) the last of them was published. */
+export type HeldChannel = {
+  readonly topic: string;
+  readonly keys: number;
+  readonly seq: number;
+  readonly atMs: number;
+};
+
 /**
  * What channels hold: the last value of each key. Beyond `maxBytes` the channel that changed longest ago is let go of whole;
  * the log knows its values then, as it knows tasks that left memory.
@@ -51,6 +59,14 @@ export class Channels {
   /** The last value of each key, those that changed longest ago first; undefined where the log has to be asked. */
   retained(topic: string): Iterable<Delivery> | undefined {
     return this.#evicted.has(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
+  }
+
+  /** The channels that are held whole: the one that changed last, first. */
+  *newestFirst(): Generator<HeldChannel> {
+    for (const [topic, kept] of [...this.#byTopic].reverse()) {
+      const last = [...kept.values()].at(-1);
+      if (last !== undefined) yield { topic, keys: kept.size, seq: last.seq, atMs: last.atMs };
+    }
   }
 
   /** Retention took what lies before `firstSeq`. */

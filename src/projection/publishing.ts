@@ -1,6 +1,7 @@
 import type { Access } from "../access/access.ts";
 import { refusalOf } from "../access/may.ts";
 import { channelSubject } from "../channel/channel_subject.ts";
+import { publicationId } from "../channel/publication_id.ts";
 import { payloadFault } from "../channel/channel_update.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
 import type { ChannelPublication } from "../protocol/client_frames.ts";
@@ -28,6 +29,33 @@ export class Publishing {
 
   /** Publishes a value, where `access` allows it; resolves when it is durable. Rejects with a LogError. */
   async publish(access: Access, publication: ChannelPublication): Promise<ServerData["published"] | Refused> {
+    const told = await this.publishAll(access, [publication]);
+    if ("refused" in told) return told;
+    const [appended] = told;
+    if (appended === undefined) throw new Error("the log says nothing of what it appended");
+    return { topic: publication.topic, seq: appended.seq };
+  }
+
+  /** Publishes values in their order, all or none; what is refused first is told with its place where they are several. */
+  async publishAll(
+    access: Access,
+    publications: readonly ChannelPublication[],
+  ): Promise<readonly Appended[] | Refused> {
+    const entries: NewEntry[] = [];
+    for (const [i, publication] of publications.entries()) {
+      const entry = this.#entryOf(access, publication);
+      if (!("refused" in entry)) {
+        entries.push(entry);
+        continue;
+      }
+      const { refused } = entry;
+      if (publications.length === 1) return entry;
+      return { refused: { ...refused, message: `${i}: ${refused.message}` } };
+    }
+    return await this.#append(entries);
+  }
+
+  #entryOf(access: Access, publication: ChannelPublication): NewEntry | Refused {
     const { topic, key = "", payload, event_id: id } = publication;
     const refused = refusalOf(access, { right: "publish", topics: [topic] }) ?? this.#fault(publication);
     if (refused !== undefined) return { refused };
@@ -36,13 +64,11 @@ export class Publishing {
       const message = `payload: must be at most ${MAX_BODY_BYTES} bytes of JSON`;
       return { refused: { code: "INVALID_MESSAGE", message, details: {} } };
     }
-    const [appended] = await this.#append([{
+    return {
       subject: channelSubject({ topic, key }),
       body,
-      ...(id === undefined ? {} : { id: `${topic} ${id}` }),
-    }]);
-    if (appended === undefined) throw new Error("the log says nothing of what it appended");
-    return { topic, seq: appended.seq };
+      ...(id === undefined ? {} : { id: publicationId(topic, id) }),
+    };
   }
 
   #fault({ topic, payload }: ChannelPublication): Refused["refused"] | undefined {

@@ -71,6 +71,29 @@ async function channels(
   await bare("strategy.s1", `{"equity":10250}`);
   await eventually("it is live", () => valuesOf(back.frames).at(-1) === `strategy:s1 {"equity":10250}`);
 
+  const many = await post(gateway, [
+    { topic: "data:many", key: "a", payload: 1, event_id: "m1" },
+    { topic: "strategy:many", payload: 2 },
+    { topic: "data:many", key: "a", payload: 3, event_id: "m1" },
+  ]);
+  const { results } = many.answer as { results: { seq: number; duplicate: boolean }[] };
+  assertEquals([many.status, results.map(({ duplicate }) => duplicate)], [202, [false, false, true]]);
+  assertEquals(results[2]?.seq, results[0]?.seq, "one event_id is one value");
+  const half = await post(gateway, [{ topic: "data:many", payload: 4 }, { topic: "nothing:a", payload: 5 }]);
+  assertEquals(half.status, 404);
+  assertEquals((half.answer as { detail: string }).detail, "1: no such channel: nothing:a");
+  await eventually("they are listed", async () => {
+    const { channels, total } = await gateway.get("/api/channels") as {
+      total: number;
+      channels: { topic: string; keys: number }[];
+    };
+    return total === 4 &&
+      channels.map(({ topic, keys }) => `${topic} ${keys}`).join() ===
+        "strategy:many 1,data:many 1,strategy:s1 1,data:candles 3";
+  });
+  assertEquals(await gateway.metric("taskwire_channel_values"), 6);
+  assertEquals(await gateway.metric("taskwire_channel_updates_total"), 3);
+
   const refusals = [
     [{ topic: "data:a b", payload: 1 }, 404, "TOPIC_NOT_FOUND"],
     [{ topic: "task:status", payload: 1 }, 404, "TOPIC_NOT_FOUND"],

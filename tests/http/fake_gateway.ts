@@ -53,12 +53,15 @@ export class FakeGateway {
         cancel: (access, id, reason) =>
           this.#answerTo(access, ["cancel", id, reason], this.refusal ?? { task_id: id, seq: 7 }),
       },
-      publish: (access, publication) =>
-        this.#answerTo(
-          access,
-          ["publish", publication],
-          this.refusal ?? { topic: publication.topic, seq: 7 },
-        ),
+      channels: {
+        publish: (access, publications) =>
+          this.#answerTo(
+            access,
+            ["publish", ...publications],
+            this.refusal ?? publications.map(() => ({ seq: 7, duplicate: false })),
+          ),
+        list: () => this.refusal ?? { channels: [], total: 0 },
+      },
       streams: {
         open: ({ query, lastEventId, address, headers, access }) =>
           this.#answerTo(
