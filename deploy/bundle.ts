@@ -15,6 +15,7 @@ export const PUBLIC = new URL("src/http/bundles/", ROOT);
 export const BUNDLES = [
   { entry: new URL("src/client/client.ts", ROOT), name: "client", types: true, maxGzipBytes: 12 * 1024 },
   { entry: new URL("src/client/tab_share.ts", ROOT), name: "tabs", types: true, maxGzipBytes: 4 * 1024 },
+  { entry: new URL("src/client/decrypting.ts", ROOT), name: "decrypt", types: true, maxGzipBytes: 4 * 1024 },
   {
     entry: new URL("src/dashboard/main.tsx", ROOT),
     name: "dashboard",

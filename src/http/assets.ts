@@ -18,8 +18,8 @@ const PUBLIC_CODE = {
   "cross-origin-resource-policy": "cross-origin",
 } as const;
 
-/** The client as browsers load it, what lets tabs share one, and the types of both, which Deno finds by that header. */
-const CLIENT_FILES = ["client", "tabs"].flatMap((name) => [
+/** The client as browsers load it, what lets tabs share one, what opens what was sealed, and the types of all, which Deno finds by that header. */
+const CLIENT_FILES = ["client", "tabs", "decrypt"].flatMap((name) => [
   {
     name: `${name}.js`,
     contentType: "text/javascript; charset=utf-8",

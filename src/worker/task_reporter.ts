@@ -1,6 +1,7 @@
 import process from "node:process";
 import { systemClock } from "./clock.ts";
 import type { Token } from "./http_request.ts";
+import { Sealing } from "./sealing.ts";
 import type { OnTrouble } from "./sender.ts";
 import type { Transport } from "./transport.ts";
 import { createWorker, type Worker, type WorkerOptions } from "./worker.ts";
@@ -18,6 +19,8 @@ export type { Token } from "./http_request.ts";
 export type { About, TaskReporter } from "./reporter.ts";
 /** How a task is worked on, and the work itself. */
 export type { RunOptions, Work } from "./run.ts";
+/** With what a worker seals what it says. */
+export type { Encryption } from "./sealing.ts";
 /** Who is told of what no call can be rejected for. */
 export type { OnTrouble } from "./sender.ts";
 /** What can be counted as it is worked off, how, and what that becomes. */
@@ -69,7 +72,9 @@ export type ConnectOptions = WorkerOptions & {
  * ```
  */
 export async function connectWorker(url: string, options: ConnectOptions = {}): Promise<Worker> {
-  const { onTrouble = warn } = options;
+  const { onTrouble = warn, encryption } = options;
+  // Before anything is opened that would have to be closed again.
+  if (encryption !== undefined) new Sealing(encryption);
   const transport = /^https?:/i.test(url) ? await gateway(url, options) : await nats(url, options, onTrouble);
   return createWorker(transport, { ...options, onTrouble });
 }

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { check, parseTaskId } from "./outgoing.ts";
 import { Reporter, type ReporterWorld, type TaskReporter } from "./reporter.ts";
 import { type RunOptions, runTask, type Work } from "./run.ts";
+import { type Encryption, Sealing } from "./sealing.ts";
 import { type OnTrouble, Sender } from "./sender.ts";
 import type { Transport } from "./transport.ts";
 import { WorkerError } from "./worker_error.ts";
@@ -24,6 +25,8 @@ export type WorkerOptions = {
   readonly maxInFlight?: number;
   /** How long an event is tried for, after which its call rejects as `unreachable`. Default: until the worker closes. */
   readonly deadlineMs?: number;
+  /** Seals what the worker says for those who have the key. Default: gateways and the log can read all of it. */
+  readonly encryption?: Encryption;
   /** How long closing waits for what is not in the log yet. Default: 5000. */
   readonly closeMs?: number;
   /**
@@ -52,7 +55,7 @@ export interface Worker extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** A worker that reports over `transport`, which it closes with itself. */
+/** A worker that reports over `transport`, which it closes with itself. Throws a `WorkerError` for keys that are none. */
 export function createWorker(
   transport: Transport,
   options: WorkerOptions & { readonly onTrouble: OnTrouble },
@@ -61,7 +64,12 @@ export function createWorker(
   // Not in the middle of a turn of ours: what it throws is the caller's, and may break nothing here.
   const onTrouble: OnTrouble = (trouble) => queueMicrotask(() => options.onTrouble(trouble));
   const { maxQueued = 1_000, maxInFlight = 32, deadlineMs = Infinity } = options;
-  const sender = new Sender(transport, { clock, onTrouble, limits: { maxQueued, maxInFlight, deadlineMs } });
+  const sealing = options.encryption && new Sealing(options.encryption);
+  const sender = new Sender(sealing?.over(transport) ?? transport, {
+    clock,
+    onTrouble,
+    limits: { maxQueued, maxInFlight, deadlineMs },
+  });
   const open = new Set<Reporter>();
   let isClosed = false;
   const world: ReporterWorld = {
@@ -70,7 +78,10 @@ export function createWorker(
     newId: options.newId ?? (() => crypto.randomUUID()),
     progressIntervalMs: options.progressIntervalMs ?? 1_000,
     heartbeatMs: options.heartbeatMs ?? 10_000,
-    submit: (event) => sender.submit(event),
+    submit: (event) => {
+      sealing?.check(event);
+      return sender.submit(event);
+    },
     offer: (event, settled) => sender.offer(event, settled),
     flush: (taskId) => sender.flush(taskId),
     watchCancels: (taskId, requested) => transport.watchCancels(taskId, requested),

@@ -70,7 +70,12 @@ Deno.test("HEAD of a file has no body, and other methods are refused", async () 
 Deno.test("the client is read once and served to the pages of any site, with its types", async () => {
   const assets = await readClient(new URL("../../src/http/bundles/", import.meta.url));
   const app = new FakeGateway().app({ assets });
-  for (const [name, exported] of [["client", "connect"], ["tabs", "shareTabs"]] as const) {
+  for (
+    const [name, exported] of [["client", "connect"], ["tabs", "shareTabs"], [
+      "decrypt",
+      "decrypting",
+    ]] as const
+  ) {
     const [code, types] = await Promise.all([".js", ".d.ts"].map((end) => app.request(`/${name}${end}`)));
     assert(code !== undefined && types !== undefined);
     assertEquals([code.headers.get("content-type"), types.headers.get("content-type")], [
