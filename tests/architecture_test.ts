@@ -22,7 +22,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   nats: [],
   telemetry: ["protocol", "task"],
   settings: ["protocol", "access"],
-  worker: ["protocol", "task", "nats"],
+  worker: ["protocol", "task", "channel", "nats"],
   client: ["protocol"],
   dashboard: ["client", "protocol"],
   demo: ["worker"],
@@ -169,7 +169,7 @@ Deno.test("the arrows allow what is meant and nothing else", () => {
   ]);
   assertEquals(may("gateway"), [...PIPELINE, "nats", "telemetry", "settings"]);
   assertEquals(may("nats"), ["nats"]);
-  assertEquals(may("worker"), ["protocol", "task", "nats", "worker"]);
+  assertEquals(may("worker"), ["protocol", "task", "channel", "nats", "worker"]);
   assertEquals(may("client"), ["protocol", "client"]);
   assertEquals(may("cli"), [
     "protocol",

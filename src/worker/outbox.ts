@@ -1,10 +1,9 @@
-import type { Kind } from "../task/worker_event.ts";
 import type { BatchLimit } from "./transport.ts";
 
-/** What the outbox needs to know of an event. */
+/** What the outbox needs to know of an event. `taskId` is whatever keeps its order: a task, or a channel. */
 export type Queueable = {
   readonly taskId: string;
-  readonly kind: Kind;
+  readonly kind: string;
   readonly attempt: number;
   readonly bytes: number;
 };

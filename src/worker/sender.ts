@@ -1,8 +1,8 @@
 import { type Backoff, backoffMs, OUTAGE_BACKOFF } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type Queueable } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";
-import type { Stored, Transport } from "./transport.ts";
+import type { Carrier, Stored } from "./transport.ts";
 import { asWorkerError, WorkerError } from "./worker_error.ts";
 
 /** What became of an event in the end. */
@@ -31,19 +31,19 @@ export type OnTrouble = (trouble: WorkerError) => void;
 const TROUBLE_INTERVAL_MS = 60_000;
 
 /** `sinceMs` is when it was given, by the clock that nobody sets: from then on it is tried for so long. */
-type Entry = Outgoing & { readonly settled: (outcome: Outcome) => void; readonly sinceMs: number };
+type Entry<E> = E & { readonly settled: (outcome: Outcome) => void; readonly sinceMs: number };
 
 /** How a task's sending goes: failed tries in a row, and events that have to go one by one to find the refused one. */
 type Lane = { tries: number; singly: number; stopWaiting?: () => void };
 
 /** Brings events into the log: in order and one batch at a time for each task, again and again through outages. */
-export class Sender {
-  readonly #transport: Transport;
+export class Sender<E extends Queueable = Outgoing> {
+  readonly #transport: Carrier<E>;
   readonly #clock: Clock;
   readonly #limits: SenderLimits;
   readonly #onTrouble: OnTrouble;
   readonly #backoff: Backoff;
-  readonly #outbox: Outbox<Entry>;
+  readonly #outbox: Outbox<Entry<E>>;
   readonly #lanes = new Map<string, Lane>();
   readonly #ready = new Set<string>();
   readonly #closing = new AbortController();
@@ -52,7 +52,7 @@ export class Sender {
   #toldMs = -Infinity;
 
   constructor(
-    transport: Transport,
+    transport: Carrier<E>,
     options: {
       readonly clock: Clock;
       readonly limits: SenderLimits;
@@ -73,7 +73,7 @@ export class Sender {
   }
 
   /** Queues a status event; resolves when the log has it, rejects with a {@link WorkerError} when it never will. */
-  submit(event: Outgoing): Promise<Stored> {
+  submit(event: E): Promise<Stored> {
     return new Promise((resolve, reject) => {
       const queued = this.offer(event, (outcome) => {
         if (outcome.kind === "stored") resolve(outcome.stored);
@@ -87,7 +87,7 @@ export class Sender {
   }
 
   /** Queues an event, and says later what became of it. False: there is no room for it. */
-  offer(event: Outgoing, settled: (outcome: Outcome) => void): boolean {
+  offer(event: E, settled: (outcome: Outcome) => void): boolean {
     if (this.#closing.signal.aborted) {
       settled({ kind: "failed", error: closedError(event) });
       return true;
@@ -155,7 +155,7 @@ export class Sender {
     }
   }
 
-  async #carry(taskId: string, batch: readonly Entry[]): Promise<void> {
+  async #carry(taskId: string, batch: readonly Entry<E>[]): Promise<void> {
     const lane = this.#lanes.get(taskId) ?? { tries: 0, singly: 0 };
     this.#lanes.set(taskId, lane);
     let stored: readonly Stored[] = [];
@@ -173,14 +173,14 @@ export class Sender {
     if (this.#ready.size > 0) this.#pump();
   }
 
-  #stored(taskId: string, lane: Lane, batch: readonly Entry[], stored: readonly Stored[]): void {
+  #stored(taskId: string, lane: Lane, batch: readonly Entry<E>[], stored: readonly Stored[]): void {
     lane.tries = 0;
     lane.singly = Math.max(0, lane.singly - batch.length);
     this.#settle(taskId, batch.length);
     stored.forEach((one, i) => batch[i]?.settled({ kind: "stored", stored: one }));
   }
 
-  #failed(taskId: string, lane: Lane, batch: readonly Entry[], error: WorkerError): void {
+  #failed(taskId: string, lane: Lane, batch: readonly Entry<E>[], error: WorkerError): void {
     if (error.code === "refused") {
       // Which of several was it? The others must not be lost with it.
       lane.singly = batch.length > 1 ? batch.length : Math.max(0, lane.singly - 1);
@@ -201,7 +201,7 @@ export class Sender {
     this.#giveUp(taskId, expired, error);
   }
 
-  #giveUp(taskId: string, events: readonly Entry[], error: WorkerError): void {
+  #giveUp(taskId: string, events: readonly Entry<E>[], error: WorkerError): void {
     this.#settle(taskId, events.length);
     for (const event of events) event.settled({ kind: "failed", error });
   }
@@ -228,7 +228,7 @@ export class Sender {
   }
 }
 
-function closedError(event: Outgoing): WorkerError {
+function closedError(event: Queueable): WorkerError {
   return new WorkerError(
     "closed",
     `${event.kind} of ${event.taskId} is not in the log as far as we know: the worker was closed`,

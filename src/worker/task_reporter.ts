@@ -1,11 +1,9 @@
-import process from "node:process";
 import { systemClock } from "./clock.ts";
-import type { Token } from "./http_request.ts";
+import { isGatewayUrl, parseGatewayUrl, reachNats, type ReachOptions, warn } from "./reach.ts";
 import { Sealing } from "./sealing.ts";
 import type { OnTrouble } from "./sender.ts";
 import type { Transport } from "./transport.ts";
 import { createWorker, type Worker, type WorkerOptions } from "./worker.ts";
-import { WorkerError } from "./worker_error.ts";
 
 /** How long is waited between attempts. */
 export type { Backoff } from "./backoff.ts";
@@ -15,6 +13,12 @@ export type { Clock } from "./clock.ts";
 export type { Counters } from "./counters.ts";
 /** Who says so: a token, or what fetches one. */
 export type { Token } from "./http_request.ts";
+/** Publishes values to channels. */
+export { connectPublisher } from "./publisher.ts";
+/** What publishes values to channels, and how. */
+export type { Publication, Publisher, PublisherOptions } from "./publisher.ts";
+/** Where the log or a gateway is reached, and by whom. */
+export type { ReachOptions } from "./reach.ts";
 /** What a task is, and what tells of it. */
 export type { About, TaskReporter } from "./reporter.ts";
 /** How a task is worked on, and the work itself. */
@@ -33,27 +37,11 @@ export type { Worker, WorkerOptions } from "./worker.ts";
 export { WorkerError, type WorkerErrorCode } from "./worker_error.ts";
 
 /** Where the events go, and who says so. */
-export type ConnectOptions = WorkerOptions & {
-  /** Bearer token of the gateway, or what fetches a fresh one for each request; the token of NATS. */
-  readonly token?: Token;
-  /** User of NATS. */
-  readonly user?: string;
-  /** Password of {@link ConnectOptions.user}. */
-  readonly password?: string;
-  /** The text of a NATS creds file. */
-  readonly creds?: string;
-  /** A NATS creds file, read again at every connect. */
-  readonly credsFile?: string;
-  /** Where NATS answers come in, for a user that may not listen on all of `_INBOX.>`. */
-  readonly inboxPrefix?: string;
-  /** First token of the subjects in NATS. Default: `taskwire`. */
-  readonly prefix?: string;
+export type ConnectOptions = WorkerOptions & ReachOptions & {
   /** The stream in NATS, asked for earlier requests to cancel. Default: `TASKWIRE`. */
   readonly stream?: string;
   /** Into how many partitions NATS maps the tasks, where it does: to find requests to cancel. */
   readonly partitions?: number;
-  /** How long to look for NATS, in ms, before connecting rejects. Default: 10 s; Infinity: for ever. */
-  readonly connectMs?: number;
   /** How often a running task is looked at over HTTP, in ms, to notice a cancel. Default: 2000. */
   readonly cancelPollMs?: number;
 };
@@ -75,7 +63,7 @@ export async function connectWorker(url: string, options: ConnectOptions = {}): 
   const { onTrouble = warn, encryption } = options;
   // Before anything is opened that would have to be closed again.
   if (encryption !== undefined) new Sealing(encryption);
-  const transport = /^https?:/i.test(url) ? await gateway(url, options) : await nats(url, options, onTrouble);
+  const transport = isGatewayUrl(url) ? await gateway(url, options) : await nats(url, options, onTrouble);
   return createWorker(transport, { ...options, onTrouble });
 }
 
@@ -87,52 +75,9 @@ async function gateway(text: string, options: ConnectOptions): Promise<Transport
   return httpTransport(parseGatewayUrl(text), { clock, token, cancelPollMs });
 }
 
-function parseGatewayUrl(text: string): URL {
-  if (!URL.canParse(text)) throw new WorkerError("invalid", `${JSON.stringify(text)} is not a URL`);
-  const url = new URL(text);
-  if (url.username !== "" || url.password !== "") {
-    throw new WorkerError(
-      "invalid",
-      `${url.origin}: a gateway takes a token, not a user and password in the URL`,
-    );
-  }
-  url.search = "";
-  url.hash = "";
-  return url;
-}
-
 async function nats(url: string, options: ConnectOptions, onTrouble: OnTrouble): Promise<Transport> {
-  const { connectNats, NatsConnectError } = await import("../nats/connect.ts");
   const { natsTransport } = await import("./nats_transport.ts");
-  const { user, password, creds, credsFile, inboxPrefix, connectMs = 10_000 } = options;
-  const token = typeof options.token === "function" ? await options.token() : options.token;
-  const credentials = defined({ user, password, token, creds, credsFile, inboxPrefix });
-  let told = false;
-  try {
-    const connection = await connectNats({ url, name: "taskwire worker", ...credentials }, {
-      withinMs: connectMs,
-      onWaiting(why) {
-        if (!told) onTrouble(new WorkerError("unreachable", why.message, { cause: why }));
-        told = true;
-      },
-    });
-    const { clock = systemClock, prefix = "taskwire", stream = "TASKWIRE", partitions } = options;
-    return natsTransport(connection, { clock, prefix, stream, partitions });
-  } catch (error) {
-    if (!(error instanceof NatsConnectError)) throw error;
-    throw new WorkerError(error.code, error.message, { cause: error });
-  }
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** `members` without those that are undefined, which `exactOptionalPropertyTypes` tells apart. */
-function defined<T extends object>(members: T): Defined<T> {
-  // What was filtered out is what the type says is gone.
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Defined<T>;
-}
-
-/** Where nobody else wants to hear of trouble, the process says it once on stderr. */
-function warn(trouble: WorkerError): void {
-  process.emitWarning(trouble.message, { type: "TaskwireWorker", code: trouble.code });
+  const connection = await reachNats(url, { ...options, name: "taskwire worker", onTrouble });
+  const { clock = systemClock, prefix = "taskwire", stream = "TASKWIRE", partitions } = options;
+  return natsTransport(connection, { clock, prefix, stream, partitions });
 }

@@ -5,6 +5,7 @@ import { type RunOptions, runTask, type Work } from "./run.ts";
 import { type Encryption, Sealing } from "./sealing.ts";
 import { type OnTrouble, Sender } from "./sender.ts";
 import type { Transport } from "./transport.ts";
+import { within } from "./within.ts";
 import { WorkerError } from "./worker_error.ts";
 
 /** How a worker reports. Times are in ms. */
@@ -126,15 +127,4 @@ export function createWorker(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Resolves with `promise`, or after `ms`. */
-function within(ms: number, promise: Promise<void>, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = clock.after(ms, resolve);
-    void promise.then(() => {
-      stop();
-      resolve();
-    });
-  });
 }

@@ -7,7 +7,7 @@ import {
   type TaskReporter,
   WorkerError,
 } from "../../src/worker/task_reporter.ts";
-import { publishError } from "../../src/worker/nats_transport.ts";
+import { publishError } from "../../src/worker/nats_stream.ts";
 import { startNatsServer } from "../nats_server.ts";
 import { eventually } from "../eventually.ts";
 import { type Kept, openTaskStream } from "./task_stream.ts";
