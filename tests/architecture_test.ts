@@ -26,6 +26,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   client: ["protocol"],
   dashboard: ["client", "protocol"],
   demo: ["worker"],
+  examples: ["worker", "demo"],
   archive: ["protocol", "task", "log"],
   cli: ["client", "worker", "settings", "access", "log", "archive", "nats", "protocol", "task"],
 };
@@ -39,6 +40,7 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
   client: [],
   dashboard: [],
   demo: [],
+  examples: [],
   archive: [],
   cli: [],
 };
