@@ -4,6 +4,8 @@ import { Gateway } from "./src/gateway/gateway.ts";
 import { openLog } from "./src/gateway/open_log.ts";
 import { readClient } from "./src/http/assets.ts";
 import { readDashboard } from "./src/http/dashboard_assets.ts";
+import type { Plugin } from "./src/plugins/plugin.ts";
+import { loadPlugins } from "./src/plugins/load_plugins.ts";
 import { readCertificate } from "./src/settings/certificate.ts";
 import { notPermitted } from "./src/settings/permissions.ts";
 import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
@@ -32,7 +34,7 @@ function explained(error: unknown): string {
 }
 
 /** Serves until a signal comes; returns the exit code. */
-async function serve(settings: Settings): Promise<number> {
+async function serve(settings: Settings, plugins: readonly Plugin[]): Promise<number> {
   const { tls } = settings;
   const read = tls && await readCertificate(tls);
   if (read !== undefined && "problem" in read) {
@@ -44,6 +46,7 @@ async function serve(settings: Settings): Promise<number> {
   const telemetry = createTelemetry({ log, newId, ...exportedByDeno(Deno.env.toObject()) });
   const gateway = new Gateway({
     settings,
+    plugins,
     telemetry,
     openLog: (signal) => openLog(settings, telemetry, signal),
     assets: [
@@ -68,6 +71,16 @@ async function serve(settings: Settings): Promise<number> {
   log.info("Going away", { withinMs: settings.drainMs });
   await gateway.drain();
   return EXIT.ok;
+}
+
+/** The plug-ins that the settings name; ends the process where one cannot be used. */
+async function loaded({ plugins }: Settings): Promise<readonly Plugin[]> {
+  try {
+    return await loadPlugins(plugins);
+  } catch (error) {
+    complain(explained(error));
+    return Deno.exit(EXIT.badSettings);
+  }
 }
 
 /** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
@@ -99,5 +112,5 @@ if (import.meta.main) {
     complain(refusal);
     Deno.exit(EXIT.failed);
   }
-  Deno.exit(await serve(read.settings));
+  Deno.exit(await serve(read.settings, await loaded(read.settings)));
 }

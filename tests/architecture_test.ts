@@ -12,6 +12,7 @@ const PIPELINE = [
   "liveness",
   "connection",
   "messages",
+  "plugins",
   "transport",
   "http",
   "gateway",

@@ -1,3 +1,4 @@
+import type { Namespaces } from "./namespaces.ts";
 import type { EventRecord } from "../task/worker_event.ts";
 import { depthWithin, MAX_BODY_BYTES, MAX_BODY_DEPTH } from "../task/worker_event.ts";
 import { channelOf, type ChannelValue } from "./channel_subject.ts";
@@ -18,7 +19,10 @@ export type ParsedUpdate = { readonly update: ChannelUpdate } | { readonly rejec
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Understands a stored record of a channel, or says in one sentence why it is none. Never throws. */
-export function parseUpdate({ seq, time, subject, body }: EventRecord): ParsedUpdate {
+export function parseUpdate(
+  { seq, time, subject, body }: EventRecord,
+  namespaces: Pick<Namespaces, "faultOf">,
+): ParsedUpdate {
   const value = channelOf(subject);
   if (value === undefined) {
     return {
@@ -29,7 +33,7 @@ export function parseUpdate({ seq, time, subject, body }: EventRecord): ParsedUp
   if (fault !== undefined) return { rejected: fault };
   try {
     const payload: unknown = JSON.parse(decoder.decode(body));
-    const broken = payloadFault(payload);
+    const broken = payloadFault(payload) ?? namespaces.faultOf({ topic: value.topic, payload });
     return broken === undefined
       ? { update: { ...value, seq, time, payload, size: body.length } }
       : { rejected: broken };

@@ -1,6 +1,6 @@
+import type { ServerFrame } from "../protocol/server_frames.ts";
 import { forgetFirst } from "./oldest.ts";
 import { aboutOf, isNewsFrame, type NewsFrame, positionOf } from "./task_frame.ts";
-import type { PushedFrame } from "./watch.ts";
 
 /** Of so many tasks positions are remembered: more than a gateway may ever tell of twice. */
 const MAX_TASKS = 50_000;
@@ -18,7 +18,7 @@ export class Told {
   readonly #tasks = new Map<string, { [T in NewsFrame["type"]]?: number }>();
 
   /** Whether a frame is to be told; what it tells of a task is no news any more then. */
-  isNews(frame: PushedFrame): boolean {
+  isNews(frame: ServerFrame): boolean {
     if (this.isNew) return false;
     if (!isNewsFrame(frame)) return true;
     const id = aboutOf(frame);

@@ -130,6 +130,11 @@ export class Connection implements Member {
     if (now === undefined || !this.#sees(namesOf(now.state))) this.#post({ kind: "lost", taskId });
   }
 
+  /** There are no topics of a namespace any more: those that it holds are left. */
+  withdrawn(namespace: string): void {
+    this.#post({ kind: "withdrawn", namespace });
+  }
+
   /** The projection was built anew; a live connection had been served up to `served`. */
   rebuilt(reason: Gap["reason"], served: number): void {
     this.#post({ kind: "rebuilt", reason, served });

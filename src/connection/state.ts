@@ -94,6 +94,8 @@ export type Input =
   | { readonly kind: "drain"; readonly reconnectAfterMs: number }
   /** A task is out of sight that was not. */
   | { readonly kind: "lost"; readonly taskId: string }
+  /** There are no topics of this namespace any more. */
+  | { readonly kind: "withdrawn"; readonly namespace: string }
   /** The time has come that was set last. */
   | { readonly kind: "alarm" }
   | { readonly kind: "close"; readonly why: CloseName }

@@ -37,6 +37,8 @@ export function step(state: State, input: Input, position: Position, limits: Lim
       return flowing(state, { kind: "rebuilt", reason: input.reason, served: input.served }, position);
     case "lost":
       return outOfSight(state, input.taskId, position);
+    case "withdrawn":
+      return withdrawn(state, input.namespace, position);
     case "drain":
       return state.kind === "open" ? draining(state, input.reconnectAfterMs, position) : [state, []];
     case "alarm":
@@ -70,6 +72,7 @@ function greeted(state: Extract<State, { kind: "greeting" }>, input: Input, limi
     case "flow":
     case "rebuilt":
     case "lost":
+    case "withdrawn":
     case "drain":
     case "alarm":
       return [state, []];
@@ -144,12 +147,24 @@ function outOfSight(state: Serving, taskId: string, position: Position): Decisio
   return lost.length === 0 ? [state, []] : without(lost, state, position);
 }
 
-function without(lost: readonly string[], state: Serving, position: Position): Decision<Serving> {
-  const error: ErrorBody = {
+/** Topics that are there no more are left. */
+function withdrawn(state: Serving, namespace: string, position: Position): Decision {
+  const lost = heldTopics(state.flow).filter((topic) => topic.startsWith(`${namespace}:`));
+  if (lost.length === 0) return [state, []];
+  const message = `there is no ${namespace}:* any more`;
+  return without(lost, state, position, { code: "TOPIC_NOT_FOUND", message, details: { topics: lost } });
+}
+
+function without(
+  lost: readonly string[],
+  state: Serving,
+  position: Position,
+  error: ErrorBody = {
     code: "FORBIDDEN",
     message: `the token is not for ${lost[0]}`,
     details: { topics: lost },
-  };
+  },
+): Decision<Serving> {
   const gone = { kind: "unsubscribe", requestId: undefined, topics: lost } as const;
   const [after, effects] = flowing(state, gone, position);
   return [after, [{ kind: "error", id: undefined, error }, ...effects]];

@@ -46,6 +46,7 @@ export function stepUnknown(state: Unknown, input: Input, limits: Limits): Decis
     case "opened":
     case "flow":
     case "lost":
+    case "withdrawn":
     case "rebuilt":
       return [state, []];
   }

@@ -7,6 +7,7 @@ import type { Asset } from "../http/assets.ts";
 import { serveApp } from "../http/listener.ts";
 import { boundSockets, SPARE_SOCKETS } from "../http/open_sockets.ts";
 import type { EventLog } from "../log/event_log.ts";
+import type { Plugin } from "../plugins/plugin.ts";
 import type { Settings } from "../settings/settings.ts";
 import { LoopLateness } from "../telemetry/loop_lateness.ts";
 import { Peak } from "../telemetry/peak.ts";
@@ -40,6 +41,8 @@ export type GatewayOptions = {
   readonly assets?: readonly Asset[];
   /** What it shows over TLS. Default: it serves without. */
   readonly tls?: TlsFiles;
+  /** What extends it. Default: nothing. */
+  readonly plugins?: readonly Plugin[];
 };
 
 /** The share of the time for going away that is kept for closing the log: a server that stands still answers nothing. */
@@ -226,6 +229,7 @@ export class Gateway implements AsyncDisposable {
       gate: this.#gate,
       connections: () => this.#connections(),
     });
+    for (const plugin of this.#options.plugins ?? []) pipeline.plugins.add(plugin);
     this.#pipeline = pipeline;
     await pipeline.start();
   }

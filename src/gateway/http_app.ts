@@ -71,6 +71,11 @@ export function gatewayApp(
       list: (access) => visibleChannels(running().projection.channels, access),
     },
     streams: { open: (request, response) => gateway.streams.open(request, response) },
+    plugins: {
+      list: () => running().plugins.list(),
+      enable: (name) => running().plugins.enable(name),
+      disable: (name) => running().plugins.disable(name),
+    },
     operations: {
       rejected: () => {
         const rejected = gateway.pipeline?.projection.rejected;

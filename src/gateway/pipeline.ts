@@ -1,7 +1,10 @@
+import { BUILT_IN, Namespaces } from "../channel/namespaces.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { registerBuiltIn } from "../messages/built_in.ts";
+import { pluginGateway } from "./plugin_gateway.ts";
+import { PluginHost } from "../plugins/plugin_host.ts";
 import { Liveness } from "../liveness/liveness.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
 import { Cancels } from "../projection/cancels.ts";
@@ -32,9 +35,6 @@ export type PipelineOptions = {
   readonly random?: () => number;
 };
 
-/** The namespaces of channels that every gateway has. */
-const CHANNELS: ReadonlySet<string> = new Set(["data", "strategy"]);
-
 const RESTART_MS = 500;
 
 /** Memory for where each task's events lie, so that its history is found without a search: some 300,000 short tasks. */
@@ -51,8 +51,12 @@ export class Pipeline implements AsyncDisposable {
   readonly history: History;
   /** What may be asked about tasks, by whom. */
   readonly tasks: VisibleTasks;
+  /** The namespaces of channels. */
+  readonly namespaces: Namespaces;
   /** Where values go to channels. */
   readonly publishing: Publishing;
+  /** What extends this gateway. */
+  readonly plugins: PluginHost;
   readonly messages: MessageRegistry = new MessageRegistry();
   readonly pageBatches: PageBatches = new PageBatches();
   readonly counts: RouterCounts;
@@ -75,7 +79,9 @@ export class Pipeline implements AsyncDisposable {
     const { log, settings, telemetry, clock } = options;
     this.#options = options;
     this.log = log;
+    this.namespaces = new Namespaces(settings.partition === undefined ? BUILT_IN : []);
     this.projection = new Projection(log, {
+      namespaces: this.namespaces,
       maxTasks: settings.maxTasks,
       tail: { maxEvents: settings.tailEvents, maxBytes: settings.tailBytes },
       // The embedded log has an index of its own.
@@ -99,9 +105,10 @@ export class Pipeline implements AsyncDisposable {
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
+    this.plugins = this.#pluginHost();
     this.liveness = settings.staleAfterMs === 0 ? undefined : this.#liveness();
     // Channels are of no partition: where there are some, they are nowhere.
-    const namespaces = partition === undefined ? CHANNELS : new Set<string>();
+    const { namespaces } = this;
     this.publishing = new Publishing((entries) => this.append(entries), namespaces);
     const { publishing, tasks } = this;
     registerBuiltIn(this.messages, { queries, tasks, gate: options.gate, publishing, namespaces, partition });
@@ -139,6 +146,26 @@ export class Pipeline implements AsyncDisposable {
     this.#expireLater();
     this.#learn();
     this.liveness?.start();
+  }
+
+  #pluginHost(): PluginHost {
+    const { telemetry, clock, connections } = this.#options;
+    return new PluginHost({
+      messages: this.messages,
+      namespaces: this.namespaces,
+      gateway: pluginGateway({
+        projection: this.projection,
+        publishing: this.publishing,
+        append: (entries) => this.append(entries),
+      }),
+      clock,
+      withdrawn: (namespace) => {
+        for (const connection of connections()) connection.withdrawn(namespace);
+      },
+      failed: (plugin, error) => void telemetry.incident(`plug-in ${plugin}`, error),
+      disabled: (plugin, why) =>
+        telemetry.log.warn("A plug-in is disabled: it fails too often", { plugin, why }),
+    });
   }
 
   #liveness(): Liveness {
@@ -305,6 +332,7 @@ export class Pipeline implements AsyncDisposable {
     await this.#options.telemetry.spans.span("follow batch", { attributes, links }, async () => {
       const { deliveries, removed } = await this.projection.apply(entries);
       this.router.publish(deliveries, this.projection.head, removed);
+      this.plugins.told(deliveries);
     });
     this.#warnOfRoom();
   }

@@ -14,6 +14,7 @@ import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
 import { type ChannelDeps, channelRoutes } from "./channel_routes.ts";
 import { operationRoutes, type Operations } from "./operation_routes.ts";
 import { invalid, type Problem, problemResponse, unavailable } from "./problem.ts";
+import { type PluginOperations, pluginRoutes } from "./plugin_routes.ts";
 import { streamRoute, type Streams } from "./stream_route.ts";
 import { type TaskQueries, taskRoutes } from "./task_routes.ts";
 import { ticketRoute } from "./ticket_route.ts";
@@ -32,6 +33,7 @@ export type AppDeps = {
   readonly channels: ChannelDeps;
   readonly streams: Streams;
   readonly operations: Operations;
+  readonly plugins: PluginOperations;
   /** Files that are served as they are. Default: none. */
   readonly assets?: readonly Asset[];
   readonly telemetry: AppTelemetry;
@@ -62,6 +64,7 @@ export function createApp(deps: AppDeps): Hono<Asking> {
   app.route("/api", streamRoute(streams));
   app.route("/api", channelRoutes(deps.channels, memory));
   app.route("/api", ticketRoute(deps.issueTicket));
+  app.route("/api", pluginRoutes(deps.plugins));
   app.route("/", operationRoutes(operations));
   app.route("/", assetRoutes(assets));
   app.notFound(() => problemResponse({ ...invalid("no such path"), status: 404 }));

@@ -1,6 +1,7 @@
 import type { Authenticator } from "../access/authenticator.ts";
 import type { TaskQueries } from "../projection/queries.ts";
-import type { Namespaces, Publishing } from "../projection/publishing.ts";
+import type { Namespaces } from "../channel/namespaces.ts";
+import type { Publishing } from "../projection/publishing.ts";
 import type { VisibleTasks } from "../projection/visible_tasks.ts";
 import type { Partition } from "../protocol/partitions.ts";
 import { auth } from "./auth.ts";

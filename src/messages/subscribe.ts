@@ -3,7 +3,7 @@ import type * as v from "valibot";
 import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Start } from "../connection/flow.ts";
 import type { TaskQueries } from "../projection/queries.ts";
-import type { Namespaces } from "../projection/publishing.ts";
+import type { Namespaces } from "../channel/namespaces.ts";
 import { type Cursor, SubscribeData } from "../protocol/client_frames.ts";
 import { otherPartition, type Partition } from "../protocol/partitions.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";

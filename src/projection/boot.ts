@@ -1,8 +1,9 @@
+import type { Namespaces } from "../channel/namespaces.ts";
 import { parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Extent } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { isKind, isTaskSubject, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
-import { Channels } from "./channels.ts";
+import type { Channels } from "./channels.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import type { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
@@ -28,7 +29,8 @@ export type Booted = {
 /** What a boot is to know. */
 export type BootOptions = {
   readonly maxTasks: number;
-  readonly channelBytes: number;
+  readonly channels: Channels;
+  readonly namespaces: Namespaces;
   /** How many records were rejected before, and of which life of the stream up to which position. */
   readonly rejected: number;
   readonly met: { readonly epoch: string; readonly upTo: number };
@@ -70,7 +72,7 @@ class Booting implements Booted {
     this.extent = extent;
     this.table = new TaskTable(options.maxTasks);
     this.rejected = new RejectedRecords(options.rejected);
-    this.channels = new Channels(options.channelBytes);
+    this.channels = options.channels;
   }
 
   /** Folds the last event of each subject in; what is newer than the extent is left to {@link catchUp}. */
@@ -134,7 +136,9 @@ class Booting implements Booted {
 
   #meet(entry: Entry): void {
     const { met } = this.#options;
-    const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry);
+    const parsed = isTaskSubject(entry.subject)
+      ? parseRecord(entry)
+      : parseUpdate(entry, this.#options.namespaces);
     if ("update" in parsed) return void this.channels.put(parsed.update);
     if ("rejected" in parsed) {
       const isNew = this.extent.epoch !== met.epoch || entry.seq > met.upTo;

@@ -1,16 +1,18 @@
+import type { Conflation } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { ChannelFrame, Delivery, Prepared } from "./delivery.ts";
 
 /** Objects and the fixed part of the frame; a byte of the payload's JSON is held as JSON and as what that says. */
 const OVERHEAD_BYTES = 700;
 
-/** What one value of a channel has to tell: newer ones of its key make it pointless to who is behind. */
-export function channelDelivery(update: ChannelUpdate): Delivery {
+/** What one value of a channel has to tell: newer ones of its key may make it pointless to who is behind. */
+export function channelDelivery(update: ChannelUpdate, conflation: Conflation): Delivery {
   const { topic, key, seq, time, size } = update;
   return {
     seq,
     taskId: topic,
-    key: `${topic} ${key}`,
+    // What is not to be merged has a key of its own.
+    key: conflation === "all" ? `${topic} ${key} ${seq}` : `${topic} ${key}`,
     tags: [],
     terminal: false,
     atMs: time,

@@ -1,3 +1,4 @@
+import type { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { Delivery } from "./delivery.ts";
 import { channelDelivery } from "./channel_delivery.ts";
@@ -19,12 +20,14 @@ export type HeldChannel = {
  */
 export class Channels {
   readonly #maxBytes: number;
+  readonly #namespaces: Namespaces;
   /** The one that changed last, last. */
   readonly #byTopic = new Map<string, Kept>();
   readonly #evicted = new Set<string>();
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, namespaces: Namespaces) {
+    this.#namespaces = namespaces;
     this.#maxBytes = maxBytes;
   }
 
@@ -42,7 +45,8 @@ export class Channels {
 
   /** Takes a value in, the newest of its key; returns what there is to tell. */
   put(update: ChannelUpdate): Delivery {
-    const delivery = channelDelivery(update);
+    const delivery = channelDelivery(update, this.#namespaces.conflationOf(update.topic));
+    if (!this.#namespaces.isRetained(update.topic)) return delivery;
     const { topic, key } = update;
     const kept = this.#byTopic.get(topic) ?? new Map<string, Delivery>();
     // Of one that is not here whole nothing is kept: a part of it would be taken for all.
@@ -58,6 +62,7 @@ export class Channels {
 
   /** The last value of each key, those that changed longest ago first; undefined where the log has to be asked. */
   retained(topic: string): Iterable<Delivery> | undefined {
+    if (!this.#namespaces.isRetained(topic)) return [];
     return this.#evicted.has(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
   }
 

@@ -171,10 +171,14 @@ export class History {
     const missedTo = Math.max(after, Math.min(firstSeq, intactFrom, head + 1) - 1);
     const events: TaskEvent[] = [];
     const updates: Delivery[] = [];
+    const { namespaces } = this.#projection;
     for (const entry of entries) {
-      const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry);
+      const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry, namespaces);
       if ("event" in parsed) events.push(parsed.event);
-      else if ("update" in parsed) updates.push(channelDelivery(parsed.update));
+      else if ("update" in parsed) {
+        const conflation = namespaces.conflationOf(parsed.update.topic);
+        if (conflation !== "none") updates.push(channelDelivery(parsed.update, conflation));
+      }
     }
     const tasks = this.#scans.take(scope, after);
     if (missedTo > after) tasks.clear();

@@ -1,4 +1,5 @@
 import { channelSubject } from "../channel/channel_subject.ts";
+import type { Namespaces } from "../channel/namespaces.ts";
 import { type ChannelUpdate, parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isChannel } from "../protocol/topics.ts";
@@ -52,12 +53,12 @@ export class PastTasks {
   }
 
   /** The last value of each key of a channel, as the log has it now. */
-  async lastsOf(topic: string): Promise<readonly ChannelUpdate[]> {
+  async lastsOf(topic: string, namespaces: Namespaces): Promise<readonly ChannelUpdate[]> {
     const subject = channelSubject({ topic, key: "" });
     const updates: ChannelUpdate[] = [];
     const take = (entries: readonly Entry[]): void => {
       for (const entry of entries) {
-        const parsed = parseUpdate(entry);
+        const parsed = parseUpdate(entry, namespaces);
         if ("update" in parsed) updates.push(parsed.update);
       }
     };

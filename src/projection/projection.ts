@@ -1,4 +1,5 @@
 import type { TaskNames } from "../access/scope.ts";
+import { Namespaces } from "../channel/namespaces.ts";
 import { type ChannelUpdate, type ParsedUpdate, parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
@@ -26,6 +27,8 @@ export type ProjectionBounds = {
   readonly maxTasks: number;
   /** What the last values of channels may weigh, in bytes. Default: 64 MiB. */
   readonly channelBytes?: number;
+  /** Which namespaces of channels there are. Default: those of every gateway. */
+  readonly namespaces?: Namespaces;
   readonly tail: TailBounds;
   /** Default: nothing is remembered of where events lie. */
   readonly whereabouts?: WhereaboutsBounds;
@@ -63,6 +66,8 @@ export class Projection {
   #rejected = new RejectedRecords();
   #table: TaskTable;
   #channels: Channels;
+  /** The namespaces of channels. */
+  readonly namespaces: Namespaces;
   #tail: Tail;
   #whereabouts: Whereabouts;
   #walked: Promise<void> = Promise.resolve();
@@ -75,7 +80,8 @@ export class Projection {
     this.#log = log;
     this.#bounds = bounds;
     this.#table = new TaskTable(bounds.maxTasks);
-    this.#channels = new Channels(bounds.channelBytes ?? CHANNEL_BYTES);
+    this.namespaces = bounds.namespaces ?? new Namespaces();
+    this.#channels = new Channels(bounds.channelBytes ?? CHANNEL_BYTES, this.namespaces);
     this.#tail = new Tail(bounds.tail, 0);
     this.#whereabouts = new Whereabouts(bounds.whereabouts ?? NOWHERE);
     this.#pasts = new PastTasks(log, () => this.#whereabouts);
@@ -108,7 +114,7 @@ export class Projection {
 
   /** The last value of each key of a channel, from the log; those that changed longest ago first. */
   async lastsFromLog(topic: string): Promise<readonly ChannelUpdate[]> {
-    return await this.#pasts.lastsOf(topic);
+    return await this.#pasts.lastsOf(topic, this.namespaces);
   }
 
   /** The recent deliveries. */
@@ -138,7 +144,8 @@ export class Projection {
     this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
     const booted = await boot(this.#log, this.#pasts, {
       maxTasks: this.#bounds.maxTasks,
-      channelBytes: this.#bounds.channelBytes ?? CHANNEL_BYTES,
+      channels: new Channels(this.#bounds.channelBytes ?? CHANNEL_BYTES, this.namespaces),
+      namespaces: this.namespaces,
       rejected: this.#rejected.total,
       met: { epoch: this.#epoch, upTo: this.#head },
     });
@@ -195,7 +202,9 @@ export class Projection {
 
   /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
   async apply(batch: readonly Entry[]): Promise<Applied> {
-    const read = batch.filter(({ seq }) => seq > this.#head).map(readEntry);
+    const read = batch.filter(({ seq }) => seq > this.#head).map((entry) =>
+      readEntry(entry, this.namespaces)
+    );
     if (this.#table.hasEvicted) await this.#recall(eventsOf(read));
     return this.#applyAll(read);
   }
@@ -247,7 +256,7 @@ export class Projection {
         this.counts.updates++;
         const delivery = this.#channels.put(one.update);
         deliveries.push(delivery);
-        this.#tail.push(delivery);
+        if (this.namespaces.conflationOf(one.update.topic) !== "none") this.#tail.push(delivery);
         continue;
       }
       const { event } = one;
@@ -292,8 +301,8 @@ export class Projection {
 /** A record as it was understood, or why it was not. */
 type ReadEntry = { readonly entry: Entry } & (Parsed | ParsedUpdate);
 
-function readEntry(entry: Entry): ReadEntry {
-  return { entry, ...(isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry)) };
+function readEntry(entry: Entry, namespaces: Namespaces): ReadEntry {
+  return { entry, ...(isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry, namespaces)) };
 }
 
 function eventsOf(read: readonly ReadEntry[]): TaskEvent[] {

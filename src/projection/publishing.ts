@@ -1,6 +1,7 @@
 import type { Access } from "../access/access.ts";
 import { refusalOf } from "../access/may.ts";
 import { channelSubject } from "../channel/channel_subject.ts";
+import type { Namespaces } from "../channel/namespaces.ts";
 import { publicationId } from "../channel/publication_id.ts";
 import { payloadFault } from "../channel/channel_update.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
@@ -8,9 +9,6 @@ import type { ChannelPublication } from "../protocol/client_frames.ts";
 import type { Refused, ServerData } from "../protocol/server_frames.ts";
 import { parseTopic } from "../protocol/topics.ts";
 import { MAX_BODY_BYTES } from "../task/worker_event.ts";
-
-/** Which namespaces of channels there are. */
-export type Namespaces = { has(namespace: string): boolean };
 
 const encoder = new TextEncoder();
 
@@ -76,7 +74,9 @@ export class Publishing {
     if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed.namespace)) {
       return { code: "TOPIC_NOT_FOUND", message: `no such channel: ${topic}`, details: { topics: [topic] } };
     }
-    const fault = payload === undefined ? "payload: must be given" : payloadFault(payload);
+    const fault = payload === undefined
+      ? "payload: must be given"
+      : payloadFault(payload) ?? this.#namespaces.faultOf({ topic, payload });
     return fault === undefined ? undefined : { code: "INVALID_MESSAGE", message: fault, details: {} };
   }
 }

@@ -159,6 +159,7 @@ export const ServerFrameSchema = v.variant("type", [
   frame("data_update", ChannelData),
   frame("strategy_update", ChannelData),
   frame("channel_update", ChannelData),
+  frame("result", v.record(v.string(), v.unknown())),
   frame("published", v.strictObject({ topic: v.string(), seq: Seq })),
   frame("caught_up", v.strictObject({ topics: Topics, seq: Seq })),
   frame("gap", GapData),

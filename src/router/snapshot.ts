@@ -139,7 +139,8 @@ export class SnapshotWalk {
 
   async #lookAtChannel(topic: string): Promise<SnapshotChunk> {
     const updates = await this.#projection.lastsFromLog(topic);
-    this.#values = updates.map(channelDelivery).values();
+    const conflation = this.#projection.namespaces.conflationOf(topic);
+    this.#values = updates.map((update) => channelDelivery(update, conflation)).values();
     return { frames: [], done: false };
   }
 

@@ -6,7 +6,7 @@ import { natsServers } from "./nats_servers.ts";
 import { networks } from "./networks.ts";
 import { origins } from "./origins.ts";
 import { partition } from "./partition.ts";
-import { duration, oneOf, path, type Rule, secret, text, whole } from "./rules.ts";
+import { duration, oneOf, path, paths, type Rule, secret, text, whole } from "./rules.ts";
 
 const TOKENS = /^[A-Za-z0-9_-]{1,64}$/;
 const SUBJECT = /^(?=.{1,128}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
@@ -176,6 +176,7 @@ const entries = {
   TAIL_EVENTS: v.optional(whole(0, 100_000_000, "recent events in memory, for those who return"), "65536"),
   TAIL_BYTES: v.optional(whole(0, 17_179_869_184, "bytes of recent events in memory"), "33554432"),
 
+  PLUGINS: v.optional(paths("modules of plug-ins, comma-separated")),
   LOG_LEVEL: v.optional(oneOf(["debug", "info", "warn", "error"], "the least level that is logged"), "info"),
 };
 

@@ -57,6 +57,18 @@ export function secret(meaning: string): Reads<string> {
   return text(/^[^\0\r\n]{1,65536}$/, { rule: "must be one line of text", meaning, secret: true });
 }
 
+/** Several files or URLs, comma-separated. */
+export function paths(meaning: string): Reads<readonly string[]> {
+  const about: Rule = { rule: "must be paths or URLs, comma-separated", meaning };
+  const one = v.pipe(v.string(), v.regex(/^[^\0\r\n,]{1,4096}$/));
+  return v.pipe(
+    v.string(),
+    v.transform((text) => text.split(",").map((part) => part.trim()).filter((part) => part !== "")),
+    v.array(one),
+    v.metadata(about),
+  );
+}
+
 /** A file or folder of this machine. */
 export function path(meaning: string): Reads<string> {
   return text(/^[^\0\r\n]{1,4096}$/, { rule: "must be a path", meaning });

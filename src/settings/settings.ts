@@ -83,6 +83,8 @@ export type Settings = {
   readonly maxTasks: number;
   readonly tailEvents: number;
   readonly tailBytes: number;
+  /** Modules of plug-ins. */
+  readonly plugins: readonly string[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
 };
 
@@ -231,6 +233,7 @@ function settingsOf(env: Environment): Settings {
     maxTasks: env.MAX_TASKS,
     tailEvents: env.TAIL_EVENTS,
     tailBytes: env.TAIL_BYTES,
+    plugins: env.PLUGINS ?? [],
     logLevel: env.LOG_LEVEL,
   };
 }

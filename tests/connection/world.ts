@@ -99,7 +99,7 @@ export class World {
       cancels,
       turns: this.history.turns,
     });
-    const namespaces = new Set(["data", "strategy"]);
+    const { namespaces } = this.projection;
     const publishing = new Publishing((entries) => this.log.append(entries), namespaces);
     const gate = new Gate(tokens, { now });
     registerBuiltIn(this.messages, { queries: this.queries, tasks, gate, publishing, namespaces });

@@ -62,6 +62,7 @@ export class FakeGateway {
           ),
         list: () => this.refusal ?? { channels: [], total: 0 },
       },
+      plugins: { list: () => [], enable: () => false, disable: () => false },
       streams: {
         open: ({ query, lastEventId, address, headers, access }) =>
           this.#answerTo(

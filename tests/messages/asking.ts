@@ -41,7 +41,7 @@ export class Asking implements AsyncDisposable {
       cancels: new Cancels(projection, (entries) => log.append(entries)),
       turns: history.turns,
     });
-    const namespaces = new Set(["data", "strategy"]);
+    const { namespaces } = projection;
     const publishing = new Publishing((entries) => this.log.append(entries), namespaces);
     const gate = new Gate(undefined, { now: () => NOW_MS });
     registerBuiltIn(this.registry, { queries, tasks, gate, publishing, namespaces });

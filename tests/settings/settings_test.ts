@@ -55,6 +55,7 @@ Deno.test("a fresh machine needs no setting", () => {
       maxTasks: 200_000,
       tailEvents: 65_536,
       tailBytes: 33_554_432,
+      plugins: [],
       logLevel: "info",
     },
     warnings: [],

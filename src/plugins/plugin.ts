@@ -1,0 +1,110 @@
+import type * as v from "valibot";
+import type { Access, Right } from "../access/access.ts";
+import type { Namespace } from "../channel/namespaces.ts";
+import type { Schema } from "../messages/message_type.ts";
+import type { ErrorCode } from "../protocol/error_codes.ts";
+import type { TaskStatusData } from "../protocol/server_frames.ts";
+
+/** What a plug-in may do with the gateway. Each rejects with a LogError where the log is out of reach. */
+export interface PluginGateway {
+  /** Publishes a value to a channel, whoever may; resolves with its position when it is durable. */
+  publish(
+    topic: string,
+    payload: unknown,
+    options?: { readonly key?: string; readonly eventId?: string },
+  ): Promise<number>;
+  /**
+   * Appends an event of a task, as its worker would; resolves with its position when it is durable. The same `eventId` is
+   * stored once, whichever gateway says it.
+   */
+  append(
+    taskId: string,
+    kind: string,
+    body: Readonly<Record<string, unknown>>,
+    options?: { readonly eventId?: string },
+  ): Promise<number>;
+  /** A task as this gateway has it in memory. */
+  task(taskId: string): TaskStatusData | undefined;
+  /** The tasks in memory that are part of this one. */
+  childrenOf(taskId: string): readonly TaskStatusData[];
+  /** Some of the values of a channel that the log keeps, the oldest first, those after a position. */
+  read(topic: string, page: { readonly afterSeq: number; readonly limit: number }): Promise<ChannelPage>;
+}
+
+/** Values of a channel as they were published; `next_after_seq` where there are more. */
+export type ChannelPage = {
+  readonly values: readonly {
+    readonly seq: number;
+    readonly time: number;
+    readonly key?: string;
+    readonly payload: unknown;
+  }[];
+  readonly next_after_seq?: number;
+};
+
+/** Who asks a plug-in, and when. */
+export type Asker = {
+  readonly access: Access;
+  /** Ms since the epoch. */
+  readonly nowMs: number;
+};
+
+/** A type of client message that a plug-in brings. */
+export interface PluginMessage<S extends Schema = Schema> {
+  /** What `type` the frame has: 1–64 characters that no other type has. */
+  readonly type: string;
+  /** What its `data` must look like. */
+  readonly schema: S;
+  /** The right that a token must carry. Default: `subscribe`. */
+  readonly right?: Right;
+  /** Tokens taken from the connection's rate. Default: 1. */
+  readonly cost?: number;
+  /** Answers; what it returns is the `data` of a `result` frame. Throws {@link PluginError} to refuse. */
+  handle(data: v.InferOutput<S>, asker: Asker, gateway: PluginGateway): object | Promise<object>;
+}
+
+/** What happened to a task, or in a channel. */
+export type Happened = {
+  readonly seq: number;
+  /** The task; absent where it is of a channel. */
+  readonly taskId?: string;
+  /** The channel; absent where it is of a task. */
+  readonly topic?: string;
+  /** Whether the task's status, or what describes it, is another; whether its counters are. */
+  readonly status: boolean;
+  readonly progress: boolean;
+};
+
+/** What extends a gateway: message types, namespaces of channels, and what is done when something happens. */
+export type Plugin = {
+  /** 1–64 of `a-z0-9_-`. */
+  readonly name: string;
+  readonly messages?: readonly PluginMessage[];
+  readonly namespaces?: readonly Namespace[];
+  /** Told of what this gateway has followed, in order, one after the other. Every gateway of a log is. */
+  readonly onPublish?: (happened: Happened, gateway: PluginGateway) => void | Promise<void>;
+};
+
+/** Says that this is a plug-in, and keeps the types of its messages. A module exports it as `default`. */
+export function definePlugin(plugin: Plugin): Plugin {
+  return plugin;
+}
+
+/** Keeps the type of `data` between a message's schema and its handler. */
+export function definePluginMessage<S extends Schema>(message: PluginMessage<S>): PluginMessage {
+  // Whoever calls the handler has parsed the data by this very schema.
+  return message as unknown as PluginMessage;
+}
+
+/** What a handler throws to refuse what was asked, rightly. */
+export class PluginError extends Error {
+  override name = "PluginError";
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}

@@ -1,0 +1,215 @@
+import { refusalOf } from "../access/may.ts";
+import type { Namespaces } from "../channel/namespaces.ts";
+import type { RequestContext } from "../connection/connection_deps.ts";
+import type { Outcome } from "../connection/state.ts";
+import { defineMessage } from "../messages/message_type.ts";
+import type { MessageRegistry } from "../messages/message_registry.ts";
+import type { Delivery } from "../projection/delivery.ts";
+import { isChannel } from "../protocol/topics.ts";
+import { BUDGET, type Budget, Guarded, type PluginCounts, type Stopwatch } from "./guarded.ts";
+import { type Happened, type Plugin, PluginError, type PluginGateway, type PluginMessage } from "./plugin.ts";
+
+/** What plug-ins are put into. */
+export type PluginHostOptions = {
+  readonly messages: MessageRegistry;
+  readonly namespaces: Namespaces;
+  readonly gateway: PluginGateway;
+  readonly clock: Stopwatch;
+  readonly budget?: Budget;
+  /** Told when a namespace is there no more: who holds its topics has to leave them. */
+  readonly withdrawn: (namespace: string) => void;
+  /** Told of a failure of a plug-in. */
+  readonly failed: (plugin: string, error: unknown) => void;
+  /** Told when a plug-in was disabled since it failed too often. */
+  readonly disabled: (plugin: string, why: string) => void;
+};
+
+/** How a plug-in is, as operators see it. */
+export type PluginState = PluginCounts & {
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Why it was disabled by itself; null where it was not. */
+  readonly why: string | null;
+  readonly messages: readonly string[];
+  readonly namespaces: readonly string[];
+  /** What it was to be told, and was not since it takes too long. */
+  readonly missed: number;
+};
+
+/** So much waits for a plug-in that is being told of what came before; more is missed. */
+const MAX_WAITING = 10_000;
+
+type Hosted = {
+  readonly plugin: Plugin;
+  readonly guarded: Guarded;
+  readonly waiting: Happened[];
+  isEnabled: boolean;
+  isTold: boolean;
+  why: string | null;
+  missed: number;
+};
+
+const NAME = /^[a-z0-9_-]{1,64}$/;
+
+/** The plug-ins of a gateway: they come and go while it runs, and fail by themselves. */
+export class PluginHost {
+  readonly #options: PluginHostOptions;
+  readonly #hosted = new Map<string, Hosted>();
+
+  constructor(options: PluginHostOptions) {
+    this.#options = options;
+  }
+
+  /** Adds a plug-in and enables it. Throws a RangeError where something of it is taken, and then nothing of it is there. */
+  add(plugin: Plugin): void {
+    const { name } = plugin;
+    if (!NAME.test(name)) {
+      throw new RangeError(`Cannot add the plug-in ${JSON.stringify(name)}: must be 1–64 of a-z0-9_-`);
+    }
+    if (this.#hosted.has(name)) throw new RangeError(`Cannot add the plug-in "${name}": it exists`);
+    const { clock, budget = BUDGET } = this.#options;
+    const guarded = new Guarded(clock, budget, (why) => this.#giveUp(name, why));
+    const hosted: Hosted = {
+      plugin,
+      guarded,
+      waiting: [],
+      isEnabled: false,
+      isTold: false,
+      why: null,
+      missed: 0,
+    };
+    this.#enable(hosted);
+    this.#hosted.set(name, hosted);
+  }
+
+  /** Disables it and lets it go; false where there is none. */
+  remove(name: string): boolean {
+    return this.disable(name) && this.#hosted.delete(name);
+  }
+
+  /** Takes its types and namespaces away: whoever asks for them is told that there are none. False where there is none. */
+  disable(name: string): boolean {
+    const hosted = this.#hosted.get(name);
+    if (hosted === undefined) return false;
+    if (!hosted.isEnabled) return true;
+    hosted.isEnabled = false;
+    hosted.waiting.length = 0;
+    const { messages, namespaces, withdrawn } = this.#options;
+    for (const { type } of hosted.plugin.messages ?? []) messages.unregister(type);
+    for (const namespace of hosted.plugin.namespaces ?? []) {
+      namespaces.remove(namespace.name);
+      withdrawn(namespace.name);
+    }
+    return true;
+  }
+
+  /** Puts them there again; false where there is none. Throws a RangeError where something of it is taken by now. */
+  enable(name: string): boolean {
+    const hosted = this.#hosted.get(name);
+    if (hosted === undefined) return false;
+    if (!hosted.isEnabled) this.#enable(hosted);
+    return true;
+  }
+
+  /** How each is, in the order in which they came. */
+  list(): readonly PluginState[] {
+    return [...this.#hosted.values()].map(({ plugin, guarded, isEnabled, why, missed }) => ({
+      name: plugin.name,
+      enabled: isEnabled,
+      why,
+      messages: (plugin.messages ?? []).map(({ type }) => type),
+      namespaces: (plugin.namespaces ?? []).map(({ name }) => name),
+      ...guarded.counts,
+      missed,
+    }));
+  }
+
+  /** Tells every plug-in that wants to know of what was followed. */
+  told(deliveries: readonly Delivery[]): void {
+    for (const hosted of this.#hosted.values()) {
+      if (!hosted.isEnabled || hosted.plugin.onPublish === undefined) continue;
+      for (const delivery of deliveries) {
+        if (hosted.waiting.length < MAX_WAITING) hosted.waiting.push(happenedOf(delivery));
+        else hosted.missed++;
+      }
+      if (!hosted.isTold) void this.#tell(hosted);
+    }
+  }
+
+  #enable(hosted: Hosted): void {
+    const { messages, namespaces } = this.#options;
+    const done: (() => void)[] = [];
+    try {
+      for (const namespace of hosted.plugin.namespaces ?? []) {
+        namespaces.add(namespace);
+        done.push(() => namespaces.remove(namespace.name));
+      }
+      for (const message of hosted.plugin.messages ?? []) {
+        messages.register(this.#typeOf(hosted, message));
+        done.push(() => messages.unregister(message.type));
+      }
+    } catch (error) {
+      for (const undo of done) undo();
+      throw error;
+    }
+    hosted.guarded.forget();
+    hosted.why = null;
+    hosted.isEnabled = true;
+  }
+
+  #giveUp(name: string, why: string): void {
+    const hosted = this.#hosted.get(name);
+    if (hosted?.isEnabled !== true) return;
+    this.disable(name);
+    hosted.why = why;
+    this.#options.disabled(name, why);
+  }
+
+  #typeOf(
+    { plugin, guarded }: Hosted,
+    { type, schema, right = "subscribe", cost = 1, handle }: PluginMessage,
+  ) {
+    const { gateway, failed } = this.#options;
+    return defineMessage({
+      type,
+      schema,
+      cost,
+      handle: async (data: object, { access, nowMs }: RequestContext): Promise<Outcome> => {
+        const refused = refusalOf(access, { right });
+        if (refused !== undefined) return { kind: "error", error: refused };
+        try {
+          const result = await guarded.call(() => handle(data, { access, nowMs }, gateway), isRefusal);
+          return { kind: "reply", type: "result", data: { ...result } };
+        } catch (error) {
+          if (error instanceof PluginError) {
+            const { code, message, details } = error;
+            return { kind: "error", error: { code, message, details }, isValid: true };
+          }
+          failed(plugin.name, error);
+          throw error;
+        }
+      },
+    });
+  }
+
+  async #tell(hosted: Hosted): Promise<void> {
+    hosted.isTold = true;
+    const { plugin: { name, onPublish }, guarded, waiting } = hosted;
+    for (let happened = waiting.shift(); happened !== undefined; happened = waiting.shift()) {
+      const one = happened;
+      await guarded.call(() => onPublish?.(one, this.#options.gateway)).catch((error: unknown) => {
+        this.#options.failed(name, error);
+      });
+    }
+    hosted.isTold = false;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof PluginError;
+}
+
+function happenedOf({ seq, taskId, status, progress }: Delivery): Happened {
+  const about = isChannel(taskId) ? { topic: taskId } : { taskId };
+  return { seq, ...about, status: status !== undefined, progress: progress !== undefined };
+}

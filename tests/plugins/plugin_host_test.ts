@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import * as v from "valibot";
+import { definePlugin, definePluginMessage, type Plugin, PluginError } from "../../src/plugins/plugin.ts";
+import { eventually } from "../eventually.ts";
+import { eventOf, LiveGateway } from "../transport/live_gateway.ts";
+
+const echo = definePluginMessage({
+  type: "echo",
+  schema: v.object({ text: v.string(), how: v.optional(v.picklist(["throw", "refuse", "hang", "block"])) }),
+  async handle({ text, how }) {
+    if (how === "throw") throw new Error("a secret of the plug-in");
+    if (how === "refuse") throw new PluginError("TASK_NOT_FOUND", "nobody is called so", { text });
+    if (how === "hang") await new Promise(() => {});
+    if (how === "block") { for (const endMs = performance.now() + 150; performance.now() < endMs;); }
+    return { text };
+  },
+});
+
+const ECHO: Plugin = definePlugin({
+  name: "echo",
+  messages: [echo],
+  namespaces: [{ name: "chat", conflation: "all", payload: v.object({ text: v.string() }) }],
+});
+
+Deno.test("a plug-in's message is answered, refused as it says, and its fault is its own", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect();
+  const { plugins } = pipelineOf(live);
+  plugins.add(ECHO);
+  const answer = await client.request("echo", { text: "二" });
+  assertEquals(answer.type === "result" && answer.data, { text: "二" });
+  const wrong = await client.request("echo", {});
+  assert(wrong.type === "error");
+  assertMatch(wrong.error.message, /^data\.text: /);
+  const refused = await client.request("echo", { text: "x", how: "refuse" });
+  assertEquals(refused.type === "error" && [refused.error.code, refused.error.details], ["TASK_NOT_FOUND", {
+    text: "x",
+  }]);
+  const failed = await client.request("echo", { text: "x", how: "throw" });
+  assert(failed.type === "error" && failed.error.code === "SERVER_ERROR");
+  assert(!failed.error.message.includes("secret"));
+  await client.request("echo", { text: "x", how: "block" });
+  assertEquals((await client.request("ping")).type, "pong");
+  const [state] = plugins.list();
+  assertEquals([state?.calls, state?.failed, state?.overdue, state?.enabled], [4, 1, 1, true]);
+});
+
+Deno.test("one that hangs is answered for, and one that fails too often is disabled by itself", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect();
+  const { plugins, messages } = pipelineOf(live);
+  plugins.add(ECHO);
+  const hung = client.request("echo", { text: "x", how: "hang" });
+  for (let i = 0; i < 19; i++) await client.request("echo", { text: "x", how: "throw" });
+  const answer = await hung;
+  assert(answer.type === "error" && answer.error.code === "SERVER_ERROR");
+  const [state] = plugins.list();
+  assertEquals([state?.enabled, state?.failed, state?.overdue], [false, 19, 1]);
+  assertMatch(state?.why ?? "", /^20 failures within a minute/);
+  const gone = await client.request("echo", { text: "x" });
+  assertEquals(
+    gone.type === "error" && gone.error.message,
+    `type: must be one of ${messages.types.join(", ")}`,
+  );
+  plugins.enable("echo");
+  assertEquals((await client.request("echo", { text: "x" })).type, "result");
+});
+
+Deno.test("who watches a channel of a plug-in that goes is told so; it may come again", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect();
+  const { plugins } = pipelineOf(live);
+  const none = await client.request("subscribe", { topics: ["chat:a"] });
+  assertEquals(none.type === "error" && none.error.code, "TOPIC_NOT_FOUND");
+  plugins.add(ECHO);
+  assertEquals((await client.request("subscribe", { topics: ["chat:a", "task:status"] })).type, "subscribed");
+  const bad = await client.request("publish", { topic: "chat:a", payload: { text: 1 } });
+  assert(bad.type === "error");
+  assertMatch(bad.error.message, /^data\.payload\.text: /);
+  for (const text of ["one", "two"]) await client.request("publish", { topic: "chat:a", payload: { text } });
+  await eventually("every value came", () => client.of("channel_update").length === 2);
+  assertEquals(client.of("channel_update").map(({ data }) => data.payload), [{ text: "one" }, {
+    text: "two",
+  }]);
+  plugins.disable("echo");
+  const told = await client.next("unsubscribed");
+  assertEquals(told.data.topics, ["task:status"]);
+  assertEquals(client.of("error").at(-1)?.error.code, "TOPIC_NOT_FOUND");
+  plugins.enable("echo");
+  assertEquals((await client.request("subscribe", { topics: ["chat:a"] })).type, "subscribed");
+});
+
+Deno.test("what is taken already lets nothing of a plug-in in", async () => {
+  await using live = await LiveGateway.start();
+  const { plugins, messages, namespaces } = pipelineOf(live);
+  const before = [messages.types, namespaces.names];
+  const taken = definePlugin({ ...ECHO, name: "taken", messages: [echo, { ...echo, type: "ping" }] });
+  assertThrows(() => plugins.add(taken), RangeError, 'message type "ping"');
+  assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "data" }] }), RangeError, "it exists");
+  assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "task" }] }), RangeError, "must be");
+  assertThrows(() => plugins.add({ name: "No Name" }), RangeError, "must be");
+  assertEquals([messages.types, namespaces.names, plugins.list()], [...before, []]);
+});
+
+Deno.test("a plug-in is told of what happens, in order, and what it throws hurts nobody", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect();
+  const pipeline = pipelineOf(live);
+  const heard: string[] = [];
+  pipeline.plugins.add({
+    name: "ear",
+    onPublish({ taskId, topic, status }) {
+      heard.push(`${taskId ?? topic} ${status}`);
+      if (topic !== undefined) throw new Error("not this");
+    },
+  });
+  await client.request("subscribe", { topics: ["task:status"] });
+  await pipeline.append([eventOf("t", "started"), eventOf("t", "progress", { completed: 1 })]);
+  await client.request("publish", { topic: "data:a", payload: 1 });
+  await pipeline.append([eventOf("t", "completed")]);
+  await eventually("it heard all", () => heard.length === 4);
+  assertEquals(heard, ["t true", "t false", "data:a false", "t true"]);
+  await eventually("others have all", () => client.of("task_status").length === 2);
+});
+
+function pipelineOf(live: LiveGateway): NonNullable<LiveGateway["gateway"]["pipeline"]> {
+  const { pipeline } = live.gateway;
+  assert(pipeline !== undefined);
+  return pipeline;
+}
