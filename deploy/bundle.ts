@@ -17,6 +17,12 @@ export const BUNDLES = [
   { entry: new URL("src/client/tab_share.ts", ROOT), name: "tabs", types: true, maxGzipBytes: 4 * 1024 },
   { entry: new URL("src/client/decrypting.ts", ROOT), name: "decrypt", types: true, maxGzipBytes: 4 * 1024 },
   {
+    entry: new URL("src/client/compact_socket.ts", ROOT),
+    name: "compact",
+    types: true,
+    maxGzipBytes: 4 * 1024,
+  },
+  {
     entry: new URL("src/dashboard/main.tsx", ROOT),
     name: "dashboard",
     types: false,

@@ -18,8 +18,8 @@ const PUBLIC_CODE = {
   "cross-origin-resource-policy": "cross-origin",
 } as const;
 
-/** The client as browsers load it, what lets tabs share one, what opens what was sealed, and the types of all, which Deno finds by that header. */
-const CLIENT_FILES = ["client", "tabs", "decrypt"].flatMap((name) => [
+/** The client as browsers load it, what goes with it, and the types of each, which Deno finds by that header. */
+const CLIENT_FILES = ["client", "tabs", "decrypt", "compact"].flatMap((name) => [
   {
     name: `${name}.js`,
     contentType: "text/javascript; charset=utf-8",

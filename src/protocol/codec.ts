@@ -19,13 +19,14 @@ export interface Codec {
   readonly name: string;
   /** Whether it speaks in binary messages, and is spoken to in them. Default: it does not. */
   readonly isBinary?: boolean;
+  /** Whether progress is told by what changed of it, where that will do. Default: it is told whole. */
+  readonly hasDeltas?: boolean;
   /** `payloads`, in order, as one buffer for the socket; `nowMs` stamps an enclosing frame, if there is one. */
   pack(payloads: readonly Payload[], nowMs: number): Uint8Array;
 }
 
 /** A codec of WebSockets, which says what messages it packs. */
 export interface MessageCodec extends Codec {
-  readonly name: CodecName;
   /** `payloads`, in order, as messages. */
   messages(payloads: readonly Payload[], nowMs: number): readonly Message[];
 }
@@ -73,6 +74,16 @@ export const cbor: MessageCodec = {
 
 /** The WebSocket codec of that name. */
 export const CODECS: Readonly<Record<CodecName, MessageCodec>> = { json, "json-batch": jsonBatch, cbor };
+
+/** The same with deltas, for each of them. */
+const WITH_DELTAS = new Map(
+  Object.values(CODECS).map((codec) => [codec, { ...codec, name: `${codec.name} delta`, hasDeltas: true }]),
+);
+
+/** The same codec, with progress told by what changed of it. */
+export function withDeltas(codec: MessageCodec): MessageCodec {
+  return WITH_DELTAS.get(codec) ?? codec;
+}
 
 /** The CBOR of frames, by the bytes of their JSON: made once, whoever watches, and kept for as long as those are. */
 const cborByJson = new WeakMap<Uint8Array, Uint8Array>();

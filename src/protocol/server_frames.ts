@@ -114,6 +114,12 @@ export type ServerData = {
   unsubscribed: { readonly topics: readonly string[]; readonly epoch: string; readonly seq: number };
   pong: { readonly server_time: number; readonly seq?: number };
   task_progress: { readonly task_id: string; readonly progress: ProgressData };
+  progress_delta: {
+    readonly task_id: string;
+    /** The position of the event whose frame told the members that are not here. */
+    readonly base: number;
+    readonly progress: Partial<ProgressData>;
+  };
   task_status: TaskStatusData & { readonly at?: AsOf };
   task_list:
     | (TaskPage & { readonly at?: AsOf })

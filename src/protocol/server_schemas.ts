@@ -34,6 +34,19 @@ const Progress = v.strictObject({
   eta_ms: v.nullable(Milliseconds),
 });
 
+/** Some of its members. */
+const ChangedProgress = v.strictObject({
+  total: v.exactOptional(Progress.entries.total),
+  completed: v.exactOptional(Progress.entries.completed),
+  failed: v.exactOptional(Progress.entries.failed),
+  current: v.exactOptional(Progress.entries.current),
+  percentage: v.exactOptional(Progress.entries.percentage),
+  status: v.exactOptional(Progress.entries.status),
+  attempt: v.exactOptional(Progress.entries.attempt),
+  rate: v.exactOptional(Progress.entries.rate),
+  eta_ms: v.exactOptional(Progress.entries.eta_ms),
+});
+
 /** A whole task, strictly: see `TaskStatusData`. */
 export const TaskStatusDataSchema = v.strictObject({
   task_id: TaskId,
@@ -146,6 +159,10 @@ export const ServerFrameSchema = v.variant("type", [
   frame("unsubscribed", v.strictObject({ topics: Topics, epoch: Epoch, seq: Seq })),
   frame("pong", v.strictObject({ server_time: Milliseconds, seq: v.exactOptional(Seq) })),
   frame("task_progress", v.strictObject({ task_id: TaskId, progress: Progress })),
+  frame(
+    "progress_delta",
+    v.strictObject({ task_id: TaskId, base: Seq, progress: ChangedProgress }),
+  ),
   frame("task_status", TaskAnswerSchema),
   frame(
     "task_list",

@@ -3,6 +3,7 @@ import { type Delivery, isLost } from "../projection/delivery.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { conflate, type Part } from "./conflation.ts";
+import { Deltas } from "./deltas.ts";
 import { after, type Outstanding, waitFor } from "./outstanding.ts";
 
 /** A live connection, as far as the router knows it. */
@@ -66,12 +67,15 @@ export class Audience {
   readonly paceMs: number;
   #compactAt = COMPACT_PARTS;
   #isPatient = true;
+  /** Where progress is told by what changed. */
+  readonly #deltas: Deltas | undefined;
 
   constructor({ key, topics, codec, paceMs = 0, scope }: AudienceOptions, head: number) {
     this.key = key;
     this.paceMs = paceMs;
     this.topics = topics;
     this.codec = codec;
+    this.#deltas = codec.hasDeltas === true ? new Deltas() : undefined;
     this.scope = scope;
     this.#flushedTo = head;
   }
@@ -150,6 +154,7 @@ export class Audience {
     if (owed !== undefined) this.#owed.set(member, owed);
     else if (cursor > this.#flushedTo) this.#ahead.set(member, cursor);
     this.#members.add(member);
+    this.#deltas?.setApart(member);
   }
 
   /** Lets a connection go. */
@@ -157,6 +162,7 @@ export class Audience {
     this.#members.delete(member);
     this.#ahead.delete(member);
     this.#owed.delete(member);
+    this.#deltas?.leave(member);
   }
 
   /** Whether a task goes out of its members' sight with this. */
@@ -197,7 +203,11 @@ export class Audience {
     const isQuiet = !this.dirty;
     const parts = this.#pending;
     const from = this.#flushedTo;
-    const batch = batchOf(parts, this.codec, nowMs, [...this.#removed.keys()]);
+    const removed = [...this.#removed.keys()];
+    const deltas = isQuiet ? undefined : this.#deltas;
+    deltas?.begin(this.#members.size, elapsedMs);
+    const batch = batchOf(parts, this.codec, nowMs, { removed, deltas });
+    let whole: Batch | undefined;
     const ahead = this.#batchesAhead(parts, from, nowMs);
     const lagged: Lagged[] = [];
     let writes = 0;
@@ -216,9 +226,10 @@ export class Audience {
         continue;
       }
       this.#owed.delete(member);
-      const { bytes, frames } = owed === undefined
-        ? own?.batch ?? batch
-        : this.#batchOwed(owed, parts, nowMs);
+      const itsOwn = owed === undefined ? own?.batch : this.#batchOwed(owed, parts, nowMs);
+      if (itsOwn !== undefined) deltas?.setApart(member);
+      else if (deltas?.isApart(member) === true) whole ??= batchOf(parts, this.codec, nowMs, { removed });
+      const { bytes, frames } = itsOwn ?? (deltas?.isApart(member) === true ? whole ?? batch : batch);
       if (frames === 0) continue;
       member.write(bytes);
       writes++;
@@ -251,11 +262,13 @@ export class Audience {
   }
 
   #batchOwed({ upTo, parts: owed = [] }: Outstanding, parts: readonly Part[], nowMs: number): Batch {
-    return batchOf([...owed, ...after(upTo, parts)], this.codec, nowMs, this.#removedAfter(upTo));
+    return batchOf([...owed, ...after(upTo, parts)], this.codec, nowMs, {
+      removed: this.#removedAfter(upTo),
+    });
   }
 
   #batchAfter(cursor: number, parts: readonly Part[], nowMs: number): Batch {
-    return batchOf(after(cursor, parts), this.codec, nowMs, this.#removedAfter(cursor));
+    return batchOf(after(cursor, parts), this.codec, nowMs, { removed: this.#removedAfter(cursor) });
   }
 
   #removedAfter(cursor: number): string[] {

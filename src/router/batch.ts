@@ -1,8 +1,9 @@
 import { frameType } from "../projection/channel_delivery.ts";
-import { payloadOf } from "../projection/delivery.ts";
+import { type Delivery, payloadOf } from "../projection/delivery.ts";
 import { type Codec, encodeJson, type Payload } from "../protocol/codec.ts";
 import type { ServerData, ServerFrame, TaskStatusData } from "../protocol/server_frames.ts";
 import { conflate, type Part } from "./conflation.ts";
+import type { Deltas } from "./deltas.ts";
 
 /** One flush, or one page, ready for the socket. */
 export type Batch = {
@@ -12,12 +13,23 @@ export type Batch = {
   readonly oldestAtMs?: number;
 };
 
-/** Merges, encodes and packs `parts`. A `task_list` frame goes first, with a `seq` only where it is alone. */
+/** What else goes into a batch, and how. */
+export type BatchOptions = {
+  /** Tasks that the list is to lose. */
+  readonly removed?: readonly string[];
+  /** What its readers were told last of each task's counters. Default: they are told them whole. */
+  readonly deltas?: Deltas | undefined;
+};
+
+/**
+ * Merges, encodes and packs `parts`. A `task_list` frame goes first, with a `seq` only where it is alone. With `deltas` progress is
+ * told by what changed since.
+ */
 export function batchOf(
   parts: readonly Part[],
   codec: Codec,
   nowMs: number,
-  removed: readonly string[] = [],
+  { removed = [], deltas }: BatchOptions = {},
 ): Batch {
   const kept = conflate(parts);
   const payloads: Payload[] = [];
@@ -35,10 +47,10 @@ export function batchOf(
     }
     if (progress && delivery.progress !== undefined) {
       const cursor = delivery.status === undefined ? seq : undefined; // see Delivery
-      const type = delivery.key === undefined ? "task_progress" : frameType(taskId);
-      payloads.push({ bytes: payloadOf(delivery.progress), type, cursor });
+      payloads.push({ ...progressOf(delivery, delivery.progress, deltas), cursor });
     }
     if (status && delivery.status !== undefined) {
+      deltas?.told(delivery.status.frame, seq, delivery.terminal);
       payloads.push({ bytes: payloadOf(delivery.status), type: "task_status", cursor: seq });
     }
     if (oldestAtMs === undefined || delivery.atMs < oldestAtMs) oldestAtMs = delivery.atMs;
@@ -55,6 +67,24 @@ export function batchOf(
     frames: payloads.length,
     ...(oldestAtMs === undefined ? {} : { oldestAtMs }),
   };
+}
+
+/** What may be merged: progress, as what changed of it where that will do, or a value of a channel. */
+function progressOf(
+  { taskId, key, seq }: Delivery,
+  progress: NonNullable<Delivery["progress"]>,
+  deltas: Deltas | undefined,
+): Pick<Payload, "bytes" | "type"> {
+  const whole = () => payloadOf(progress);
+  if (key !== undefined) return { bytes: whole(), type: frameType(taskId) };
+  const frame = deltas === undefined ? undefined : progress.frame;
+  if (deltas === undefined || frame?.type !== "task_progress") {
+    return { bytes: whole(), type: "task_progress" };
+  }
+  const shrunk = deltas.shrink(frame, seq);
+  return shrunk === frame
+    ? { bytes: whole(), type: "task_progress" }
+    : { bytes: encodeJson(shrunk), type: "progress_delta" };
 }
 
 function listFrame(

@@ -104,7 +104,7 @@ function made(
   for (const share of interest.of(block, { after, through })) {
     parts.push({ ...share, whole: whole.size > 0 && unmerged.share(share.delivery)?.progress === true });
   }
-  return parts.length + removed.length === 0 ? undefined : batchOf(parts, codec, nowMs, removed);
+  return parts.length + removed.length === 0 ? undefined : batchOf(parts, codec, nowMs, { removed });
 }
 
 /** What a page's batch depends on beside its block; undefined where it is this connection's alone. */

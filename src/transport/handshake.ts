@@ -1,7 +1,7 @@
 import { type Offered, offeredToken } from "../access/bearer.ts";
 import * as v from "valibot";
 import { ClientId } from "../protocol/names.ts";
-import { cbor, json, jsonBatch, type MessageCodec } from "../protocol/codec.ts";
+import { cbor, json, jsonBatch, type MessageCodec, withDeltas } from "../protocol/codec.ts";
 import type { ClientFrame } from "../protocol/client_frames.ts";
 import { PATHS } from "../protocol/topics.ts";
 import { type AllowedOrigins, originAllowed } from "./origin.ts";
@@ -56,6 +56,7 @@ export function judge(
   }
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
   const protocol = offered.find((name) => PROTOCOLS.has(name)); // the one that the client prefers
+  const codec = PROTOCOLS.get(protocol ?? "") ?? (query.get("batch") === "1" ? jsonBatch : json);
   const clientId = query.get("client_id") ?? undefined;
   // Where none is asked for, what a proxy in front was shown is no business of ours.
   const shown: Offered = !asksForToken ? { token: undefined } : offeredToken({
@@ -68,7 +69,7 @@ export function judge(
     accept: {
       path,
       clientId,
-      codec: PROTOCOLS.get(protocol ?? "") ?? (query.get("batch") === "1" ? jsonBatch : json),
+      codec: query.get("delta") === "1" ? withDeltas(codec) : codec,
       protocol,
       subscribe: subscribeOf(query),
       token: "token" in shown ? shown.token : undefined,

@@ -12,7 +12,17 @@ Deno.test("what browsers load is what the sources make (deno task bundle)", asyn
   try {
     await bundleAll(folder);
     const names = await namesIn(folder);
-    assertEquals(names, ["client.d.ts", "client.js", "dashboard.js", "tabs.d.ts", "tabs.js"]);
+    assertEquals(names, [
+      "client.d.ts",
+      "client.js",
+      "compact.d.ts",
+      "compact.js",
+      "dashboard.js",
+      "decrypt.d.ts",
+      "decrypt.js",
+      "tabs.d.ts",
+      "tabs.js",
+    ]);
     for (const name of names) {
       const [made, committed] = await Promise.all(
         [folder, PUBLIC].map((at) => Deno.readTextFile(new URL(name, at))),

@@ -71,10 +71,12 @@ Deno.test("the client is read once and served to the pages of any site, with its
   const assets = await readClient(new URL("../../src/http/bundles/", import.meta.url));
   const app = new FakeGateway().app({ assets });
   for (
-    const [name, exported] of [["client", "connect"], ["tabs", "shareTabs"], [
-      "decrypt",
-      "decrypting",
-    ]] as const
+    const [name, exported] of [
+      ["client", "connect"],
+      ["tabs", "shareTabs"],
+      ["decrypt", "decrypting"],
+      ["compact", "compact"],
+    ] as const
   ) {
     const [code, types] = await Promise.all([".js", ".d.ts"].map((end) => app.request(`/${name}${end}`)));
     assert(code !== undefined && types !== undefined);

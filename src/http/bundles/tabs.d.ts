@@ -356,6 +356,12 @@ type ServerData = {
     readonly task_id: string;
     readonly progress: ProgressData;
   };
+  progress_delta: {
+    readonly task_id: string;
+    /** The position of the event whose frame told the members that are not here. */
+    readonly base: number;
+    readonly progress: Partial<ProgressData>;
+  };
   task_status: TaskStatusData & {
     readonly at?: AsOf;
   };
