@@ -104,10 +104,12 @@ export class LoadConnection {
 
   /** Asks for the upgrade. The key is the RFC's own example: nobody looks at the answer to it. */
   ask(): void {
-    const { port, path } = this.#opening;
+    const { port, path, protocol, compress = false } = this.#opening;
     const head = `GET ${this.#own(path)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\n` +
-      "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    send(this.fd, new TextEncoder().encode(head));
+      "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+      (protocol === undefined ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`) +
+      (compress ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
+    send(this.fd, new TextEncoder().encode(`${head}\r\n`));
   }
 
   /** Reads what is there. */

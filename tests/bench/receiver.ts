@@ -9,6 +9,10 @@ export type Opening = {
   readonly count: number;
   /** What the messages are made of, as far as pings and counting go. */
   readonly dialect: "websocket" | "engine.io" | "nats";
+  /** The sub-protocol that is offered, where one is. */
+  readonly protocol?: string;
+  /** Whether compression is offered. What comes compressed can be counted, and not looked at. */
+  readonly compress?: boolean;
   /** Messages to send at the beginning. */
   readonly hello: readonly string[];
   /** A connection is open when this many frames have come. */

@@ -1,9 +1,11 @@
 import type { Scenario } from "../scenario.ts";
 import { avalanche } from "./avalanche.ts";
 import { boot } from "./boot.ts";
+import { compression } from "./compression.ts";
 import { embeddedAppends } from "./embedded_appends.ts";
 import { fanOutOfStatusChanges } from "./fan_out_of_status_changes.ts";
 import { following } from "./following.ts";
+import { formats } from "./formats.ts";
 import { idleMemory } from "./idle_memory.ts";
 import { lateJoiners } from "./late_joiners.ts";
 import { progressAtRate } from "./progress_at_rate.ts";
@@ -22,4 +24,6 @@ export const SCENARIOS: readonly Scenario[] = [
   following,
   lateJoiners,
   embeddedAppends,
+  compression,
+  formats,
 ];
