@@ -22,7 +22,7 @@ export type ClientOptions = {
   readonly transport?: Transport;
   /** `shareTabs()`, of a module of its own: tabs of one origin share one connection. */
   readonly tabs?: Tabs;
-  /** Where the runtime has no WebSocket of its own. */
+  /** Where the runtime has no WebSocket of its own; or `compact()`, of a module of its own, which takes fewer bytes. */
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
   readonly connectTimeoutMs?: number;

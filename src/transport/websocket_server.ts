@@ -8,19 +8,19 @@ import { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts } from "../connection/connection_deps.ts";
 import { type Bucket, take } from "../connection/rate_limit.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close_codes.ts";
-import { concat, encodeJson } from "../protocol/codec.ts";
+import { encodeJson } from "../protocol/codec.ts";
 import type { ErrorBody } from "../protocol/server_frames.ts";
 import type { Clock } from "../router/router.ts";
 import { admitLate, type Place, type Refusal, tooMany } from "./admission.ts";
 import { addressOf } from "./client_address.ts";
 import { type ConnectingOptions, STALLED_FACTOR } from "./connecting.ts";
-import { deflated, WINDOW_BITS } from "./deflated.ts";
+import { deflated } from "./deflated.ts";
 import { type Handshake, judge } from "./handshake.ts";
-import { acceptable } from "./extension_offers.ts";
+import { COMPRESSION, declineOthers } from "./extension_offers.ts";
 import { inflateAtOnce, isCompressing } from "./inflate.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import { refuseUpgrade } from "./refuse_upgrade.ts";
-import { WsSocket } from "./ws_socket.ts";
+import { bytesOf, WsSocket } from "./ws_socket.ts";
 
 /** What the WebSocket side of a gateway works with. */
 export type WebSocketServerOptions = ConnectingOptions & {
@@ -64,13 +64,6 @@ const FEW_PIECES = 256;
 
 /** So many pongs may wait to be taken: more than who keeps to the rate of messages has us send at once. */
 const MAX_PONGS = 256;
-
-/** No message depends on another, in either direction: what we send is shared, and nothing is kept of what we were sent. */
-const COMPRESSION = {
-  serverNoContextTakeover: true,
-  clientNoContextTakeover: true,
-  serverMaxWindowBits: WINDOW_BITS,
-};
 
 /** Takes WebSocket upgrades of an HTTP server and makes each a {@link Connection}. */
 export class TaskWebSocketServer {
@@ -192,7 +185,7 @@ export class TaskWebSocketServer {
     const unready = this.#unready();
     if (unready !== undefined) return refuseUpgrade(stream, 503, unready, { retryAfterMs: 1_000 });
     this.#judged.set(request, handshake);
-    offerOnly(request, acceptable(request.headers["sec-websocket-extensions"], WINDOW_BITS));
+    declineOthers(request);
     // ws wants a Buffer by its types; what it is given is the one node:http gave.
     this.#wss.handleUpgrade(
       request,
@@ -308,17 +301,6 @@ export class TaskWebSocketServer {
 function bounds(maxMessageBytes: number): object {
   const pieces = Math.max(FEW_PIECES, Math.ceil(maxMessageBytes / PIECE_BYTES));
   return { maxFragments: pieces, maxBufferedChunks: pieces, maxPendingAutoPongs: MAX_PONGS };
-}
-
-/** `ws` hands one out as a Buffer, unless it is told otherwise. */
-function bytesOf(data: RawData): Uint8Array {
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : Array.isArray(data) ? concat(data) : data;
-}
-
-/** Leaves of the extensions that a client offers these alone. */
-function offerOnly({ headers }: IncomingMessage, extensions: string | undefined): void {
-  if (extensions === undefined) delete headers["sec-websocket-extensions"];
-  else headers["sec-websocket-extensions"] = extensions;
 }
 
 const FAILED = new AccessError("unavailable", "tokens cannot be judged at present");

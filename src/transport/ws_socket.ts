@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
-import type { WebSocket } from "ws";
+import type { RawData, WebSocket } from "ws";
 import type { Socket } from "../connection/socket.ts";
+import { concat } from "../protocol/codec.ts";
 
 /** After this a close that the peer does not answer, or a drain that never comes, ends the hard way. */
 const CLOSE_MS = 5_000;
@@ -150,4 +151,9 @@ export class WsSocket implements Socket {
   terminate(): void {
     this.#ws.terminate();
   }
+}
+
+/** The bytes of a message, which `ws` hands out as a Buffer unless it is told otherwise. */
+export function bytesOf(data: RawData): Uint8Array {
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : Array.isArray(data) ? concat(data) : data;
 }

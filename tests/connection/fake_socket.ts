@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
+import { ProgressFold } from "../../src/client/progress_fold.ts";
 import type { Socket } from "../../src/connection/socket.ts";
 import { ServerMessageSchema } from "../../src/protocol/server_schemas.ts";
 import type { Frame } from "../websocket_client.ts";
@@ -31,6 +32,8 @@ export class FakeSocket implements Socket {
   /** While on, every write congests the socket. */
   slow = false;
   #congested = false;
+  /** What was told by what changed is kept whole. */
+  readonly #fold = new ProgressFold();
   #waiting: (() => void)[] = [];
 
   get congested(): boolean {
@@ -54,7 +57,10 @@ export class FakeSocket implements Socket {
       const message = v.parse(ServerMessageSchema, JSON.parse(payload));
       const batched = message.type === "batch";
       for (const frame of batched ? message.data.frames : [message]) {
-        const written = { frame, index: this.written.length, batched };
+        const whole = this.#fold.whole(frame);
+        assert(whole !== undefined, `${frame.id} goes on from what was never told`);
+        // What is folded is of the same type.
+        const written = { frame: whole as Frame, index: this.written.length, batched };
         this.written.push(written);
         this.onWritten(written);
       }

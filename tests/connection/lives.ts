@@ -37,6 +37,7 @@ export type Step =
       readonly do: "connect";
       readonly client: number;
       readonly codec: "json" | "json-batch";
+      readonly deltas?: boolean;
       readonly ask: Ask;
     }
     | { readonly do: "subscribe"; readonly client: number; readonly ask: Ask }
@@ -119,6 +120,7 @@ const anything: fc.Arbitrary<object> = fc.oneof(
       do: fc.constant("connect"),
       client,
       codec: fc.constantFrom("json", "json", "json-batch"),
+      deltas: fc.boolean(),
       ask,
     }),
   },
@@ -163,10 +165,15 @@ class Client {
   readonly #pending = new Set<string>();
   readonly #asked = new Map<string, Asked>();
 
-  constructor(world: World, truth: Truth, about: Circumstances, codec: "json" | "json-batch") {
+  constructor(
+    world: World,
+    truth: Truth,
+    about: Circumstances,
+    { codec, deltas = false }: Pick<Extract<Step, { do: "connect" }>, "codec" | "deltas">,
+  ) {
     this.#world = world;
     this.witness = new Witness(truth, about);
-    this.peer = world.connect({ codec });
+    this.peer = world.connect({ codec, deltas });
     const { socket } = this.peer;
     for (const { frame } of socket.written) this.#sees(frame);
     socket.onWritten = ({ frame, batched }) => {
@@ -296,7 +303,7 @@ export async function live(
         const cutOff = last[one.client];
         const before = leave(one.client) ?? cutOff;
         last[one.client] = undefined;
-        const client = new Client(world, truth, about, one.codec);
+        const client = new Client(world, truth, about, one);
         clients[one.client] = client;
         // Who was cut off comes back for what it had; others may.
         const start = cutOff !== undefined && before === cutOff ? "own" : one.ask.start;

@@ -13,7 +13,7 @@ import { Projection, type ProjectionBounds } from "../../src/projection/projecti
 import { Publishing } from "../../src/projection/publishing.ts";
 import { TaskQueries } from "../../src/projection/queries.ts";
 import { VisibleTasks } from "../../src/projection/visible_tasks.ts";
-import { type CodecName, CODECS } from "../../src/protocol/codec.ts";
+import { type CodecName, CODECS, withDeltas } from "../../src/protocol/codec.ts";
 import { PageBatches } from "../../src/router/page_batches.ts";
 import { Router, type RouterCounts } from "../../src/router/router.ts";
 import { boundsOf } from "../projection/bounds.ts";
@@ -34,6 +34,8 @@ export type WorldOptions = {
 /** How a connection is made. */
 export type PeerOptions = {
   readonly codec?: CodecName;
+  /** Whether progress is told by what changed of it. Default: it is told whole. */
+  readonly deltas?: boolean;
   readonly path?: string;
   readonly admit?: NonNullable<Identity["admit"]>;
 };
@@ -229,10 +231,11 @@ export class World {
   /** A connection over `socket` that was not greeted yet. */
   peer(
     socket: FakeSocket,
-    { codec = "json", path = "/ws", admit }: PeerOptions = {},
+    { codec: name = "json", deltas = false, path = "/ws", admit }: PeerOptions = {},
   ): Peer {
     const connectionId = `c${++this.#connections}`;
-    const identity = { connectionId, clientId: connectionId, path, codec: CODECS[codec] };
+    const codec = deltas ? withDeltas(CODECS[name]) : CODECS[name];
+    const identity = { connectionId, clientId: connectionId, path, codec };
     const connection = new Connection(
       socket,
       admit === undefined ? identity : { ...identity, admit },
