@@ -58,7 +58,7 @@ export type ClientOptions = {
   readonly transport?: Transport;
   /** `shareTabs()`, of a module of its own: tabs of one origin share one connection. */
   readonly tabs?: Tabs;
-  /** Where the runtime has no WebSocket of its own. */
+  /** Where the runtime has no WebSocket of its own; or `compact()`, of a module of its own, which takes fewer bytes. */
   readonly WebSocket?: WebSocketClass;
   /** Until a connection must be greeted. Default 10,000. */
   readonly connectTimeoutMs?: number;
@@ -321,6 +321,8 @@ type ServerData = {
   data_update: ChannelData;
   strategy_update: ChannelData;
   channel_update: ChannelData;
+  /** What a message of a plug-in is answered. */
+  result: Readonly<Record<string, unknown>>;
   published: {
     readonly topic: string;
     readonly seq: number;
@@ -622,7 +624,7 @@ declare class Told {
   /** That the beginning of the past is gone. */
   ofTruncation: boolean;
   /** Whether a frame is to be told; what it tells of a task is no news any more then. */
-  isNews(frame: PushedFrame): boolean;
+  isNews(frame: ServerFrame): boolean;
   /** Forgets every position: they mean something else now. */
   clear(): void;
 }

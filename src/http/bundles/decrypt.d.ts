@@ -326,6 +326,8 @@ type ServerData = {
   data_update: ChannelData;
   strategy_update: ChannelData;
   channel_update: ChannelData;
+  /** What a message of a plug-in is answered. */
+  result: Readonly<Record<string, unknown>>;
   published: {
     readonly topic: string;
     readonly seq: number;

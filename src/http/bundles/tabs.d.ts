@@ -296,7 +296,7 @@ declare class Told {
   /** That the beginning of the past is gone. */
   ofTruncation: boolean;
   /** Whether a frame is to be told; what it tells of a task is no news any more then. */
-  isNews(frame: PushedFrame): boolean;
+  isNews(frame: ServerFrame): boolean;
   /** Forgets every position: they mean something else now. */
   clear(): void;
 }
@@ -385,6 +385,8 @@ type ServerData = {
   data_update: ChannelData;
   strategy_update: ChannelData;
   channel_update: ChannelData;
+  /** What a message of a plug-in is answered. */
+  result: Readonly<Record<string, unknown>>;
   published: {
     readonly topic: string;
     readonly seq: number;
