@@ -53,7 +53,10 @@ Deno.test({
       heard.push(`${completed}/10/${current.length}`);
       await eventually("it is heard", async () => (await shown.text()).endsWith(heard.at(-1) ?? ""));
     }
-    assertEquals(await shown.text(), ["taskwire.v1.cbor", "permessage-deflate", "object", ...heard].join(" "));
+    assertEquals(
+      await shown.text(),
+      ["taskwire.v1.cbor", "permessage-deflate", "object", ...heard].join(" "),
+    );
     assertEquals(shown.complaints, []);
   },
 });
