@@ -15,6 +15,7 @@ const PIPELINE = [
   "plugins",
   "transport",
   "http",
+  "contract",
   "gateway",
 ];
 
@@ -55,6 +56,10 @@ const FOR_TESTS = [
   "axe-core",
   "cborg",
   "yaml",
+  "@asyncapi/specs",
+  "@seriousme/openapi-schema-validator",
+  "ajv",
+  "ajv-formats",
 ];
 
 const ROOT = new URL("../", import.meta.url);

@@ -16,10 +16,17 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  */
 export function channelSubject({ topic, key }: ChannelValue): string {
   const colon = topic.indexOf(":");
-  const namespace = topic.slice(0, colon);
-  const space = OWN.has(namespace) ? namespace : `data.~${namespace}`;
-  const parts = [space, token(topic.slice(colon + 1)), ...(key === "" ? [] : [token(key)])];
+  const parts = [
+    channelSpace(topic.slice(0, colon)),
+    token(topic.slice(colon + 1)),
+    ...(key === "" ? [] : [token(key)]),
+  ];
   return parts.join(".");
+}
+
+/** What the subjects of a namespace begin with, relative to the prefix. */
+export function channelSpace(namespace: string): string {
+  return OWN.has(namespace) ? namespace : `data.~${namespace}`;
 }
 
 /** The inverse of {@link channelSubject}; undefined where `subject` is of no channel. */

@@ -35,6 +35,11 @@ export class Namespaces {
     return [...this.#byName.keys()].sort();
   }
 
+  /** What they are, in the order in which they came. */
+  get described(): readonly Namespace[] {
+    return [...this.#byName.values()];
+  }
+
   has(name: string): boolean {
     return this.#byName.has(name);
   }

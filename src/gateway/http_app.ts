@@ -3,6 +3,8 @@ import type { Hono } from "hono";
 import { EVERYBODY } from "../access/access.ts";
 import type { Gate } from "../access/gate.ts";
 import { StaticTokens } from "../access/static_tokens.ts";
+import { documentsOf } from "../contract/documents.ts";
+import type { Spoken } from "../contract/spoken.ts";
 import { createApp } from "../http/app.ts";
 import { accessGuard } from "../http/access_guard.ts";
 import type { Asking } from "../http/asking.ts";
@@ -18,6 +20,7 @@ import type { Trusted } from "../transport/client_address.ts";
 import type { AllowedOrigins } from "../transport/origin.ts";
 import type { RateLimits } from "../transport/rate_limits.ts";
 import { addressOf } from "../transport/client_address.ts";
+import { PROTOCOLS } from "../transport/handshake.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** What of a gateway its HTTP side needs. */
@@ -54,6 +57,15 @@ export function gatewayApp(
   const { gate, trustedProxies, requests, guesses, refused, assets = [] } = options;
   const addressed = (request: IncomingMessage): string => addressOf(request, trustedProxies);
   const asked = { requests, guesses, addressOf: addressed, refused };
+  const spoken = (): Spoken | undefined => {
+    if (gateway.pipeline === undefined) return undefined;
+    const { messages, namespaces } = gateway.pipeline;
+    return {
+      messages: messages.described,
+      namespaces: namespaces.described,
+      subProtocols: [...PROTOCOLS.keys()],
+    };
+  };
   const running = (): Pipeline => {
     if (gateway.pipeline?.booted !== true) throw new LogError("unreachable", "The log is not in reach yet");
     return gateway.pipeline;
@@ -90,6 +102,7 @@ export function gatewayApp(
       httpRequest: telemetry.measures.httpRequest,
     },
     assets,
+    documents: documentsOf(spoken, { files: assets, asksForToken: gate.withoutToken === undefined }),
     issueTicket: (access) => gate.issue(access),
     guards: [
       countStrangers(options.allowedOrigins, asked),

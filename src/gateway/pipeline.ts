@@ -105,11 +105,11 @@ export class Pipeline implements AsyncDisposable {
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
-    this.plugins = this.#pluginHost();
     this.liveness = settings.staleAfterMs === 0 ? undefined : this.#liveness();
     // Channels are of no partition: where there are some, they are nowhere.
     const { namespaces } = this;
     this.publishing = new Publishing((entries) => this.append(entries), namespaces);
+    this.plugins = this.#pluginHost();
     const { publishing, tasks } = this;
     registerBuiltIn(this.messages, { queries, tasks, gate: options.gate, publishing, namespaces, partition });
   }

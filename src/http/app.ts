@@ -12,6 +12,7 @@ import type { Asking } from "./asking.ts";
 import { type Asset, assetRoutes } from "./assets.ts";
 import { BODY_MEMORY_BYTES, BodyMemory } from "./body.ts";
 import { type ChannelDeps, channelRoutes } from "./channel_routes.ts";
+import { documentRoutes, type Documents } from "./document_routes.ts";
 import { operationRoutes, type Operations } from "./operation_routes.ts";
 import { invalid, type Problem, problemResponse, unavailable } from "./problem.ts";
 import { type PluginOperations, pluginRoutes } from "./plugin_routes.ts";
@@ -36,6 +37,8 @@ export type AppDeps = {
   readonly plugins: PluginOperations;
   /** Files that are served as they are. Default: none. */
   readonly assets?: readonly Asset[];
+  /** What tells programs how to talk with the gateway. Default: nothing does. */
+  readonly documents?: Documents;
   readonly telemetry: AppTelemetry;
   /** Makes a ticket; undefined where too many are out. */
   readonly issueTicket: (access: Access) => Ticket | undefined;
@@ -67,6 +70,7 @@ export function createApp(deps: AppDeps): Hono<Asking> {
   app.route("/api", pluginRoutes(deps.plugins));
   app.route("/", operationRoutes(operations));
   app.route("/", assetRoutes(assets));
+  if (deps.documents !== undefined) app.route("/", documentRoutes(deps.documents));
   app.notFound(() => problemResponse({ ...invalid("no such path"), status: 404 }));
   app.onError((error, c) => problemResponse(failure(error, `${c.req.method} ${routeOf(c)}`, incident)));
   return app;

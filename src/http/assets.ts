@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 
 /** A file of ours that anybody may have as it is. */
 export type Asset = {
@@ -13,7 +13,7 @@ export type Asset = {
 };
 
 /** The client's code is public, so the pages of any site may load it; what it may then ask for is another matter. */
-const PUBLIC_CODE = {
+export const PUBLIC_CODE = {
   "access-control-allow-origin": "*",
   "cross-origin-resource-policy": "cross-origin",
 } as const;
@@ -45,19 +45,22 @@ export async function readClient(folder: URL): Promise<readonly Asset[]> {
 /** Serves each asset. Whoever has it asks each time whether it changed, so that client and gateway are of one version. */
 export function assetRoutes(assets: readonly Asset[]): Hono {
   const routes = new Hono();
-  for (const asset of assets) {
-    const plain = { body: asset.body, etag: etagOf(asset.body), encoding: {} };
-    const packed = new Uint8Array(gzipSync(asset.body, { level: 9 }));
-    const gzip = { body: packed, etag: etagOf(packed), encoding: { "content-encoding": "gzip" } };
-    routes.get(asset.path, (c) => {
-      const { body, etag, encoding } = takesGzip(c.req.header("accept-encoding")) ? gzip : plain;
-      const headers = { ...asset.headers, etag, "cache-control": "no-cache", "vary": "accept-encoding" };
-      return names(c.req.header("if-none-match"), etag)
-        ? c.body(null, 304, headers)
-        : c.body(body, 200, { ...headers, ...encoding, "content-type": asset.contentType });
-    });
-  }
+  for (const asset of assets) routes.get(asset.path, served(asset));
   return routes;
+}
+
+/** Answers with an asset, as it is or packed, or that it has not changed. */
+export function served(asset: Asset): (c: Context) => Response {
+  const plain = { body: asset.body, etag: etagOf(asset.body), encoding: {} };
+  const packed = new Uint8Array(gzipSync(asset.body, { level: 9 }));
+  const gzip = { body: packed, etag: etagOf(packed), encoding: { "content-encoding": "gzip" } };
+  return (c) => {
+    const { body, etag, encoding } = takesGzip(c.req.header("accept-encoding")) ? gzip : plain;
+    const headers = { ...asset.headers, etag, "cache-control": "no-cache", "vary": "accept-encoding" };
+    return names(c.req.header("if-none-match"), etag)
+      ? c.body(null, 304, headers)
+      : c.body(body, 200, { ...headers, ...encoding, "content-type": asset.contentType });
+  };
 }
 
 function etagOf(body: Uint8Array): string {

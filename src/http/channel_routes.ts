@@ -24,7 +24,7 @@ export type ChannelDeps = {
 };
 
 /** So many values are published at once. */
-const MAX_VALUES = 1_000;
+export const MAX_VALUES = 1_000;
 
 const Values = v.array(ChannelPublication);
 

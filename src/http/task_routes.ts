@@ -35,8 +35,8 @@ export interface TaskQueries {
   ): Promise<ServerData["cancel_requested"] | Refused>;
 }
 
-/** `at_seq`, `at_epoch` and `at_time`. */
-const AT = { at: ["seq", "epoch", "time"] };
+/** How members that are objects are asked for in a query: `at_seq`, `at_epoch` and `at_time`. */
+export const AT: { readonly at: readonly string[] } = { at: ["seq", "epoch", "time"] };
 
 /** Below `/tasks`: `get_tasks`, `get_task`, `get_history` and `cancel_task` over HTTP. */
 export function taskRoutes(queries: TaskQueries): Hono<Asking> {

@@ -14,6 +14,7 @@ export function auth(gate: Authenticator): MessageType<typeof AuthData> {
     type: "auth",
     schema: AuthData,
     cost: 10,
+    answeredBy: "authenticated",
     async handle({ token }, { access }): Promise<Outcome> {
       if (Tickets.isTicket(token) && access !== NOBODY) return refuse("UNAUTHORIZED", ONLY_OPENS);
       try {

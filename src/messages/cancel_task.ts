@@ -8,6 +8,7 @@ export function cancelTask(tasks: VisibleTasks): MessageType<typeof CancelTaskDa
     type: "cancel_task",
     schema: CancelTaskData,
     cost: 1,
+    answeredBy: "cancel_requested",
     async handle({ task_id: taskId, reason }, { access }) {
       const told = await tasks.cancel(access, taskId, reason);
       return answer(told, (data) => ({ kind: "reply", type: "cancel_requested", data }));

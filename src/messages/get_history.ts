@@ -8,6 +8,7 @@ export function getHistory(tasks: VisibleTasks): MessageType<typeof GetHistoryDa
     type: "get_history",
     schema: GetHistoryData,
     cost: 5,
+    answeredBy: "task_history",
     async handle({ task_id: taskId, after_seq: afterSeq, limit }, { access }) {
       const told = await tasks.history(access, taskId, { afterSeq, limit });
       return answer(told, (data) => ({ kind: "reply", type: "task_history", data }));

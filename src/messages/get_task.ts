@@ -8,6 +8,7 @@ export function getTask(tasks: VisibleTasks): MessageType<typeof GetTaskData> {
     type: "get_task",
     schema: GetTaskData,
     cost: 1,
+    answeredBy: "task_status",
     async handle({ task_id: taskId, at }, { access }) {
       const told = await tasks.task(access, taskId, at);
       return answer(told, (data) => ({ kind: "reply", type: "task_status", data }));

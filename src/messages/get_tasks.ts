@@ -10,6 +10,7 @@ export function getTasks(tasks: VisibleTasks): MessageType<typeof GetTasksData> 
     type: "get_tasks",
     schema: GetTasksData,
     cost: 5,
+    answeredBy: "task_list",
     handle(query, { access }) {
       const told = tasks.list(access, query);
       return told instanceof Promise ? told.then(listed) : listed(told);

@@ -4,7 +4,11 @@ import type { Outcome } from "../connection/state.ts";
 import { brokenRule, type ClientFrame } from "../protocol/client_frames.ts";
 import { type MessageType, refuse, type Schema } from "./message_type.ts";
 
+/** What a type of message looks like from outside. */
+export type DescribedMessage = Pick<MessageType, "type" | "schema" | "cost" | "answeredBy">;
+
 type Registered = {
+  readonly described: DescribedMessage;
   readonly cost: number;
   readonly answer: (data: unknown, context: RequestContext) => Outcome | Promise<Outcome>;
 };
@@ -18,12 +22,18 @@ export class MessageRegistry implements Dispatcher {
     return [...this.#types.keys()].sort();
   }
 
+  /** The registered types as they look from outside, by name. */
+  get described(): readonly DescribedMessage[] {
+    return this.types.flatMap((type) => this.#types.get(type)?.described ?? []);
+  }
+
   /** Adds a type. Throws a RangeError when its name is taken: a type is replaced by removing it first. */
   register<S extends Schema>(type: MessageType<S>): void {
     if (this.#types.has(type.type)) {
       throw new RangeError(`Cannot register message type "${type.type}": it exists`);
     }
     this.#types.set(type.type, {
+      described: type,
       cost: type.cost,
       answer(data, context) {
         const parsed = v.safeParse(type.schema, data, { abortEarly: true });

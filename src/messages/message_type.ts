@@ -13,6 +13,8 @@ export interface MessageType<S extends Schema = Schema> {
   readonly schema: S;
   /** Tokens taken from the connection's rate limit. */
   readonly cost: number;
+  /** The type of the frame that answers it where nothing is wrong, for those who read the contract. Default: not told. */
+  readonly answeredBy?: string;
   /** Answers one message; `data` has been checked. */
   handle(data: v.InferOutput<S>, context: RequestContext): Outcome | Promise<Outcome>;
 }

@@ -7,6 +7,7 @@ export function ping(): MessageType<typeof PingData> {
     type: "ping",
     schema: PingData,
     cost: 1,
+    answeredBy: "pong",
     handle(_data, { nowMs, served }) {
       return {
         kind: "reply",

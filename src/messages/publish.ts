@@ -9,6 +9,7 @@ export function publish(publishing: Publishing): MessageType<typeof ChannelPubli
     type: "publish",
     schema: ChannelPublication,
     cost: 1,
+    answeredBy: "published",
     async handle(data, { access, path }) {
       if (!pathAllows(path, data.topic)) {
         return refuse("TOPIC_NOT_FOUND", `no such topic on ${path}: ${data.topic}`, { topics: [data.topic] });

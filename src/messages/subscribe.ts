@@ -21,6 +21,7 @@ export function subscribe(
     type: "subscribe",
     schema: SubscribeData,
     cost: 1,
+    answeredBy: "subscribed",
     handle(data, context) {
       const unknown = unknownTopics(data.topics, context.path, namespaces);
       if (unknown.length > 0) {

@@ -7,6 +7,7 @@ export function unsubscribe(): MessageType<typeof UnsubscribeData> {
     type: "unsubscribe",
     schema: UnsubscribeData,
     cost: 1,
+    answeredBy: "unsubscribed",
     handle: ({ topics }) => ({ kind: "unsubscribe", topics }),
   });
 }

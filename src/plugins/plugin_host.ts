@@ -174,6 +174,7 @@ export class PluginHost {
       type,
       schema,
       cost,
+      answeredBy: "result",
       handle: async (data: object, { access, nowMs }: RequestContext): Promise<Outcome> => {
         const refused = refusalOf(access, { right });
         if (refused !== undefined) return { kind: "error", error: refused };

@@ -4,8 +4,8 @@ import { isChannelKey, Tag, TaskId } from "./names.ts";
 /** A request's id, which its reply carries back: 1–128 characters. */
 export const FrameId = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 
-/** An object in JSON's sense; to valibot an array is a record too. */
-function isObject(value: unknown): boolean {
+/** Whether a value is an object in JSON's sense; to valibot an array is a record too. */
+export function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -131,7 +131,8 @@ export const AuthData = v.object(
   {
     token: v.pipe(
       v.string("must be a text"),
-      v.check((token) => token.length >= 1 && token.length <= 8_192, "must be 1–8192 characters"),
+      v.minLength(1, "must be 1–8192 characters"),
+      v.maxLength(8_192, "must be 1–8192 characters"),
     ),
   },
   "must be an object with a token",

@@ -21,7 +21,8 @@ export const Tag = v.pipe(
 export type Tag = v.InferOutput<typeof Tag>;
 
 const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
-const CHANNEL_NAME = /^[A-Za-z0-9._-]{1,128}$/;
+/** What the name of a channel looks like. */
+export const CHANNEL_NAME: RegExp = /^[A-Za-z0-9._-]{1,128}$/;
 const CHANNEL_KEY = /^[^\s\p{Cc}]{1,128}$/u;
 
 /** Whether `text` may name a namespace of topics: 1–32 of `a-z0-9_`, a letter first. */
@@ -47,6 +48,11 @@ export const ClientId = v.pipe(
 );
 /** See {@link ClientId}. */
 export type ClientId = v.InferOutput<typeof ClientId>;
+
+/** Whether `text` may name a client. */
+export function isClientId(text: string): text is ClientId {
+  return v.is(ClientId, text);
+}
 
 /** Whether `text` is a well-formed task id. */
 export function isTaskId(text: string): text is TaskId {

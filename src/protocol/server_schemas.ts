@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ReplayMode, Seq, TASK_STATUSES } from "./client_frames.ts";
 import { ERROR_CODES, type ErrorCode } from "./error_codes.ts";
-import { ClientId, isTag, isTaskId } from "./names.ts";
+import { isClientId, isTag, isTaskId } from "./names.ts";
 
 const Milliseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -15,7 +15,13 @@ const Time = v.pipe(
   v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/, "must be an RFC 3339 time in UTC"),
 );
 
-const Progress = v.strictObject({
+/** Whether a number has two decimals at most. */
+export function hasTwoDecimals(share: number): boolean {
+  return share === Math.round(share * 100) / 100;
+}
+
+/** A task's counters, strictly: see `ProgressData`. */
+export const ProgressDataSchema = v.strictObject({
   total: v.nullable(Count),
   completed: Count,
   failed: Count,
@@ -25,7 +31,7 @@ const Progress = v.strictObject({
       v.number(),
       v.minValue(0),
       v.maxValue(100),
-      v.check((share) => share === Math.round(share * 100) / 100, "must have two decimals at most"),
+      v.check(hasTwoDecimals, "must have two decimals at most"),
     ),
   ),
   status: v.nullable(v.string()),
@@ -36,15 +42,15 @@ const Progress = v.strictObject({
 
 /** Some of its members. */
 const ChangedProgress = v.strictObject({
-  total: v.exactOptional(Progress.entries.total),
-  completed: v.exactOptional(Progress.entries.completed),
-  failed: v.exactOptional(Progress.entries.failed),
-  current: v.exactOptional(Progress.entries.current),
-  percentage: v.exactOptional(Progress.entries.percentage),
-  status: v.exactOptional(Progress.entries.status),
-  attempt: v.exactOptional(Progress.entries.attempt),
-  rate: v.exactOptional(Progress.entries.rate),
-  eta_ms: v.exactOptional(Progress.entries.eta_ms),
+  total: v.exactOptional(ProgressDataSchema.entries.total),
+  completed: v.exactOptional(ProgressDataSchema.entries.completed),
+  failed: v.exactOptional(ProgressDataSchema.entries.failed),
+  current: v.exactOptional(ProgressDataSchema.entries.current),
+  percentage: v.exactOptional(ProgressDataSchema.entries.percentage),
+  status: v.exactOptional(ProgressDataSchema.entries.status),
+  attempt: v.exactOptional(ProgressDataSchema.entries.attempt),
+  rate: v.exactOptional(ProgressDataSchema.entries.rate),
+  eta_ms: v.exactOptional(ProgressDataSchema.entries.eta_ms),
 });
 
 /** A whole task, strictly: see `TaskStatusData`. */
@@ -61,17 +67,18 @@ export const TaskStatusDataSchema = v.strictObject({
   reason: v.nullable(v.string()),
   error: v.nullable(v.strictObject({ message: v.string(), code: v.exactOptional(v.string()) })),
   result: v.unknown(),
-  progress: Progress,
+  progress: ProgressDataSchema,
   created_time: v.nullable(Time),
   liveness: v.nullable(v.picklist(["live", "stale"])),
 });
 
-const AsOf = v.strictObject({ epoch: Epoch, seq: Seq, truncated: v.boolean() });
+/** As of when an answer about the past is, strictly. */
+export const AsOfSchema = v.strictObject({ epoch: Epoch, seq: Seq, truncated: v.boolean() });
 
 /** A task as an answer tells it, strictly: `at` where it was asked how the task was. */
 export const TaskAnswerSchema = v.strictObject({
   ...TaskStatusDataSchema.entries,
-  at: v.exactOptional(AsOf),
+  at: v.exactOptional(AsOfSchema),
 });
 
 /** A page of a task's events, strictly: the data of `task_history`. */
@@ -87,13 +94,14 @@ export const TaskPageSchema = v.strictObject({
   total: Whole,
   next_page: v.exactOptional(v.pipe(Whole, v.minValue(2))),
   limit: v.exactOptional(v.pipe(Whole, v.minValue(1))),
-  at: v.exactOptional(AsOf),
+  at: v.exactOptional(AsOfSchema),
 });
 
 /** What a request to cancel is answered, strictly. */
 export const CancelRequestedSchema = v.strictObject({ task_id: TaskId, seq: Seq });
 
-const ChannelData = v.strictObject({
+/** A value of a channel, strictly. */
+export const ChannelDataSchema = v.strictObject({
   topic: v.pipe(v.string(), v.minLength(1)),
   key: v.exactOptional(v.pipe(v.string(), v.minLength(1))),
   payload: v.unknown(),
@@ -109,7 +117,7 @@ const SubscribedData = v.strictObject({
 
 const WelcomeData = v.strictObject({
   connection_id: v.pipe(v.string(), v.minLength(1)),
-  client_id: v.pipe(v.string(), v.check((id) => v.is(ClientId, id), "must be a client id")),
+  client_id: v.pipe(v.string(), v.check(isClientId, "must be a client id")),
   server_time: Milliseconds,
   epoch: Epoch,
   seq: Seq,
@@ -148,6 +156,13 @@ function frame<const T extends string, D extends v.GenericSchema>(type: T, data:
 // Object.keys forgets that the names of an object literal are its keys.
 const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
 
+/** What went wrong, strictly: see `ErrorBody`. */
+export const ErrorBodySchema = v.strictObject({
+  code: v.picklist(codes),
+  message: v.pipe(v.string(), v.minLength(1)),
+  details: v.record(v.string(), v.unknown()),
+});
+
 /**
  * A frame from server to client, strictly: a member too many is an error. Its output is the type `ServerFrame`.
  * What is sent is not checked against it; it is for those who receive.
@@ -158,7 +173,7 @@ export const ServerFrameSchema = v.variant("type", [
   frame("subscribed", SubscribedData),
   frame("unsubscribed", v.strictObject({ topics: Topics, epoch: Epoch, seq: Seq })),
   frame("pong", v.strictObject({ server_time: Milliseconds, seq: v.exactOptional(Seq) })),
-  frame("task_progress", v.strictObject({ task_id: TaskId, progress: Progress })),
+  frame("task_progress", v.strictObject({ task_id: TaskId, progress: ProgressDataSchema })),
   frame(
     "progress_delta",
     v.strictObject({ task_id: TaskId, base: Seq, progress: ChangedProgress }),
@@ -173,9 +188,9 @@ export const ServerFrameSchema = v.variant("type", [
   ),
   frame("task_history", TaskHistorySchema),
   frame("cancel_requested", CancelRequestedSchema),
-  frame("data_update", ChannelData),
-  frame("strategy_update", ChannelData),
-  frame("channel_update", ChannelData),
+  frame("data_update", ChannelDataSchema),
+  frame("strategy_update", ChannelDataSchema),
+  frame("channel_update", ChannelDataSchema),
   frame("result", v.record(v.string(), v.unknown())),
   frame("published", v.strictObject({ topic: v.string(), seq: Seq })),
   frame("caught_up", v.strictObject({ topics: Topics, seq: Seq })),
@@ -188,11 +203,7 @@ export const ServerFrameSchema = v.variant("type", [
     type: v.literal("error"),
     id: Id,
     timestamp: Milliseconds,
-    error: v.strictObject({
-      code: v.picklist(codes),
-      message: v.pipe(v.string(), v.minLength(1)),
-      details: v.record(v.string(), v.unknown()),
-    }),
+    error: ErrorBodySchema,
   }),
 ]);
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { brokenRule } from "../protocol/client_frames.ts";
+import { brokenRule, isObject } from "../protocol/client_frames.ts";
 import { TaskId } from "../protocol/names.ts";
 import { EventKey } from "./event_key.ts";
 
@@ -8,15 +8,12 @@ const TYPE = "taskwire.task.";
 const RULE_OF_TYPE = `must be ${TYPE}<kind>, or that after a reverse domain name and a dot`;
 
 const Data = v.pipe(
-  v.custom<object>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-    "must be a JSON object, the event's body",
-  ),
+  v.custom<object>(isObject, "must be a JSON object, the event's body"),
   v.record(v.string(), v.unknown()),
 );
 
 /** The attributes of CloudEvents 1.0 that matter here; a null is none. Others are ignored. */
-const CloudEvent = v.object({
+export const CloudEvent = v.object({
   specversion: v.literal("1.0", "must be 1.0"),
   id: EventKey,
   source: v.pipe(v.string(), v.minLength(1, "must not be empty")),

@@ -45,7 +45,10 @@ const TaskError = v.union([
   v.pipe(v.string(), v.maxLength(16_384), v.transform((message) => ({ message }))),
 ], "must be {message, code?} or a string, of at most 16384 characters (code: 128)");
 
-const ended = { attempt: Attempt, progress: v.optional(v.object(counters)), at: At };
+/** The last counters. An array is taken for none: some languages write an object without members so. */
+export const LastCounters = v.object(counters);
+
+const ended = { attempt: Attempt, progress: v.optional(LastCounters), at: At };
 
 /** The body of each kind of worker event. Unknown members are ignored. */
 export const BODIES = {

@@ -36,7 +36,7 @@ export type Handshake = {
 export type Judged = { readonly accept: Handshake } | { readonly status: 403 | 404; readonly reason: string };
 
 /** The codecs of our sub-protocols. */
-const PROTOCOLS: ReadonlyMap<string, MessageCodec> = new Map([
+export const PROTOCOLS: ReadonlyMap<string, MessageCodec> = new Map([
   ["taskwire.v1.json", jsonBatch],
   ["taskwire.v1.cbor", cbor],
 ]);

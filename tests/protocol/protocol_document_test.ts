@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertExists } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import {
   AuthData,
@@ -12,6 +12,7 @@ import {
   SubscribeData,
   UnsubscribeData,
 } from "../../src/protocol/client_frames.ts";
+import { DOCUMENT, table, unquoted } from "./document_tables.ts";
 import { CLOSE_CODES } from "../../src/protocol/close_codes.ts";
 import { ERROR_CODES } from "../../src/protocol/error_codes.ts";
 import {
@@ -19,6 +20,7 @@ import {
   ServerFrameSchema,
   ServerMessageSchema,
 } from "../../src/protocol/server_schemas.ts";
+import { AppendedAnswer, Problem, RejectedAnswer, TicketAnswer } from "../../src/contract/http_answers.ts";
 import { parseTopic, PATHS } from "../../src/protocol/topics.ts";
 import { SETTINGS } from "../../src/settings/environment.ts";
 import { LEVELS } from "../../src/task/fold.ts";
@@ -32,8 +34,6 @@ import {
   MAX_BODY_DEPTH,
   parseBody,
 } from "../../src/task/worker_event.ts";
-
-const DOCUMENT = await Deno.readTextFile(new URL("../../src/protocol/PROTOCOL.md", import.meta.url));
 
 const CLIENT_DATA: Readonly<Record<string, v.GenericSchema>> = {
   ping: PingData,
@@ -61,17 +61,6 @@ function frames(from: "client" | "server"): { type: string; value: unknown }[] {
     .map(({ value }) => ({ type: v.parse(Typed, value).type, value }))
     .filter(({ type }) => (type in CLIENT_DATA) === (from === "client"));
 }
-
-/** The rows of the table below `heading` whose first column is called `column`, as trimmed cells. */
-function table(column: string, heading = ""): string[][] {
-  const section = DOCUMENT.slice(DOCUMENT.indexOf(`\n## ${heading}`));
-  const [, rows] = section.match(new RegExp(`^\\| ${column} \\|.*\\n\\|[-|]+\\|\\n((?:\\|.*\\n)+)`, "m")) ??
-    [];
-  assertExists(rows, `no table of ${column} below ${heading}`);
-  return rows.trim().split("\n").map((row) => row.slice(1, -1).split("|").map((cell) => cell.trim()));
-}
-
-const unquoted = (cell = "") => cell.replaceAll("`", "");
 
 Deno.test("every frame of a client in the protocol document is one", () => {
   for (const { type, value } of frames("client")) {
@@ -178,30 +167,10 @@ Deno.test("the table of close codes is the one of the code", () => {
 /** An HTTP example is a request to append, or what one of the routes answers. */
 const Answer = v.union([
   CancelRequestedSchema,
-  v.strictObject({
-    ticket: v.pipe(v.string(), v.regex(/^twt_[A-Za-z0-9_-]{54}$/)),
-    expires_at: v.pipe(v.number(), v.safeInteger()),
-  }),
-  v.strictObject({ results: v.array(v.strictObject({ seq: v.number(), duplicate: v.boolean() })) }),
-  v.strictObject({
-    total: v.number(),
-    items: v.array(v.strictObject({
-      seq: v.number(),
-      time: v.string(),
-      subject: v.string(),
-      reason: v.string(),
-      bytes: v.number(),
-      preview: v.string(),
-    })),
-  }),
-  v.strictObject({
-    type: v.literal("about:blank"),
-    title: v.string(),
-    status: v.number(),
-    detail: v.string(),
-    code: v.picklist(Object.keys(ERROR_CODES)),
-    details: v.object({}),
-  }),
+  TicketAnswer,
+  AppendedAnswer,
+  RejectedAnswer,
+  Problem,
 ]);
 
 Deno.test("every HTTP body in the protocol document is an answer or appends events", () => {
