@@ -39,6 +39,7 @@ const path = fc.oneof(
     weight: 3,
     arbitrary: fc.constantFrom(
       "/api/tickets",
+      "/api/events",
       "/api/rejected",
       "/healthz",
       "/readyz",

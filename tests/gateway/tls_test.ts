@@ -1,5 +1,10 @@
+import { once } from "node:events";
 import { connect } from "node:tls";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createGatewayServer } from "../../src/gateway/tls_server.ts";
+import { REQUEST_BOUNDS } from "../../src/http/listener.ts";
+import { judgedCertificate } from "../../src/settings/certificate.ts";
+import { silent } from "../../src/telemetry/logger.ts";
 import { type MadeCertificate, madeCertificate, openssl } from "../certificate.ts";
 import { cli } from "../cli/cli_process.ts";
 import { librariesOf } from "../debian_program.ts";
@@ -119,6 +124,48 @@ Deno.test("who speaks no TLS, or an older one than 1.2, is not served", async ()
       assertEquals(plain, "refused");
     });
   });
+});
+
+Deno.test("requests over TLS have the bounds of those without", async () => {
+  const { cert, key } = await madeCertificate("one");
+  const paths = { cert: "cert.pem", key: "key.pem" };
+  const judged = judgedCertificate({ cert, key }, paths);
+  assert("certificate" in judged);
+  using made = createGatewayServer({ certificate: judged.certificate, paths }, silent);
+  const { server } = made;
+  const { headersTimeout, requestTimeout, keepAliveTimeout } = REQUEST_BOUNDS;
+  assertEquals(
+    [server.headersTimeout, server.requestTimeout, server.keepAliveTimeout],
+    [headersTimeout, requestTimeout, keepAliveTimeout],
+  );
+  server.on("request", (_request, response) => response.end("here"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  assert(address !== null && typeof address !== "string");
+  try {
+    const statusOf = async (headers: string): Promise<string> => {
+      const socket = connect({ port: address.port, host: "127.0.0.1", rejectUnauthorized: false });
+      await once(socket, "secureConnect");
+      socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
+      socket.on("error", () => {}); // it is closed then
+      const answer = once(socket, "data").then(([data]) => String(data).slice(0, 12), () => "closed");
+      const closed = once(socket, "close").then(() => "closed");
+      const status = await Promise.race([answer, closed]);
+      socket.destroy();
+      return status;
+    };
+    assertEquals(await statusOf(""), "HTTP/1.1 200");
+    // The 431 may be lost where the connection ends with bytes unread.
+    const long = await statusOf(`X-Long: ${"x".repeat(REQUEST_BOUNDS.maxHeaderSize)}\r\n`);
+    assert(["HTTP/1.1 431", "closed"].includes(long), long);
+    assertEquals(await statusOf("Connection: Upgrade\r\nUpgrade: h2c\r\n"), "HTTP/1.1 200");
+  } finally {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
 });
 
 Deno.test("files that hold no certificate and its key end the start as settings do", async () => {
