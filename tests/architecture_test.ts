@@ -30,7 +30,8 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   demo: ["worker"],
   examples: ["worker", "demo"],
   archive: ["protocol", "task", "log"],
-  cli: ["client", "worker", "settings", "access", "log", "archive", "nats", "protocol", "task"],
+  adapters: ["protocol", "task", "worker"],
+  cli: ["client", "worker", "adapters", "settings", "access", "log", "archive", "nats", "protocol", "task"],
 };
 
 /** Who of the pipeline may import a stage beside it. */
@@ -44,6 +45,7 @@ const LENT: Readonly<Record<string, readonly string[]>> = {
   demo: [],
   examples: [],
   archive: [],
+  adapters: [],
   cli: [],
 };
 
@@ -189,6 +191,7 @@ Deno.test("the arrows allow what is meant and nothing else", () => {
     "worker",
     "client",
     "archive",
+    "adapters",
     "cli",
   ]);
   assertEquals(may("dashboard"), ["protocol", "client", "dashboard"]);

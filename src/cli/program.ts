@@ -7,6 +7,7 @@ import { EXIT } from "./exit_codes.ts";
 import { exportCommand } from "./export.ts";
 import { historyCommand } from "./history.ts";
 import { importCommand } from "./import.ts";
+import { pipeCommand } from "./pipe.ts";
 import { publishCommand } from "./publish.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
@@ -23,6 +24,7 @@ const COMMANDS = [
   historyCommand,
   replayCommand,
   publishCommand,
+  pipeCommand,
   runCommand,
   cancelCommand,
   tokenCommand,

@@ -10,8 +10,9 @@ export type CliOptions = {
   /** The gateway, as `TASKWIRE_URL`. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Its standard input, which stays open. Default: there is none. */
+  /** Its standard input, which stays open unless it is closed behind that. Default: there is none. */
   readonly stdin?: string;
+  readonly closesStdin?: boolean;
   /** `null`: its standard output goes nowhere. Default: it is kept. */
   readonly stdout?: "piped" | "null";
 };
@@ -34,7 +35,10 @@ export class CliProcess implements AsyncDisposable {
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
   #isOver = false;
 
-  constructor(args: readonly string[], { url, env = {}, stdin, stdout = "piped" }: CliOptions = {}) {
+  constructor(
+    args: readonly string[],
+    { url, env = {}, stdin, closesStdin = false, stdout = "piped" }: CliOptions = {},
+  ) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "src/cli/main.ts", ...args],
       cwd: ROOT,
@@ -47,6 +51,7 @@ export class CliProcess implements AsyncDisposable {
     this.#input = stdin === undefined ? undefined : this.#child.stdin.getWriter();
     // It may end before it has read all of it.
     this.#input?.write(new TextEncoder().encode(stdin)).catch(() => {});
+    if (closesStdin) this.#input?.close().catch(() => {});
     this.#gone = this.#untilGone(stdout === "piped");
   }
 
