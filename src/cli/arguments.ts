@@ -30,8 +30,20 @@ export function topics(text: string, before: readonly string[] = []): readonly s
   if (topic !== undefined) return [...before, printTopic(topic)];
   throw new InvalidArgumentError(
     "It must be task:progress, task:status, task:list, task:id:<id>, task:tag:<tag>, " +
-      "the last two also with :progress or :status, or a task's id.",
+      "the last two also with :progress or :status, a channel such as data:<name>, or a task's id.",
   );
+}
+
+/** The topic of a channel. */
+export function channel(text: string): string {
+  if (parseTopic(text)?.kind === "channel") return text;
+  throw new InvalidArgumentError("It must be a channel such as data:<name> or strategy:<name>.");
+}
+
+/** By which the log knows again what is sent twice. */
+export function eventId(text: string): string {
+  if (/^[\x21-\x7e]{1,100}$/.test(text)) return text;
+  throw new InvalidArgumentError("It must be 1–100 visible ASCII characters.");
 }
 
 /** A task's status. */

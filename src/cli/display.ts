@@ -3,6 +3,7 @@ import { idColumns, lines, type Mood, taskLine } from "./drawing.ts";
 import type { Output, Size } from "./output.ts";
 import { Screen } from "./screen.ts";
 import { hasEnded, type ShownTask, toldBy } from "./shown_task.ts";
+import { nameOf, type ShownValue, valueIn, valueLine } from "./shown_value.ts";
 import { plainLine } from "./task_text.ts";
 import { harmlessJson } from "./text_width.ts";
 
@@ -50,6 +51,8 @@ function plainLines(out: Output): Display {
   return {
     take(frame, nowMs) {
       if (frame.type === "gap") out.complain(`${gapLine(frame)}\n`);
+      const value = valueIn(frame);
+      if (value !== undefined) out.write(`${valueLine(value, frame.timestamp || nowMs)}\n`);
       for (const shown of toldBy(frame, () => undefined)) {
         out.write(`${plainLine(shown, frame.timestamp || nowMs, frame.type === "task_progress")}\n`);
       }
@@ -80,11 +83,14 @@ function gapLine({ data }: Extract<PushedFrame, { type: "gap" }>): string {
 const DRAW_MS = 100;
 /** Tasks under way that are remembered; then the one that was silent longest is forgotten until it is told of again. */
 const MAX_TASKS = 20_000;
+/** Values of channels that are remembered; then the one that came first goes. */
+const MAX_VALUES = 2_000;
 
 class MovingPicture implements Display {
   readonly #out: Output;
   readonly #screen: Screen;
   readonly #tasks = new Map<string, ShownTask>();
+  readonly #values = new Map<string, ShownValue>();
   readonly #over: string[] = [];
   #mood: Mood | undefined = { word: "connecting", isWell: false };
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -100,6 +106,8 @@ class MovingPicture implements Display {
       for (const id of frame.data.removed) this.#tasks.delete(id);
     }
     for (const shown of toldBy(frame, (id) => this.#tasks.get(id))) this.#put(shown);
+    const value = valueIn(frame);
+    if (value !== undefined) this.#putValue(value);
     this.#drawSoon();
   }
 
@@ -127,6 +135,13 @@ class MovingPicture implements Display {
     if (this.#tasks.size > MAX_TASKS && oldest !== undefined) this.#tasks.delete(oldest);
   }
 
+  /** Where it was before, so that it is found again. */
+  #putValue(value: ShownValue): void {
+    this.#values.set(nameOf(value), value);
+    const [oldest] = this.#values.keys();
+    if (this.#values.size > MAX_VALUES && oldest !== undefined) this.#values.delete(oldest);
+  }
+
   #style(): { readonly size: Size; readonly colours: boolean } {
     return { size: this.#out.size() ?? { columns: 80, rows: 24 }, colours: this.#out.colours };
   }
@@ -139,7 +154,8 @@ class MovingPicture implements Display {
   }
 
   #draw(): void {
-    const picture = { tasks: [...this.#tasks.values()], mood: this.#mood };
+    const values = [...this.#values.values()];
+    const picture = { tasks: [...this.#tasks.values()], values, mood: this.#mood };
     this.#screen.draw(lines(picture, this.#style()), this.#over.splice(0));
   }
 }

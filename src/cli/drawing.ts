@@ -1,7 +1,8 @@
 import type { Size } from "./output.ts";
 import type { ShownTask } from "./shown_task.ts";
+import { nameOf, type ShownValue } from "./shown_value.ts";
 import { counts, detail, share, statusWord, timeLeft } from "./task_text.ts";
-import { fitted, padded, widthOf } from "./text_width.ts";
+import { fitted, harmlessJson, padded, widthOf } from "./text_width.ts";
 
 /** How the connection stands, in words for the last line. */
 export type Mood = { readonly word: string; readonly isWell: boolean };
@@ -10,6 +11,8 @@ export type Mood = { readonly word: string; readonly isWell: boolean };
 export type Picture = {
   /** Those under way, in the order in which they are shown. */
   readonly tasks: readonly ShownTask[];
+  /** The last values of channels, below them. Default: none. */
+  readonly values?: readonly ShownValue[];
   /** Undefined when it is over: then nothing is said of the connection. */
   readonly mood: Mood | undefined;
 };
@@ -33,22 +36,46 @@ const LOOKS: Readonly<Record<string, readonly [symbol: string, colour: Colour]>>
 const UNKNOWN = ["·", "grey"] as const;
 const BAR = 20;
 const LONGEST_ID = 32;
+const LONGEST_NAME = 40;
+const VALUE = "◆";
 
 /** How a picture is drawn. */
 export type Style = { readonly size: Size; readonly colours: boolean };
 
-/** The lines of a picture: a task each, as many as there are rows for, and how the connection stands. Pure. */
-export function lines({ tasks, mood }: Picture, { size, colours }: Style): readonly string[] {
+/** The lines of a picture: a task or a value each, as many as there are rows for, and how the connection stands. Pure. */
+export function lines({ tasks, values = [], mood }: Picture, { size, colours }: Style): readonly string[] {
   // One row for the last line, one for the cursor.
   const room = Math.max(1, size.rows - 2);
-  const shown = tasks.length > room ? tasks.slice(0, room - 1) : tasks;
+  const all = tasks.length + values.length;
+  const most = all > room ? room - 1 : room;
+  const shown = tasks.slice(0, most);
+  const shownValues = values.slice(0, most - shown.length);
   const idWidth = idColumns(shown);
-  const drawn = shown.map((task) => taskLine(task, idWidth, { size, colours }));
-  const hidden = tasks.length - shown.length;
+  const nameWidth = Math.min(
+    LONGEST_NAME,
+    Math.max(0, ...shownValues.map((value) => widthOf(nameOf(value)))),
+  );
+  const drawn = [
+    ...shown.map((task) => taskLine(task, idWidth, { size, colours })),
+    ...shownValues.map((value) => valueLine(value, nameWidth, { size, colours })),
+  ];
+  const hidden = all - shown.length - shownValues.length;
   if (hidden > 0) drawn.push(`  and ${hidden} more`);
   if (mood === undefined) return drawn;
-  const foot = fitted(`${mood.word} · ${tasks.length} under way`, size.columns - 1);
+  const counted = [
+    ...(tasks.length > 0 || values.length === 0 ? [`${tasks.length} under way`] : []),
+    ...(values.length > 0 ? [`${values.length} ${values.length === 1 ? "value" : "values"}`] : []),
+  ];
+  const foot = fitted([mood.word, ...counted].join(" · "), size.columns - 1);
   return [...drawn, painted(foot, mood.isWell ? "grey" : "yellow", colours)];
+}
+
+/** The line of a value of a channel: what it is of, and as much of it as fits. */
+function valueLine(value: ShownValue, nameWidth: number, { size, colours }: Style): string {
+  const columns = size.columns - 1;
+  const head = fitted(`${VALUE} ${padded(nameOf(value), nameWidth)} `, columns);
+  const rest = fitted(harmlessJson(value.payload), columns - widthOf(head));
+  return `${painted(head.slice(0, VALUE.length), "blue", colours)}${head.slice(VALUE.length)}${rest}`;
 }
 
 /** How wide the ids are shown: no wider than they are. */

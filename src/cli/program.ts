@@ -9,6 +9,7 @@ import { historyCommand } from "./history.ts";
 import { importCommand } from "./import.ts";
 import { pipeCommand } from "./pipe.ts";
 import { publishCommand } from "./publish.ts";
+import { publishValueCommand } from "./publish_value.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 import { taskCommand } from "./task.ts";
@@ -24,6 +25,7 @@ const COMMANDS = [
   historyCommand,
   replayCommand,
   publishCommand,
+  publishValueCommand,
   pipeCommand,
   runCommand,
   cancelCommand,

@@ -1,7 +1,17 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isKind, type Kind, KINDS } from "../task/worker_event.ts";
 import { append } from "./append.ts";
-import { count, jsonObject, jsonOrText, percentage, tags, taskId, text, whole } from "./arguments.ts";
+import {
+  count,
+  eventId,
+  jsonObject,
+  jsonOrText,
+  percentage,
+  tags,
+  taskId,
+  text,
+  whole,
+} from "./arguments.ts";
 import { CliError } from "./cli_error.ts";
 import { EXIT } from "./exit_codes.ts";
 import { gatewayOf, type GatewayOptions } from "./gateway.ts";
@@ -122,9 +132,4 @@ function optionOf(member: string): string {
 function kind(text: string): Kind {
   if (isKind(text)) return text;
   throw new InvalidArgumentError(`It must be one of ${KINDS.join(", ")}.`);
-}
-
-function eventId(text: string): string {
-  if (/^[\x21-\x7e]{1,100}$/.test(text)) return text;
-  throw new InvalidArgumentError("It must be 1–100 visible ASCII characters.");
 }

@@ -20,8 +20,10 @@ const COUNT_DOWN_MS = 1_000;
 /** `watch [topics…]`. */
 export function watchCommand(program: Command, world: World): void {
   withGatewayOptions(program.command("watch"))
-    .description("Show tasks as they move: bars in a terminal, a line for each change elsewhere")
-    .argument("[topics...]", "topics, or ids of tasks (default: all tasks)", readTopics)
+    .description(
+      "Show tasks and channels as they move: bars and last values in a terminal, a line for each change elsewhere",
+    )
+    .argument("[topics...]", "topics, channels too, or ids of tasks (default: all tasks)", readTopics)
     .addOption(
       new Option("--replay <mode>", "what to begin with: the present, nothing, or the whole history")
         .choices(ReplayMode.options).default("latest"),

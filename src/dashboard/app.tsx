@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Client } from "../client/client.ts";
+import { ChannelPage } from "./channel_page.tsx";
+import { ChannelsPage } from "./channels_page.tsx";
 import { ConnectionBadge } from "./connection_badge.tsx";
 import { useLatest, useStore } from "./hooks.ts";
 import { keyAction } from "./keys.ts";
@@ -28,13 +30,14 @@ export function App(
   useEffect(() => client.tasks().subscribe(() => {}), [client]); // so that the list is there when it is come back to
   useEffect(() => {
     if (route.page === "task") choose(route.id);
-    document.title = route.page === "task" ? `${route.id} · taskwire` : "taskwire";
-  }, [route.page === "task" ? route.id : route.page]);
+    const name = nameOf(route);
+    document.title = name === undefined ? "taskwire" : `${name} · taskwire`;
+  }, [nameOf(route) ?? route.page]);
   useKeys(route, list, show, () => choose(undefined));
 
-  const at = route.page === "operator" ? undefined : route.at;
+  const at = route.page === "list" || route.page === "task" ? route.at : undefined;
   const move = (at: number | undefined, isDone: boolean): void => {
-    if (route.page === "operator") return;
+    if (route.page !== "list" && route.page !== "task") return;
     const { at: _was, ...rest } = route;
     show(at === undefined ? rest : { ...rest, at }, isDone ? "replaced" : "unwritten");
   };
@@ -50,6 +53,12 @@ export function App(
         <nav aria-label="taskwire">
           <a href={printRoute(list)} aria-current={route.page === "list" ? "page" : undefined}>
             {say("tasks")}
+          </a>
+          <a
+            href="#/channels"
+            aria-current={route.page === "channels" || route.page === "channel" ? "page" : undefined}
+          >
+            {say("channels")}
           </a>
           <a href="#/operator" aria-current={route.page === "operator" ? "page" : undefined}>
             {say("operator")}
@@ -68,6 +77,10 @@ export function App(
       <main id="main" tabIndex={-1} data-page={route.page}>
         {route.page === "operator"
           ? <OperatorPage live={live} token={session.token} />
+          : route.page === "channels"
+          ? <ChannelsPage token={session.token} />
+          : route.page === "channel"
+          ? <ChannelPage key={route.topic} client={client} topic={route.topic} />
           : route.page === "task"
           ? (
             <TaskPage
@@ -95,6 +108,12 @@ export function App(
       </main>
     </>
   );
+}
+
+/** What a page is about, where it is about one thing. */
+function nameOf(route: Route): string | undefined {
+  if (route.page === "task") return route.id;
+  return route.page === "channel" ? route.topic : undefined;
 }
 
 /** The hash names pages, so that a link into this one must not change it. */

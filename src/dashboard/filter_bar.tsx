@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import type { TaskStatus } from "../protocol/client_frames.ts";
 import type { ListModel } from "./list_model.ts";
 import { count, say } from "./reader.ts";
-import type { ListFilter } from "./route.ts";
+import { channelIn, type ListFilter, printRoute } from "./route.ts";
 import { STATUSES } from "./statuses.ts";
 import { StatusShape } from "./status_mark.tsx";
 
@@ -19,6 +19,7 @@ export function FilterBar(
   const { status, tag, text } = filter;
   const change = (wanted: { status?: TaskStatus | undefined; tag?: string; text?: string }): void =>
     onFilter(without({ ...filter, ...wanted }));
+  const topic = channelIn(text ?? "");
   const counted = (tasks: number): string => `${count(tasks)}${isPartial ? "+" : ""}`;
   return (
     <div class="filters" role="search">
@@ -50,7 +51,15 @@ export function FilterBar(
         placeholder={say("searchHint")}
         maxLength={200}
         onInput={({ currentTarget }) => change({ text: currentTarget.value })}
+        onKeyDown={({ key }) => {
+          if (key === "Enter" && topic !== undefined) location.hash = printRoute({ page: "channel", topic });
+        }}
       />
+      {topic === undefined ? null : (
+        <a class="to-channel" href={printRoute({ page: "channel", topic })}>
+          {say("openTopic", { topic })}
+        </a>
+      )}
       {model.tags.length === 0 ? null : (
         <select
           aria-label={say("tag")}

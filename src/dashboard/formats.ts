@@ -46,6 +46,11 @@ export function formatCount(count: number, language: Language): string {
   return count.toLocaleString(language === "en" ? "en-US" : "zh-CN", { maximumFractionDigits: 2 });
 }
 
+/** A quantity of any size as somebody measured it: with as many digits as count, eight at most. */
+export function formatQuantity(value: number, language: Language): string {
+  return value.toLocaleString(language === "en" ? "en-US" : "zh-CN", { maximumSignificantDigits: 8 });
+}
+
 /** A share of 100, with as many decimals as it has, two at most: never 100 before it is. */
 export function formatPercentage(percentage: number): string {
   const floored = percentage < 100 ? Math.min(Math.floor(percentage * 10) / 10, 99.9) : 100;

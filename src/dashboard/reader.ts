@@ -1,4 +1,4 @@
-import { formatCount, formatRate, formatSpan, formatTime, type Language } from "./formats.ts";
+import { formatCount, formatQuantity, formatRate, formatSpan, formatTime, type Language } from "./formats.ts";
 import { fill, languageFor, type TextKey, TEXTS } from "./texts.ts";
 
 /** The language of whoever reads: one for the life of the page. */
@@ -18,5 +18,7 @@ export const span = (ms: number): string => formatSpan(ms, language);
 export const perSecond = (rate: number): string => formatRate(rate, language);
 /** A number. */
 export const count = (number: number): string => formatCount(number, language);
+/** What somebody measured. */
+export const quantity = (value: number): string => formatQuantity(value, language);
 /** A moment, RFC 3339. */
 export const moment = (time: string): string => formatTime(time, Date.now(), language);

@@ -12,9 +12,13 @@ export type ListFilter = {
 export type Route =
   | { readonly page: "list"; readonly filter: ListFilter; readonly at?: number }
   | { readonly page: "task"; readonly id: string; readonly at?: number }
+  | { readonly page: "channels" }
+  | { readonly page: "channel"; readonly topic: string }
   | { readonly page: "operator" };
 
 const TASK_ID = /^[A-Za-z0-9_-]{1,128}$/;
+/** A topic of a channel, as PROTOCOL.md has it: of tasks there are others. */
+const CHANNEL = /^(?!task:)[a-z][a-z0-9_]{0,31}:[A-Za-z0-9._-]{1,128}$/;
 /** The longest text that is looked for. */
 const MAX_TEXT = 200;
 
@@ -24,14 +28,24 @@ export function parseRoute(hash: string): Route {
   const params = new URLSearchParams(query);
   const at = position(params.get("at"));
   if (path === "/operator") return { page: "operator" };
+  if (path === "/channels") return { page: "channels" };
+  const topic = path.startsWith("/channel/") ? channelIn(path.slice("/channel/".length)) : undefined;
+  if (topic !== undefined) return { page: "channel", topic };
   const id = path.startsWith("/task/") ? path.slice("/task/".length) : "";
   if (TASK_ID.test(id)) return { page: "task", id, ...(at === undefined ? {} : { at }) };
   return { page: "list", filter: filterOf(params), ...(at === undefined ? {} : { at }) };
 }
 
+/** The topic of a channel that somebody typed; undefined where it is none. */
+export function channelIn(text: string): string | undefined {
+  const topic = text.trim();
+  return CHANNEL.test(topic) ? topic : undefined;
+}
+
 /** The hash of a page. */
 export function printRoute(route: Route): string {
-  if (route.page === "operator") return "#/operator";
+  if (route.page === "operator" || route.page === "channels") return `#/${route.page}`;
+  if (route.page === "channel") return `#/channel/${route.topic}`;
   const params = new URLSearchParams();
   if (route.page === "list") {
     const { status, tag, text } = route.filter;

@@ -66,9 +66,10 @@ export class Channels {
     return this.#evicted.has(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
   }
 
-  /** The channels that are held whole: the one that changed last, first. */
+  /** The channels that are held whole, of namespaces that there still are: the one that changed last, first. */
   *newestFirst(): Generator<HeldChannel> {
     for (const [topic, kept] of [...this.#byTopic].reverse()) {
+      if (!this.#namespaces.has(topic.slice(0, topic.indexOf(":")))) continue;
       const last = [...kept.values()].at(-1);
       if (last !== undefined) yield { topic, keys: kept.size, seq: last.seq, atMs: last.atMs };
     }

@@ -7,6 +7,11 @@ const at = fc.option(fc.integer({ min: 0, max: 10 ** 15 - 1 }), { nil: undefined
 
 const routes: fc.Arbitrary<Route> = fc.oneof(
   fc.constant<Route>({ page: "operator" }),
+  fc.constant<Route>({ page: "channels" }),
+  fc.stringMatching(/^(data|strategy|log_2):[A-Za-z0-9._-]{1,128}$/).map((topic): Route => ({
+    page: "channel",
+    topic,
+  })),
   fc.tuple(fc.stringMatching(/^[A-Za-z0-9_-]{1,128}$/), at).map(([id, at]): Route => ({
     page: "task",
     id,
@@ -32,6 +37,9 @@ Deno.test("whatever is in an address, it names a page", () => {
     assertEquals(parseRoute(printRoute(route)), route);
   }));
   assertEquals(parseRoute("#/task/<img src=x>"), { page: "list", filter: {} });
+  for (const wrong of ["task:status", "data:", "data:a b", "DATA:a", "data:a:b", "data"]) {
+    assertEquals(parseRoute(`#/channel/${wrong}`), { page: "list", filter: {} }, wrong);
+  }
   assertEquals(parseRoute("#/task/a?at=-1"), { page: "task", id: "a" });
   assertEquals(parseRoute("#/?status=exploded&at=1e9"), { page: "list", filter: {} });
   assertEquals(parseRoute(""), { page: "list", filter: {} });

@@ -1,5 +1,10 @@
 /** Makes the README's pictures, in `src/dashboard/pictures/`: `deno run -A tests/dashboard/screenshots.ts`. */
-import type { BrowserContextOptions } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { eventually } from "../eventually.ts";
+import { backTest } from "../../src/examples/back_test.ts";
+import { readCandles } from "../../src/examples/candle.ts";
+import { replayCandles } from "../../src/examples/replay_candles.ts";
+import { connectPublisher, connectWorker } from "../../src/worker/task_reporter.ts";
 import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
 import { openDashboard } from "./dashboard_page.ts";
 
@@ -149,6 +154,25 @@ async function live(gateway: GatewayProcess): Promise<void> {
   }
 }
 
+/** Publishes candles, and runs a back-test over them. */
+async function values({ url }: GatewayProcess, signal: AbortSignal): Promise<void> {
+  await using publisher = await connectPublisher(url);
+  await using worker = await connectWorker(url);
+  const candles = await readCandles();
+  const crossing = { fast: 8, slow: 21, cash: 10_000, fee: 0.001 };
+  await backTest({ worker, publisher }, candles, {
+    name: "crossing",
+    symbol: "BTCUSDT",
+    crossing,
+    perSecond: Infinity,
+  });
+  await replayCandles(publisher, candles, { perSecond: 1_000, signal });
+}
+
+async function chartOf(page: Page): Promise<string> {
+  return await page.getAttribute(".chart svg", "aria-label", { timeout: 1_000 }).catch(() => null) ?? "";
+}
+
 const LIGHT: BrowserContextOptions = { viewport: { width: 1_120, height: 740 } };
 const DARK: BrowserContextOptions = { ...LIGHT, colorScheme: "dark" };
 const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 700 }, deviceScaleFactor: 2 };
@@ -161,6 +185,8 @@ const PICTURES:
     ["task-light", "#/task/import-may", LIGHT, ".timeline li"],
     ["task-dark", "#/task/import-may", DARK, ".timeline li"],
     ["phone", "#/", PHONE, "[data-task=import-may]"],
+    ["candles", "#/channel/data:candles", LIGHT, ".chart .up"],
+    ["back-test", "#/channel/strategy:crossing", DARK, ".chart"],
   ];
 
 /** So long the lines of the last minute are let grow before a picture is taken, ms. */
@@ -175,11 +201,18 @@ await withGateway({}, async (gateway) => {
     }),
   );
   const living = live(gateway);
+  const over = new AbortController();
+  const publishing = values(gateway, over.signal);
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
   for (const { dashboard, file, until } of pages) {
     await using open = dashboard;
     await open.page.waitForSelector(until);
+    if (await open.page.locator(".past-of").count() > 0) {
+      await open.page.click(".past-of");
+      await eventually("the past", async () => / \d{3} values$/.test(await chartOf(open.page)));
+    }
     await open.page.screenshot({ path: new URL(`${file}.png`, FOLDER).pathname });
   }
-  await living;
+  over.abort();
+  await Promise.all([living, publishing]);
 });

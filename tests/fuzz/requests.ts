@@ -41,6 +41,8 @@ const path = fc.oneof(
       "/api/tickets",
       "/api/events",
       "/api/rejected",
+      "/api/channels",
+      "/api/publish",
       "/healthz",
       "/readyz",
       "/",

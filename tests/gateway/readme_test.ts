@@ -39,6 +39,16 @@ Deno.test("the README's worker runs as pasted, and its watchers see it end", asy
   });
 });
 
+Deno.test("the README's publisher runs as pasted, and its values are there", async () => {
+  await withGateway({}, async (gateway) => {
+    const [child] = await pasted(fence("ts publisher"), gateway);
+    const { code, stderr } = await child.output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    await eventually("they are held", async () => await gateway.metric("taskwire_channel_values") === 2);
+    assertEquals(await gateway.metric("taskwire_channel_updates_total"), 4);
+  });
+});
+
 Deno.test("the README's client runs as pasted and prints what it is sent", async () => {
   await withGateway({}, async (gateway) => {
     const [child] = await pasted(fence("js client"), gateway);

@@ -156,6 +156,7 @@ Deno.test("without a token nothing below /api is answered, whether it is there o
     "/api/tasks/a/events",
     "/api/tasks?limit=0",
     "/api/rejected",
+    "/api/channels",
     "/api/stream?topics=task:list",
     "/api/nope",
     "/metrics",

@@ -20,7 +20,13 @@ import {
   ServerFrameSchema,
   ServerMessageSchema,
 } from "../../src/protocol/server_schemas.ts";
-import { AppendedAnswer, Problem, RejectedAnswer, TicketAnswer } from "../../src/contract/http_answers.ts";
+import {
+  AppendedAnswer,
+  ChannelsAnswer,
+  Problem,
+  RejectedAnswer,
+  TicketAnswer,
+} from "../../src/contract/http_answers.ts";
 import { parseTopic, PATHS } from "../../src/protocol/topics.ts";
 import { SETTINGS } from "../../src/settings/environment.ts";
 import { LEVELS } from "../../src/task/fold.ts";
@@ -171,14 +177,15 @@ const Answer = v.union([
   AppendedAnswer,
   RejectedAnswer,
   Problem,
+  ChannelsAnswer,
 ]);
 
-Deno.test("every HTTP body in the protocol document is an answer or appends events", () => {
+Deno.test("every HTTP body in the protocol document is an answer, or appends events, or publishes values", () => {
   const Event = v.looseObject({ kind: v.string(), event_id: v.string() });
   const shown = EXAMPLES.filter(({ is }) => is === "http");
   assert(shown.length > 0);
   for (const { value } of shown) {
-    if (v.is(Answer, value)) continue;
+    if (v.is(Answer, value) || v.is(v.array(ChannelPublication), value)) continue;
     for (const { kind, event_id: _, ...body } of v.parse(v.array(Event), [value].flat())) {
       assert(isKind(kind));
       assert("body" in parseBody(kind, body), `${kind}: ${JSON.stringify(body)}`);
