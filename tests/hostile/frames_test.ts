@@ -178,17 +178,22 @@ async function sentInPieces(): Promise<number | undefined> {
   return await code;
 }
 
-Deno.test("compression is not agreed on, whatever is offered", async () => {
+Deno.test("compression is agreed on without any memory of messages, and never refuses a connection", async () => {
+  const agreed =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12";
   await target.withstands(async () => {
     for (
-      const offer of [
-        "permessage-deflate",
-        "permessage-deflate; client_max_window_bits",
-        "x-webkit-deflate-frame",
+      const [offer, answered] of [
+        ["permessage-deflate", agreed],
+        ["permessage-deflate; client_max_window_bits", agreed],
+        ["permessage-deflate; server_max_window_bits=9", undefined],
+        ["permessage-deflate; unheard_of", undefined],
+        ["x-webkit-deflate-frame", undefined],
       ]
     ) {
-      const answer = await exchange(target.port, upgradeOf("/ws", { "Sec-WebSocket-Extensions": offer }));
-      assertEquals([answer?.status, answer?.headers.get("sec-websocket-extensions")], [101, undefined]);
+      const headers = { "Sec-WebSocket-Extensions": offer ?? "" };
+      const answer = await exchange(target.port, upgradeOf("/ws", headers));
+      assertEquals([answer?.status, answer?.headers.get("sec-websocket-extensions")], [101, answered]);
     }
   });
 });
