@@ -9,7 +9,7 @@ const PASSWORD = "of-this-test-only";
 
 /** The passwords that the committed configurations ask their environment for. */
 export const NATS_PASSWORDS: Readonly<Record<string, string>> = Object.fromEntries(
-  ["GATEWAY", "WORKER", "ADMIN", "ROUTE"].map((who) => [`TASKWIRE_${who}_PASSWORD`, PASSWORD]),
+  ["GATEWAY", "WORKER", "PUBLISHER", "ADMIN", "ROUTE"].map((who) => [`TASKWIRE_${who}_PASSWORD`, PASSWORD]),
 );
 
 /** Nobody answers while there is no leader: it is asked again after this, ms. */

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { connectPublisher } from "../../src/worker/publisher.ts";
 import { startNatsServer } from "../nats_server.ts";
 import { TestClient } from "../websocket_client.ts";
 import { BareNats } from "./bare_nats.ts";
@@ -6,11 +7,14 @@ import { withGateway } from "./gateway_process.ts";
 
 const PASSWORD = "of-this-test-only";
 const WORKER = { user: "worker", pass: PASSWORD };
+const PUBLISHER = { user: "publisher", pass: PASSWORD };
 
 /** The committed rights, with passwords: what `nats-server` would take from its environment. */
 async function rights(): Promise<string> {
   const text = await Deno.readTextFile(new URL("../../deploy/nats-accounts.conf", import.meta.url));
-  const passwords = ["GATEWAY", "WORKER", "ADMIN"].map((who) => `TASKWIRE_${who}_PASSWORD: "${PASSWORD}"`);
+  const passwords = ["GATEWAY", "WORKER", "PUBLISHER", "ADMIN"].map((who) =>
+    `TASKWIRE_${who}_PASSWORD: "${PASSWORD}"`
+  );
   return [...passwords, text].join("\n");
 }
 
@@ -40,6 +44,47 @@ Deno.test("the committed rights are enough for gateways and workers, and for not
       await answer.body?.cancel();
       assertEquals(answer.status, 202);
       assertEquals((await seen).subject, "taskwire.task.a.cancel_requested");
+    });
+
+    await t.step(
+      "values that a publisher has acknowledged reach a client, by our publisher and by hand",
+      async () => {
+        await using client = await TestClient.connect(`${gateway.wsUrl}/ws?topics=data:candles,strategy:s1`);
+        await client.next("caught_up");
+        const told: string[] = [];
+        const onTrouble = ({ message }: Error) => void told.push(message);
+        {
+          const as = { user: "publisher", password: PASSWORD, onTrouble };
+          await using publisher = await connectPublisher(nats.url, as);
+          await publisher.publish("data:candles", { close: 42150.5 }, "BTCUSDT");
+        }
+        assertEquals((await client.next("data_update")).data.payload, { close: 42150.5 });
+        await using byHand = await BareNats.connect(nats.url, PUBLISHER);
+        await byHand.request("taskwire.strategy.s1", { equity: 1 });
+        assertEquals((await client.next("strategy_update")).data.payload, { equity: 1 });
+        assertEquals(told, []);
+      },
+    );
+
+    await t.step("a publisher writes no event, a worker no value, and neither reads one", async () => {
+      await using publisher = await BareNats.connect(nats.url, PUBLISHER);
+      const refused = [
+        [publisher, "taskwire.task.a.completed"],
+        [publisher, "taskwire.gateway.x.ticket"],
+        [publisher, "$JS.API.STREAM.PURGE.TASKWIRE"],
+        [publisher, "$JS.API.DIRECT.GET.TASKWIRE.taskwire.data.candles.BTCUSDT"],
+        [publisher, "$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.a.cancel_requested"],
+        [worker, "taskwire.data.candles.BTCUSDT"],
+        [worker, "taskwire.strategy.s1"],
+      ] as const;
+      for (const [who, subject] of refused) {
+        const said = await who.refusal((nats) => nats.publish(subject, "{}"));
+        assertStringIncludes(said, "Permissions Violation for Publish", subject);
+      }
+      for (const subject of ["taskwire.data.>", "taskwire.task.*.cancel_requested", ">"]) {
+        const said = await publisher.refusal((nats) => void nats.first(subject));
+        assertStringIncludes(said, "Permissions Violation for Subscription", subject);
+      }
     });
 
     await t.step("a gateway that starts anew reads all of it", async () => {
@@ -77,33 +122,48 @@ Deno.test("the committed rights are enough for gateways and workers, and for not
       assertEquals(never.status, "404");
     });
 
-    await t.step("what a worker has answers sent to is a subject of its own, and nobody else's", async () => {
-      // JetStream sends what it was asked for wherever the question says: whatever it may, the worker would.
-      const sentTo = async (reply: string, body: object) => {
-        await worker.request("taskwire.task.evil.cancel_requested", body);
-        worker.publish("$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.evil.cancel_requested", "", { reply });
-        worker.publish("taskwire.task.evil.started", "{}", { reply });
-        await worker.flush();
-      };
-      const spy = { deliver_subject: "_INBOX.spy", ack_policy: "none", deliver_policy: "all" };
-      let isRead = false;
-      void worker.first("_INBOX.spy").then(() => isRead = true);
-      await sentTo("$JS.API.CONSUMER.CREATE.TASKWIRE", { stream_name: "TASKWIRE", config: spy });
-      await sentTo("$JS.API.STREAM.MSG.DELETE.TASKWIRE", { seq: 1 });
-      await sentTo("$JS.API.STREAM.PURGE.TASKWIRE", { filter: "taskwire.task.a.>" });
-      await sentTo("taskwire.data.x", {});
-      await using admin = await BareNats.connect(nats.url, { user: "admin", pass: PASSWORD });
-      const { body } = await admin.request("$JS.API.STREAM.INFO.TASKWIRE", {
-        subjects_filter: "taskwire.data.>",
-      });
-      const { state } = JSON.parse(new TextDecoder().decode(body));
-      assertEquals({ first: state.first_seq, deleted: state.num_deleted, data: state.subjects }, {
-        first: 1,
-        deleted: undefined,
-        data: undefined,
-      });
-      assertEquals(isRead, false);
-    });
+    await t.step(
+      "what a worker or a publisher has answers sent to is a subject of its own, and nobody else's",
+      async () => {
+        // JetStream sends what it was asked for wherever the question says: whatever it may, the worker would.
+        const sentTo = async (reply: string, body: object) => {
+          await worker.request("taskwire.task.evil.cancel_requested", body);
+          worker.publish("$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.evil.cancel_requested", "", { reply });
+          worker.publish("taskwire.task.evil.started", "{}", { reply });
+          await worker.flush();
+        };
+        const spy = { deliver_subject: "_INBOX.spy", ack_policy: "none", deliver_policy: "all" };
+        let isRead = false;
+        void worker.first("_INBOX.spy").then(() => isRead = true);
+        await sentTo("$JS.API.CONSUMER.CREATE.TASKWIRE", { stream_name: "TASKWIRE", config: spy });
+        await sentTo("$JS.API.STREAM.MSG.DELETE.TASKWIRE", { seq: 1 });
+        await sentTo("$JS.API.STREAM.PURGE.TASKWIRE", { filter: "taskwire.task.a.>" });
+        await sentTo("taskwire.data.x", {});
+        await using publisher = await BareNats.connect(nats.url, PUBLISHER);
+        for (
+          const reply of ["$JS.API.STREAM.PURGE.TASKWIRE", "taskwire.task.a.completed", "_INBOX_gateway.x"]
+        ) {
+          publisher.publish("taskwire.data.evil", "{}", { reply });
+        }
+        // What was acknowledged came after those.
+        await publisher.request("taskwire.data.evil", {});
+        await worker.request("taskwire.task.evil.started", {});
+        await using admin = await BareNats.connect(nats.url, { user: "admin", pass: PASSWORD });
+        const { body } = await admin.request("$JS.API.STREAM.INFO.TASKWIRE", { subjects_filter: ">" });
+        const { state } = JSON.parse(new TextDecoder().decode(body));
+        assertEquals([state.first_seq, state.num_deleted], [1, undefined]);
+        assertEquals(state.subjects, {
+          "taskwire.task.a.started": 1,
+          "taskwire.task.a.cancel_requested": 1,
+          "taskwire.task.evil.cancel_requested": 4,
+          "taskwire.task.evil.started": 5,
+          "taskwire.data.candles.BTCUSDT": 1,
+          "taskwire.data.evil": 4,
+          "taskwire.strategy.s1": 1,
+        });
+        assertEquals(isRead, false);
+      },
+    );
 
     await t.step("a gateway deletes and purges nothing", async () => {
       await using gatewaysUser = await BareNats.connect(nats.url, { user: "gateway", pass: PASSWORD });
