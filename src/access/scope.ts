@@ -119,14 +119,17 @@ export class Scope {
     if (this.#everything) return true;
     const parsed = parseTopic(topic);
     if (parsed === undefined) return false;
-    if (parsed.kind === "channel") return this.#has(`${parsed.namespace}:`, parsed.name);
+    if (parsed.kind === "channel" && parsed.taskId === undefined) {
+      return this.#has(`${parsed.namespace}:`, parsed.name);
+    }
     if (this.hasEveryTask) return true;
     switch (parsed.kind) {
       case "all":
       case "list":
         return this.#byKind.has("id") || this.#byKind.has("tag");
       case "task":
-        return this.#byKind.has("tag") || this.#has("id", parsed.taskId);
+      case "channel":
+        return this.#byKind.has("tag") || this.#has("id", parsed.taskId ?? "");
       case "tag":
         return this.#has("tag", parsed.tag);
     }

@@ -1,38 +1,45 @@
-import { isChannelKey, isChannelName, isNamespace } from "../protocol/names.ts";
+import type { Namespace } from "./namespaces.ts";
+import { isChannelKey, isChannelName, isNamespace, isTaskId } from "../protocol/names.ts";
+import { isFacet, namespaceOf, taskOf } from "../protocol/topics.ts";
 
 /** A channel, and which of its values: `key` is empty where it has but one. */
 export type ChannelValue = { readonly topic: string; readonly key: string };
 
 /** Namespaces that have subjects of their own. */
 const OWN: ReadonlySet<string> = new Set(["data", "strategy"]);
+/** What stands in the place of a namespace where it is about tasks. */
+const ABOUT = "~task";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Where in the log a value of a channel is written, relative to the prefix: `data.<name>[.<key>]`, `strategy.<name>[.<key>]`, and
- * `data.~<namespace>.<name>[.<key>]` of any other namespace, so that no stream has to change for it. Each is one token: bytes of
- * them that are not of `A-Za-z0-9_-` are written `%XX`.
+ * Where in the log a value of a channel is written, relative to the prefix: `data.<name>[.<key>]`, `strategy.<name>[.<key>]`,
+ * `data.~<namespace>.<name>[.<key>]` of any other namespace, and `data.~task.<namespace>.<task_id>[.<key>]` of one about tasks, so
+ * that no stream has to change for it. Each is one token: bytes of them that are not of `A-Za-z0-9_-` are written `%XX`.
  */
 export function channelSubject({ topic, key }: ChannelValue): string {
-  const colon = topic.indexOf(":");
+  const namespace = namespaceOf(topic);
+  const taskId = taskOf(topic);
   const parts = [
-    channelSpace(topic.slice(0, colon)),
-    token(topic.slice(colon + 1)),
+    channelSpace({ name: namespace, ...(taskId === undefined ? {} : { of: "task" }) }),
+    token(taskId ?? topic.slice(namespace.length + 1)),
     ...(key === "" ? [] : [token(key)]),
   ];
   return parts.join(".");
 }
 
 /** What the subjects of a namespace begin with, relative to the prefix. */
-export function channelSpace(namespace: string): string {
-  return OWN.has(namespace) ? namespace : `data.~${namespace}`;
+export function channelSpace({ name, of }: Pick<Namespace, "name" | "of">): string {
+  if (of === "task") return `data.${ABOUT}.${name}`;
+  return OWN.has(name) ? name : `data.~${name}`;
 }
 
 /** The inverse of {@link channelSubject}; undefined where `subject` is of no channel. */
 export function channelOf(subject: string): ChannelValue | undefined {
   const [space = "", ...tokens] = subject.split(".");
   if (!OWN.has(space)) return undefined;
+  if (space === "data" && tokens[0] === ABOUT) return aboutTask(tokens.slice(1));
   const other = space === "data" && tokens[0]?.startsWith("~") === true
     ? tokens.shift()?.slice(1)
     : undefined;
@@ -46,6 +53,13 @@ export function channelOf(subject: string): ChannelValue | undefined {
   if (read === undefined || readKey === undefined || !isChannelName(read)) return undefined;
   if (key !== undefined && !isChannelKey(readKey)) return undefined;
   return { topic: `${namespace}:${read}`, key: readKey };
+}
+
+function aboutTask([namespace = "", taskId = "", key, ...rest]: readonly string[]): ChannelValue | undefined {
+  if (rest.length > 0 || !isNamespace(namespace) || isFacet(namespace) || !isTaskId(taskId)) return undefined;
+  const readKey = key === undefined ? "" : text(key);
+  if (readKey === undefined || (key !== undefined && !isChannelKey(readKey))) return undefined;
+  return { topic: `task:id:${taskId}:${namespace}`, key: readKey };
 }
 
 function token(part: string): string {

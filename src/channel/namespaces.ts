@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { isNamespace } from "../protocol/names.ts";
+import { type ChannelTopic, isFacet, namespaceOf, taskOf } from "../protocol/topics.ts";
 
 /**
  * What becomes of values of which there are newer ones before they were sent: `latest` keeps the newest of each key, `all` keeps
@@ -7,10 +8,12 @@ import { isNamespace } from "../protocol/names.ts";
  */
 export type Conflation = "latest" | "all" | "none";
 
-/** A namespace of channels: `<name>:<anything>`. */
+/** A namespace of channels: `<name>:<anything>`; or `task:id:<task_id>:<name>` where each is about a task. */
 export type Namespace = {
   /** 1–32 of `a-z0-9_`, a letter first; `task` is taken. */
   readonly name: string;
+  /** What its channels are about. Who may see a task may follow what is about it, and nobody else. Default: nothing. */
+  readonly of?: "task";
   /** Default: `latest`. */
   readonly conflation?: Conflation;
   /** Whether who comes to a channel gets the last value of each key. Default: of all but `none`. */
@@ -40,13 +43,18 @@ export class Namespaces {
     return [...this.#byName.values()];
   }
 
-  has(name: string): boolean {
-    return this.#byName.has(name);
+  /** Whether a channel may be: whether there is its namespace, for what it is about. */
+  has({ namespace, taskId }: Pick<ChannelTopic, "namespace" | "taskId">): boolean {
+    const known = this.#byName.get(namespace);
+    return known !== undefined && (known.of === "task") === (taskId !== undefined);
   }
 
   /** Adds one. Throws a RangeError where its name is taken, or is none. */
   add(namespace: Namespace): void {
-    const { name } = namespace;
+    const { name, of } = namespace;
+    if (of === "task" && isFacet(name)) {
+      throw new RangeError(`Cannot add the namespace "${name}": it is what tasks have themselves`);
+    }
     if (!isNamespace(name) || name === "task") {
       throw new RangeError(
         `Cannot add the namespace ${JSON.stringify(name)}: must be 1–32 of a-z0-9_, a letter first`,
@@ -86,6 +94,7 @@ export class Namespaces {
   }
 
   #of(topic: string): Namespace | undefined {
-    return this.#byName.get(topic.slice(0, topic.indexOf(":")));
+    const namespace = this.#byName.get(namespaceOf(topic));
+    return (namespace?.of === "task") === (taskOf(topic) !== undefined) ? namespace : undefined;
   }
 }

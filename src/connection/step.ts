@@ -142,14 +142,17 @@ function refreshed(state: Serving, id: string, access: Access, position: Positio
 function outOfSight(state: Serving, taskId: string, position: Position): Decision {
   const lost = heldTopics(state.flow).filter((text) => {
     const topic = parseTopic(text);
-    return topic?.kind === "task" && topic.taskId === taskId;
+    return (topic?.kind === "task" || topic?.kind === "channel") && topic.taskId === taskId;
   });
   return lost.length === 0 ? [state, []] : without(lost, state, position);
 }
 
 /** Topics that are there no more are left. */
 function withdrawn(state: Serving, namespace: string, position: Position): Decision {
-  const lost = heldTopics(state.flow).filter((topic) => topic.startsWith(`${namespace}:`));
+  const lost = heldTopics(state.flow).filter((text) => {
+    const topic = parseTopic(text);
+    return topic?.kind === "channel" && topic.namespace === namespace;
+  });
   if (lost.length === 0) return [state, []];
   const message = `there is no ${namespace}:* any more`;
   return without(lost, state, position, { code: "TOPIC_NOT_FOUND", message, details: { topics: lost } });

@@ -28,11 +28,16 @@ const OWN_UPDATES = ["data", "strategy"];
 
 /** Every shape of topic of a gateway that has channels of these namespaces. */
 export function topicShapes(namespaces: readonly Namespace[]): readonly TopicShape[] {
-  const channels = namespaces.map(({ name }) => ({
-    shape: `${name}:<name>`,
-    brings: [OWN_UPDATES.includes(name) ? `${name}_update` : "channel_update"],
+  const channels = namespaces.map((namespace) => ({
+    shape: channelShape(namespace),
+    brings: [OWN_UPDATES.includes(namespace.name) ? `${namespace.name}_update` : "channel_update"],
   }));
   return [...TASK_SHAPES, ...channels];
+}
+
+/** The shape of the topics of a namespace of channels. */
+export function channelShape({ name, of }: Namespace): string {
+  return of === "task" ? `task:id:<task_id>:${name}` : `${name}:<name>`;
 }
 
 const PARTS: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import { channelSpace } from "../channel/channel_subject.ts";
 import type { Namespace } from "../channel/namespaces.ts";
 import { CloudEvent } from "../task/cloud_event.ts";
 import { BODIES, KINDS, MAX_BODY_BYTES } from "../task/worker_event.ts";
+import { channelShape } from "./topic_shapes.ts";
 import { type Dialect, ID_PATTERNS, type JsonSchema, type Named, ofOthers, schemaOf } from "./json_schema.ts";
 
 /** What the channels of workers name. */
@@ -30,7 +31,7 @@ export function workerChannels(
     },
     ...Object.fromEntries(namespaces.map((namespace) => [`value.${namespace.name}`, {
       name: `${namespace.name} value`,
-      title: `A value of a channel ${namespace.name}:<name>`,
+      title: `A value of a channel ${channelShape(namespace)}`,
       payload: namespace.payload === undefined ? {} : ofOthers(namespace.payload, dialect),
       headers: HEADERS,
       description: `Any JSON of at most ${MAX_BODY_BYTES} bytes that follows the schema.`,
@@ -38,10 +39,14 @@ export function workerChannels(
   };
   const subjects = [
     ...KINDS.map((kind) => subject(kind, `task.{task_id}.${kind}`, [`event.${kind}`, "event.cloudevent"])),
-    ...namespaces.flatMap(({ name }) => [
-      subject(`values_${name}`, `${channelSpace(name)}.{name}`, [`value.${name}`]),
-      subject(`values_${name}_key`, `${channelSpace(name)}.{name}.{key}`, [`value.${name}`]),
-    ]),
+    ...namespaces.flatMap((namespace) => {
+      const { name, of } = namespace;
+      const channel = `${channelSpace(namespace)}.${of === "task" ? "{task_id}" : "{name}"}`;
+      return [
+        subject(`values_${name}`, channel, [`value.${name}`]),
+        subject(`values_${name}_key`, `${channel}.{key}`, [`value.${name}`]),
+      ];
+    }),
   ];
   return {
     messages,

@@ -5,6 +5,7 @@ import { parseTopic } from "../protocol/topics.ts";
 import type { ErrorBody, TaskStatusData } from "../protocol/server_frames.ts";
 import { type ChannelPage, PluginError, type PluginGateway } from "../plugins/plugin.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
+import { namesOf } from "../projection/delivery.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Publishing } from "../projection/publishing.ts";
 import type { TaskRecord } from "../projection/task_table.ts";
@@ -52,6 +53,11 @@ export function pluginGateway(deps: PluginGatewayDeps): PluginGateway {
       return appended.seq;
     },
     task: (taskId) => told(projection.tasks.get(taskId)),
+    async maySee({ access: { scope } }, taskId) {
+      if (!isTaskId(taskId)) return false;
+      const state = projection.tasks.get(taskId)?.state ?? (await projection.stateFromLog(taskId))?.state;
+      return scope.sees(state === undefined ? { taskId, tags: [] } : namesOf(state));
+    },
     childrenOf: (taskId) => {
       if (!isTaskId(taskId)) return [];
       const { records } = projection.tasks.candidates({ parent_id: taskId });

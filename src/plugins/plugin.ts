@@ -25,6 +25,8 @@ export interface PluginGateway {
   ): Promise<number>;
   /** A task as this gateway has it in memory. */
   task(taskId: string): TaskStatusData | undefined;
+  /** Whether whoever asks may see a task. Rejects with a LogError where the log is out of reach. */
+  maySee(asker: Asker, taskId: string): Promise<boolean>;
   /** The tasks in memory that are part of this one. */
   childrenOf(taskId: string): readonly TaskStatusData[];
   /** Some of the values of a channel that the log keeps, the oldest first, those after a position. */

@@ -1,3 +1,5 @@
+import type { TaskNames } from "../access/scope.ts";
+import { namespaceOf } from "../protocol/topics.ts";
 import type { Conflation } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { ChannelFrame, Delivery, Prepared } from "./delivery.ts";
@@ -6,7 +8,11 @@ import type { ChannelFrame, Delivery, Prepared } from "./delivery.ts";
 const OVERHEAD_BYTES = 700;
 
 /** What one value of a channel has to tell: newer ones of its key may make it pointless to who is behind. */
-export function channelDelivery(update: ChannelUpdate, conflation: Conflation): Delivery {
+export function channelDelivery(
+  update: ChannelUpdate,
+  conflation: Conflation,
+  about: TaskNames | undefined,
+): Delivery {
   const { topic, key, seq, time, size } = update;
   return {
     seq,
@@ -14,6 +20,7 @@ export function channelDelivery(update: ChannelUpdate, conflation: Conflation): 
     // What is not to be merged has a key of its own.
     key: conflation === "all" ? `${topic} ${key} ${seq}` : `${topic} ${key}`,
     tags: [],
+    ...(about === undefined ? {} : { about }),
     terminal: false,
     atMs: time,
     bytes: OVERHEAD_BYTES + 3 * size,
@@ -40,7 +47,7 @@ class PreparedUpdate implements Prepared<ChannelFrame> {
 export function channelFrame({ topic, key, payload, seq, time }: ChannelUpdate): ChannelFrame {
   const data = key === "" ? { topic, payload } : { topic, key, payload };
   const type = frameType(topic);
-  return { type, id: `${topic.slice(0, topic.indexOf(":"))}_${seq}`, timestamp: time, data, seq };
+  return { type, id: `${namespaceOf(topic)}_${seq}`, timestamp: time, data, seq };
 }
 
 /** `data_update` and `strategy_update`; `channel_update` of any other namespace. */

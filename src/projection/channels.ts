@@ -1,3 +1,5 @@
+import type { TaskNames } from "../access/scope.ts";
+import { parseTopic } from "../protocol/topics.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { Delivery } from "./delivery.ts";
@@ -43,9 +45,9 @@ export class Channels {
     return this.#bytes;
   }
 
-  /** Takes a value in, the newest of its key; returns what there is to tell. */
-  put(update: ChannelUpdate): Delivery {
-    const delivery = channelDelivery(update, this.#namespaces.conflationOf(update.topic));
+  /** Takes a value in, the newest of its key, of a channel that may be about a task; returns what there is to tell. */
+  put(update: ChannelUpdate, about?: TaskNames): Delivery {
+    const delivery = channelDelivery(update, this.#namespaces.conflationOf(update.topic), about);
     if (!this.#namespaces.isRetained(update.topic)) return delivery;
     const { topic, key } = update;
     const kept = this.#byTopic.get(topic) ?? new Map<string, Delivery>();
@@ -69,7 +71,8 @@ export class Channels {
   /** The channels that are held whole, of namespaces that there still are: the one that changed last, first. */
   *newestFirst(): Generator<HeldChannel> {
     for (const [topic, kept] of [...this.#byTopic].reverse()) {
-      if (!this.#namespaces.has(topic.slice(0, topic.indexOf(":")))) continue;
+      const parsed = parseTopic(topic);
+      if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed)) continue;
       const last = [...kept.values()].at(-1);
       if (last !== undefined) yield { topic, keys: kept.size, seq: last.seq, atMs: last.atMs };
     }

@@ -33,6 +33,8 @@ export type Delivery = {
   readonly formerTags?: readonly string[];
   /** Retention took what told its tags: they are a guess, by which nobody sees it. */
   readonly isGuess?: boolean;
+  /** The task that the channel is about: who may not see that gets nothing of this. */
+  readonly about?: TaskNames;
   /** Whether the task ended with this event: progress before it is not merged with progress after it. */
   readonly terminal: boolean;
   /** When it happened by the worker's clock, else when it was appended; ms since the epoch. */
@@ -89,8 +91,9 @@ function formerTags(
   return former.some((tag) => !tags.includes(tag)) ? { formerTags: former } : {};
 }
 
-/** Whether a delivery is for whoever may see the tasks of `scope`. */
-export function isSeen({ taskId, tags, isGuess }: Delivery, scope: Scope): boolean {
+/** Whether a delivery is for whoever may see the tasks of `scope`. Who holds a channel that is about no task may see all of it. */
+export function isSeen({ taskId, tags, isGuess, key, about }: Delivery, scope: Scope): boolean {
+  if (key !== undefined) return about === undefined || scope.sees(about);
   return scope.sees({ taskId, tags: isGuess === true ? [] : tags });
 }
 

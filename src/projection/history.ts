@@ -1,11 +1,11 @@
 import type { EventLog, Page } from "../log/event_log.ts";
 import { LEVELS, type TaskState } from "../task/fold.ts";
-import { parseUpdate } from "../channel/channel_update.ts";
-import { isChannel } from "../protocol/topics.ts";
+import { type ChannelUpdate, parseUpdate } from "../channel/channel_update.ts";
+import { isChannel, taskOf } from "../protocol/topics.ts";
 import { isTaskSubject, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
 import { channelDelivery } from "./channel_delivery.ts";
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, tagsOf } from "./delivery.ts";
 import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
 import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
@@ -170,19 +170,22 @@ export class History {
     const { firstSeq } = await this.#log.extent();
     const missedTo = Math.max(after, Math.min(firstSeq, intactFrom, head + 1) - 1);
     const events: TaskEvent[] = [];
-    const updates: Delivery[] = [];
+    const updates: ChannelUpdate[] = [];
     const { namespaces } = this.#projection;
     for (const entry of entries) {
       const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry, namespaces);
       if ("event" in parsed) events.push(parsed.event);
       else if ("update" in parsed) {
         const conflation = namespaces.conflationOf(parsed.update.topic);
-        if (conflation !== "none") updates.push(channelDelivery(parsed.update, conflation));
+        if (conflation !== "none") updates.push(parsed.update);
       }
     }
     const tasks = this.#scans.take(scope, after);
     if (missedTo > after) tasks.clear();
-    const known = await this.#knownNow(events);
+    const known = await this.#knownNow([
+      ...events.map(({ taskId }) => taskId),
+      ...updates.flatMap(({ topic }) => taskOf(topic) ?? []),
+    ]);
     const before = await this.#statesBefore(events, known, {
       after: missedTo,
       forgotten: firstSeq > 1,
@@ -196,7 +199,9 @@ export class History {
     this.#scans.put(scope, through, tasks);
     const deliveries = updates.length === 0
       ? page.deliveries
-      : [...page.deliveries, ...updates].sort((a, b) => a.seq - b.seq);
+      : [...page.deliveries, ...updates.map((update) => this.#told(update, known))].sort((a, b) =>
+        a.seq - b.seq
+      );
     return { block: new Block(deliveries), through, missedTo };
   }
 
@@ -234,11 +239,20 @@ export class History {
     return all.sort((a, b) => a - b);
   }
 
-  /** The present states of the tasks among `events`, from memory or the log. */
-  async #knownNow(events: readonly TaskEvent[]): Promise<ReadonlyMap<string, TaskState>> {
+  /** What a value of a channel has to tell; where it is about a task, to who may see that now. */
+  #told(update: ChannelUpdate, known: ReadonlyMap<string, TaskState>): Delivery {
+    const taskId = taskOf(update.topic);
+    const state = known.get(taskId ?? "");
+    const tags = state === undefined ? [] : tagsOf(state);
+    const about = taskId === undefined ? undefined : { taskId, tags };
+    return channelDelivery(update, this.#projection.namespaces.conflationOf(update.topic), about);
+  }
+
+  /** The present states of these tasks, from memory or the log. */
+  async #knownNow(ids: readonly string[]): Promise<ReadonlyMap<string, TaskState>> {
     const known = new Map<string, TaskState>();
     const strangers = new Set<string>();
-    for (const { taskId } of events) {
+    for (const taskId of ids) {
       const state = this.#projection.tasks.get(taskId)?.state;
       if (state === undefined) strangers.add(taskId);
       else known.set(taskId, state);

@@ -60,7 +60,7 @@ export class Interest {
   /** What of one delivery is wanted; undefined where nothing. */
   share(delivery: Delivery): Share | undefined {
     const { seq } = delivery;
-    if (this.#scope !== undefined && delivery.key === undefined && !isSeen(delivery, this.#scope)) {
+    if (this.#scope !== undefined && !isSeen(delivery, this.#scope)) {
       const lost = this.#list < seq && isLost(delivery, this.#scope);
       return lost ? { delivery, progress: false, status: false, list: false, lost } : undefined;
     }

@@ -3,6 +3,7 @@ import { Namespaces } from "../channel/namespaces.ts";
 import { type ChannelUpdate, type ParsedUpdate, parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
+import { taskOf } from "../protocol/topics.ts";
 import type { TaskState } from "../task/fold.ts";
 import {
   isKind,
@@ -111,6 +112,14 @@ export class Projection {
   get channels(): Channels {
     return this.#channels;
   }
+
+  /** The task that a channel is about, by what is in memory of it; undefined where it is about none. */
+  readonly aboutOf = (topic: string): TaskNames | undefined => {
+    const taskId = taskOf(topic);
+    if (taskId === undefined) return undefined;
+    const record = this.#table.get(taskId);
+    return record === undefined ? { taskId, tags: [] } : namesOf(record.state);
+  };
 
   /** The last value of each key of a channel, from the log; those that changed longest ago first. */
   async lastsFromLog(topic: string): Promise<readonly ChannelUpdate[]> {
@@ -254,7 +263,7 @@ export class Projection {
       }
       if ("update" in one) {
         this.counts.updates++;
-        const delivery = this.#channels.put(one.update);
+        const delivery = this.#channels.put(one.update, this.aboutOf(one.update.topic));
         deliveries.push(delivery);
         if (this.namespaces.conflationOf(one.update.topic) !== "none") this.#tail.push(delivery);
         continue;

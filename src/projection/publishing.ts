@@ -1,5 +1,5 @@
 import type { Access } from "../access/access.ts";
-import { refusalOf } from "../access/may.ts";
+import { refusalOf, type Wish } from "../access/may.ts";
 import { channelSubject } from "../channel/channel_subject.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import { publicationId } from "../channel/publication_id.ts";
@@ -7,7 +7,7 @@ import { payloadFault } from "../channel/channel_update.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
 import type { ChannelPublication } from "../protocol/client_frames.ts";
 import type { Refused, ServerData } from "../protocol/server_frames.ts";
-import { parseTopic } from "../protocol/topics.ts";
+import { parseTopic, taskOf } from "../protocol/topics.ts";
 import { MAX_BODY_BYTES } from "../task/worker_event.ts";
 
 const encoder = new TextEncoder();
@@ -55,7 +55,7 @@ export class Publishing {
 
   #entryOf(access: Access, publication: ChannelPublication): NewEntry | Refused {
     const { topic, key = "", payload, event_id: id } = publication;
-    const refused = refusalOf(access, { right: "publish", topics: [topic] }) ?? this.#fault(publication);
+    const refused = refusalOf(access, wishToPublish(topic)) ?? this.#fault(publication);
     if (refused !== undefined) return { refused };
     const body = encoder.encode(JSON.stringify(payload));
     if (body.length > MAX_BODY_BYTES) {
@@ -71,7 +71,7 @@ export class Publishing {
 
   #fault({ topic, payload }: ChannelPublication): Refused["refused"] | undefined {
     const parsed = parseTopic(topic);
-    if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed.namespace)) {
+    if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed)) {
       return { code: "TOPIC_NOT_FOUND", message: `no such channel: ${topic}`, details: { topics: [topic] } };
     }
     const fault = payload === undefined
@@ -79,4 +79,12 @@ export class Publishing {
       : payloadFault(payload) ?? this.#namespaces.faultOf({ topic, payload });
     return fault === undefined ? undefined : { code: "INVALID_MESSAGE", message: fault, details: {} };
   }
+}
+
+/** What is about a task is written by whoever may write of that. */
+function wishToPublish(topic: string): Wish {
+  const taskId = taskOf(topic);
+  return taskId === undefined
+    ? { right: "publish", topics: [topic] }
+    : { right: "publish", written: { taskId, tags: [] } };
 }

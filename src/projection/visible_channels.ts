@@ -1,4 +1,5 @@
 import type { Access } from "../access/access.ts";
+import type { TaskNames } from "../access/scope.ts";
 import { refusalOf } from "../access/may.ts";
 import type { Refused } from "../protocol/server_frames.ts";
 import type { Channels, HeldChannel } from "./channels.ts";
@@ -11,7 +12,7 @@ export type ListedChannel = Pick<HeldChannel, "topic" | "keys" | "seq"> & { read
 
 /** The channels that `access` may follow, the one that changed last first; `total` of those that are held. */
 export function visibleChannels(
-  channels: Channels,
+  { channels, aboutOf }: { readonly channels: Channels; aboutOf(topic: string): TaskNames | undefined },
   access: Access,
 ): { readonly channels: readonly ListedChannel[]; readonly total: number } | Refused {
   const refused = refusalOf(access, { right: "subscribe" });
@@ -19,7 +20,8 @@ export function visibleChannels(
   const listed: ListedChannel[] = [];
   let total = 0;
   for (const { topic, keys, seq, atMs } of channels.newestFirst()) {
-    if (!access.scope.allows(topic)) continue;
+    const about = aboutOf(topic);
+    if (about === undefined ? !access.scope.allows(topic) : !access.scope.sees(about)) continue;
     total++;
     if (listed.length < MAX_LISTED) listed.push({ topic, keys, seq, time: new Date(atMs).toISOString() });
   }

@@ -6,14 +6,23 @@ export type Facet = "progress" | "status";
 /**
  * What a client can subscribe to.
  * `task:progress`, `task:status`, `task:list`, `task:id:<id>[:<facet>]`, `task:tag:<tag>[:<facet>]`; and the channels of other
- * namespaces, `<namespace>:<name>`. Whether there is such a namespace is another question.
+ * namespaces, `<namespace>:<name>`, or where they are about a task each, `task:id:<id>:<namespace>`. Whether there is such a
+ * namespace is another question.
  */
 export type Topic =
   | { readonly kind: "all"; readonly facet: Facet }
   | { readonly kind: "list" }
   | { readonly kind: "task"; readonly taskId: TaskId; readonly facet?: Facet }
   | { readonly kind: "tag"; readonly tag: Tag; readonly facet?: Facet }
-  | { readonly kind: "channel"; readonly namespace: string; readonly name: string };
+  | ChannelTopic;
+
+/** The topic of a channel; `taskId` where it is about a task, of which that is the name. */
+export type ChannelTopic = {
+  readonly kind: "channel";
+  readonly namespace: string;
+  readonly name: string;
+  readonly taskId?: TaskId;
+};
 
 /** The connection paths, and the topic namespaces each may use; `*` is every namespace. */
 export const PATHS: ReadonlyMap<string, string> = new Map([
@@ -38,9 +47,12 @@ export function parseTopic(text: string): Topic | undefined {
   if (rest.length > 0) return undefined;
   if (name === undefined) {
     if (kind === "list") return { kind };
-    return kind === "progress" || kind === "status" ? { kind: "all", facet: kind } : undefined;
+    return kind !== undefined && isFacet(kind) ? { kind: "all", facet: kind } : undefined;
   }
-  if (facet !== undefined && facet !== "progress" && facet !== "status") return undefined;
+  if (facet !== undefined && !isFacet(facet)) {
+    const isAbout = kind === "id" && isTaskId(name) && isNamespace(facet);
+    return isAbout ? { kind: "channel", namespace: facet, name, taskId: name } : undefined;
+  }
   const half: { facet?: Facet } = facet === undefined ? {} : { facet };
   if (kind === "id" && isTaskId(name)) return { kind: "task", taskId: name, ...half };
   if (kind === "tag" && isTag(name)) return { kind: "tag", tag: name, ...half };
@@ -59,7 +71,9 @@ export function printTopic(topic: Topic): string {
     case "tag":
       return `task:tag:${topic.tag}${topic.facet === undefined ? "" : `:${topic.facet}`}`;
     case "channel":
-      return `${topic.namespace}:${topic.name}`;
+      return topic.taskId === undefined
+        ? `${topic.namespace}:${topic.name}`
+        : `task:id:${topic.taskId}:${topic.namespace}`;
   }
 }
 
@@ -84,4 +98,21 @@ export function topicsOf(facet: Facet, taskId: string, tags: readonly string[]):
 /** Whether what stands in the place of a task's id is the topic of a channel: no id has a colon. */
 export function isChannel(taskId: string): boolean {
   return taskId.includes(":");
+}
+
+/** Whether `text` names a half of a task's frames. */
+export function isFacet(text: string): text is Facet {
+  return text === "progress" || text === "status";
+}
+
+/** The namespace of a channel, by its topic. */
+export function namespaceOf(channel: string): string {
+  const [namespace = "", , , facet = ""] = channel.split(":");
+  return namespace === "task" ? facet : namespace;
+}
+
+/** The task that a channel is about, by its topic; undefined where it is about none. */
+export function taskOf(channel: string): string | undefined {
+  const [namespace, , taskId] = channel.split(":");
+  return namespace === "task" ? taskId : undefined;
 }

@@ -8,17 +8,20 @@ import type { Audience } from "./audience.ts";
 export class Holders {
   /** Those that see every task. */
   readonly #open = new Set<Audience>();
+  /** Each of them. */
+  readonly #all = new Set<Audience>();
   readonly #byName = new Map<string, Set<Audience>>();
   /** How many beginnings of ids and tags there are, by their lengths. */
   readonly #lengths = { id: new Map<number, number>(), tag: new Map<number, number>() };
 
   /** Whether nobody holds it. */
   get isEmpty(): boolean {
-    return this.#open.size === 0 && this.#byName.size === 0;
+    return this.#all.size === 0;
   }
 
   /** Takes an audience in. */
   add(audience: Audience): void {
+    this.#all.add(audience);
     if (audience.scope === undefined) this.#open.add(audience);
     for (const name of audience.scope?.taskNames ?? []) {
       const key = keyOf(name);
@@ -34,6 +37,7 @@ export class Holders {
 
   /** Lets an audience go. */
   delete(audience: Audience): void {
+    this.#all.delete(audience);
     this.#open.delete(audience);
     for (const name of audience.scope?.taskNames ?? []) {
       const key = keyOf(name);
@@ -44,10 +48,9 @@ export class Holders {
     }
   }
 
-  /** All of them; some several times. */
-  *all(): Generator<Audience> {
-    yield* this.#open;
-    for (const audiences of this.#byName.values()) yield* audiences;
+  /** All of them, those too that may see no task at all. */
+  all(): Iterable<Audience> {
+    return this.#all;
   }
 
   /** Those that see a task of these names; some of them several times. */

@@ -231,8 +231,9 @@ export class Router {
   #mark(interested: Map<Audience, Wanted>, delivery: Delivery, facet: "progress" | "status"): void {
     for (const topic of topicsOf(facet, delivery.taskId, delivery.tags)) {
       const holders = this.#byTopic.get(topic);
-      // Who may hold a channel may see all of it.
-      for (const audience of (delivery.key === undefined ? holders?.of(delivery) : holders?.all()) ?? []) {
+      if (holders === undefined) continue;
+      const { key, about = key === undefined ? delivery : undefined } = delivery;
+      for (const audience of about === undefined ? holders.all() : holders.of(about)) {
         interestOf(interested, audience)[facet] = true;
       }
     }

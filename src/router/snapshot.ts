@@ -125,7 +125,8 @@ export class SnapshotWalk {
   #takeValues(values: Iterator<Delivery>, frames: SnapshotFrame[]): boolean {
     for (let next = values.next(); next.done !== true; next = values.next()) {
       const { taskId, seq, progress } = next.value;
-      if (progress === undefined || !this.#isPast(seq)) continue;
+      const about = this.#projection.aboutOf(taskId);
+      if (progress === undefined || !this.#isPast(seq) || (about && !this.#sees(about))) continue;
       frames.push({
         payload: encodeJson({ ...progress.frame, snapshot: true }),
         facet: "progress",
@@ -140,7 +141,7 @@ export class SnapshotWalk {
   async #lookAtChannel(topic: string): Promise<SnapshotChunk> {
     const updates = await this.#projection.lastsFromLog(topic);
     const conflation = this.#projection.namespaces.conflationOf(topic);
-    this.#values = updates.map((update) => channelDelivery(update, conflation)).values();
+    this.#values = updates.map((update) => channelDelivery(update, conflation, undefined)).values();
     return { frames: [], done: false };
   }
 

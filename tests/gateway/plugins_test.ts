@@ -10,20 +10,20 @@ Deno.test("the lines of a task's log reach who watches, all of them, and are rea
   await withGateway(
     { settings: { PLUGINS: `${EXAMPLES}/task_log.ts`, MESSAGES_BURST: "1000" } },
     async (gateway) => {
-      await using live = await TestClient.connect(`${gateway.wsUrl}/ws?topics=log:job&max_rate_hz=1`);
+      await using live = await TestClient.connect(`${gateway.wsUrl}/ws?topics=task:id:job:log&max_rate_hz=1`);
       await live.next("caught_up");
       for (let i = 1; i <= 250; i++) {
         live.send({
           type: "publish",
           id: `p${i}`,
-          data: { topic: "log:job", payload: { text: `line ${i}` } },
+          data: { topic: "task:id:job:log", payload: { text: `line ${i}` } },
         });
         if (i % 40 === 0) await live.request("ping");
       }
       await eventually("every line came", () => live.of("channel_update").length >= 250);
       const texts = live.of("channel_update").map(({ data }) => data.payload);
       assertEquals(texts.length, 250, "none is merged into another, whatever the rate");
-      await using late = await TestClient.connect(`${gateway.wsUrl}/ws?topics=log:job&replay=all`);
+      await using late = await TestClient.connect(`${gateway.wsUrl}/ws?topics=task:id:job:log&replay=all`);
       await late.next("caught_up");
       assertEquals(late.of("channel_update").map(({ data }) => data.payload), texts);
       const pages: unknown[] = [];
@@ -38,7 +38,7 @@ Deno.test("the lines of a task's log reach who watches, all of them, and are rea
         after = next;
       }
       assertEquals(pages, texts.map((payload) => (payload as { text: string }).text));
-      const wrong = await late.request("publish", { topic: "log:job", payload: "only text" });
+      const wrong = await late.request("publish", { topic: "task:id:job:log", payload: "only text" });
       assertEquals(wrong.type === "error" && wrong.error.code, "INVALID_MESSAGE");
 
       const answer = await fetch(`${gateway.url}/api/plugins/task_log/disable`, { method: "POST" });
@@ -85,6 +85,65 @@ Deno.test("a parent's bar moves by its children's weights", async () => {
       ]]);
     },
   );
+});
+
+Deno.test("a task's log is for whoever may see the task, live, later and page by page, and is written by whose task it is", async () => {
+  const AUTH_TOKENS = [
+    "root:root-root-root-root:admin",
+    "alice:alice-alice-alice-1:subscribe+publish:task:tag:alice+task:id:alice-*",
+    "bob:bob-bob-bob-bob-bob:subscribe+publish:task:tag:bob+task:id:bob-*",
+    "data:data-data-data-data:subscribe+publish:data:*",
+  ].join(",");
+  const settings = { AUTH: "token", AUTH_TOKENS, PLUGINS: `${EXAMPLES}/task_log.ts` };
+  await withGateway({ settings }, async (gateway) => {
+    const connect = (token: string, query = ""): Promise<TestClient> =>
+      TestClient.connect(`${gateway.wsUrl}/ws?token=${token}${query}`);
+    const say = async (path: string, body: unknown): Promise<void> => {
+      const headers = { authorization: "Bearer root-root-root-root", "content-type": "application/json" };
+      const response = await fetch(gateway.url + path, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(body),
+      });
+      assertEquals(response.status, 202, await response.text());
+    };
+    await say("/api/tasks/job/events", { kind: "created", tags: ["alice"] });
+    const topics = "&topics=task:id:job:log";
+    await using alice = await connect("alice-alice-alice-1", topics);
+    await using bob = await connect("bob-bob-bob-bob-bob", topics);
+    for (const one of [alice, bob]) await one.next("caught_up");
+    for (const text of ["one", "two"]) {
+      await say("/api/publish", { topic: "task:id:job:log", payload: { text } });
+    }
+    await eventually("alice has both", () => alice.of("channel_update").length === 2);
+    await using late = await connect("bob-bob-bob-bob-bob", `${topics}&replay=all`);
+    await using tagged = await connect("alice-alice-alice-1", `${topics}&replay=all`);
+    for (const one of [late, tagged]) await one.next("caught_up");
+    assertEquals(tagged.of("channel_update").length, 2);
+    for (const one of [bob, late]) {
+      assertEquals(one.of("channel_update"), []);
+      const lines = await one.request("read_log", { task_id: "job" });
+      const none = await one.request("read_log", { task_id: "nobody-has-this" });
+      assertEquals([lines, none].map((told) => told.type === "error" && told.error.code), [
+        "TASK_NOT_FOUND",
+        "TASK_NOT_FOUND",
+      ]);
+    }
+    assertEquals((await tagged.request("read_log", { task_id: "job" })).type, "result");
+    const line = { text: "mine?" };
+    const published = async (who: TestClient, topic: string): Promise<unknown> => {
+      const told = await who.request("publish", { topic, payload: line });
+      return told.type === "error" ? told.error.code : told.type;
+    };
+    assertEquals(await published(alice, "task:id:job:log"), "FORBIDDEN", "a task seen is not a task owned");
+    assertEquals(await published(alice, "task:id:alice-1:log"), "published");
+    assertEquals(await published(alice, "log:alice-1"), "FORBIDDEN");
+
+    await using data = await connect("data-data-data-data", "&topics=data:a");
+    await data.next("caught_up");
+    await say("/api/publish", { topic: "data:a", payload: 1 });
+    await eventually("who sees no task sees its channels live", () => data.of("data_update").length === 1);
+  });
 });
 
 Deno.test("a plug-in that cannot be used ends the start with one clear error", async () => {

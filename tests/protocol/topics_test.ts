@@ -25,6 +25,9 @@ const topics: fc.Arbitrary<Topic> = fc.oneof(
   facet.map((one): Topic => ({ kind: "all", facet: one })),
   fc.constant<Topic>({ kind: "list" }),
   fc.tuple(taskIds, half).map(([taskId, rest]): Topic => ({ kind: "task", taskId, ...rest })),
+  fc.tuple(taskIds, fc.constantFrom("log", "id", "a_1")).map(([taskId, namespace]): Topic => (
+    { kind: "channel", namespace, name: taskId, taskId }
+  )),
   fc.tuple(tags, half).map(([tag, rest]): Topic => ({ kind: "tag", tag, ...rest })),
 );
 
@@ -64,7 +67,10 @@ Deno.test("what is no topic is told apart from one", () => {
     "task:id:*",
     "task:id:>",
     `task:id:${"x".repeat(129)}`,
-    "task:id:a:list",
+    "task:id:a:List",
+    "task:id:a:log:x",
+    "task:tag:a:log",
+    "task:id:a.b:log",
     "task:id:a:progress:status",
     "task:list:a",
     "task:progress:a",

@@ -1,6 +1,6 @@
 /**
- * Logs of tasks: lines published to `log:<task_id>` reach whoever watches that channel, every one of them, in order; who comes
- * later asks for all there is (`replay: "all"`), or reads it page by page.
+ * Logs of tasks: lines published to `task:id:<task_id>:log` reach whoever watches that, every one of them, in order; who comes
+ * later asks for all there is (`replay: "all"`), or reads it page by page. They are for whoever may see the task.
  *
  *     PLUGINS=src/plugins/examples/task_log.ts deno task start
  */
@@ -21,12 +21,11 @@ const readLog = definePluginMessage({
     limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)), 100),
   }),
   cost: 5,
-  async handle({ task_id: id, after_seq: afterSeq, limit }, { access }, gateway) {
-    const topic = `log:${id}`;
-    if (!access.scope.allows(topic)) {
-      throw new PluginError("FORBIDDEN", `the token is not for ${topic}`, { topics: [topic] });
+  async handle({ task_id: id, after_seq: afterSeq, limit }, asker, gateway) {
+    if (!await gateway.maySee(asker, id)) {
+      throw new PluginError("TASK_NOT_FOUND", `no task ${id}`, { task_id: id });
     }
-    const { values, next_after_seq } = await gateway.read(topic, { afterSeq, limit });
+    const { values, next_after_seq } = await gateway.read(`task:id:${id}:log`, { afterSeq, limit });
     const lines = values.map(({ seq, time, payload }) => ({
       seq,
       time: new Date(time).toISOString(),
@@ -38,6 +37,6 @@ const readLog = definePluginMessage({
 
 export default definePlugin({
   name: "task_log",
-  namespaces: [{ name: "log", conflation: "all", retained: false, payload: Line }],
+  namespaces: [{ name: "log", of: "task", conflation: "all", retained: false, payload: Line }],
   messages: [readLog],
 });
