@@ -1,4 +1,5 @@
 import { arrayHead, encodeCbor } from "./cbor.ts";
+import { inSeedTypes } from "./seed_types.ts";
 import type { ServerFrame } from "./server_frames.ts";
 import { framed, type Message } from "./websocket_message.ts";
 
@@ -32,7 +33,7 @@ export interface MessageCodec extends Codec {
 }
 
 /**
- * On WebSockets. `json`: one text message a frame, as the seed has it. `json-batch`: several frames may share a `batch` frame.
+ * On WebSockets. `json`: one text message a frame, in the seed's types. `json-batch`: several frames may share a `batch` frame.
  * `cbor`: the same in binary messages of CBOR.
  */
 export type CodecName = "json" | "json-batch" | "cbor";
@@ -42,15 +43,21 @@ export function encodeJson(frame: ServerFrame): Uint8Array {
   return encoder.encode(JSON.stringify(frame));
 }
 
-/** One text message a frame. */
-export const json: MessageCodec = codecOf("json", (payloads) => payloads.map(({ bytes }) => text(bytes)));
+/** One text message a frame, in the types of the seed: for who agreed on nothing that is ours. */
+export const json: MessageCodec = codecOf(
+  "json",
+  (payloads) =>
+    payloads.map(({ bytes, type }) => text(type === "task_progress" ? inSeedTypes(bytes) : bytes)),
+);
+
+const oneEach: MessageCodec["messages"] = (payloads) => payloads.map(({ bytes }) => text(bytes));
 
 const COMMA = encoder.encode(",");
 const TAIL = encoder.encode("]}}");
 
 /** Several frames of one flush ride in one `batch` frame; a single frame goes as it is. */
 export const jsonBatch: MessageCodec = codecOf("json-batch", (payloads, nowMs) => {
-  if (payloads.length < 2) return json.messages(payloads, nowMs);
+  if (payloads.length < 2) return oneEach(payloads, nowMs);
   const head = `{"type":"batch","id":"batch_${nowMs}","timestamp":${nowMs},"data":{"frames":[`;
   const parts: Uint8Array[] = [encoder.encode(head)];
   payloads.forEach(({ bytes }, i) => parts.push(...(i === 0 ? [bytes] : [COMMA, bytes])));
@@ -75,9 +82,12 @@ export const cbor: MessageCodec = {
 /** The WebSocket codec of that name. */
 export const CODECS: Readonly<Record<CodecName, MessageCodec>> = { json, "json-batch": jsonBatch, cbor };
 
-/** The same with deltas, for each of them. */
+/** The same with deltas, for each of them; who asks for those knows that what is unknown is null. */
 const WITH_DELTAS = new Map(
-  Object.values(CODECS).map((codec) => [codec, { ...codec, name: `${codec.name} delta`, hasDeltas: true }]),
+  Object.values(CODECS).map((codec): [MessageCodec, MessageCodec] => {
+    const whole = codec === json ? codecOf("json", oneEach) : codec;
+    return [codec, { ...whole, name: `${codec.name} delta`, hasDeltas: true }];
+  }),
 );
 
 /** The same codec, with progress told by what changed of it. */

@@ -172,7 +172,7 @@ class Client {
     { codec, deltas = false }: Pick<Extract<Step, { do: "connect" }>, "codec" | "deltas">,
   ) {
     this.#world = world;
-    this.witness = new Witness(truth, about);
+    this.witness = new Witness(truth, { ...about, inSeedTypes: codec === "json" && !deltas });
     this.peer = world.connect({ codec, deltas });
     const { socket } = this.peer;
     for (const { frame } of socket.written) this.#sees(frame);

@@ -4,11 +4,20 @@ import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
 import { decode } from "cborg";
 import * as v from "valibot";
-import { cbor, CODECS, encodeJson, json, jsonBatch, type Payload } from "../../src/protocol/codec.ts";
+import {
+  cbor,
+  CODECS,
+  encodeJson,
+  json,
+  jsonBatch,
+  type Payload,
+  withDeltas,
+} from "../../src/protocol/codec.ts";
 import type { ServerFrame } from "../../src/protocol/server_frames.ts";
 import { BatchFrameSchema } from "../../src/protocol/server_schemas.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** What a real WebSocket client receives when these bytes are written to its socket: `count` messages. */
 async function received(pieces: readonly Uint8Array[], count: number): Promise<string[]> {
@@ -97,4 +106,32 @@ Deno.test("a single frame goes as it is, and no frame as nothing, in every codec
     assertEquals(codec.pack([], 0).length, 0);
   }
   assert(Object.entries(CODECS).every(([name, codec]) => name === codec.name));
+});
+
+Deno.test("who agreed on nothing of ours is told what is unknown of progress in the seed's types, everybody else by null", () => {
+  const current = '"total":null, "status":null';
+  const unknown = { total: null, completed: 0, failed: 0, percentage: null, status: null };
+  const progress = { ...unknown, current, attempt: 1, rate: null, eta_ms: null };
+  const bytes = encodeJson({
+    type: "task_progress",
+    id: "progress_1",
+    timestamp: 1,
+    data: { task_id: "a", progress },
+  });
+  const told = [json, jsonBatch, withDeltas(json), cbor].map((codec) => {
+    const [message] = codec.messages([{ bytes, type: "task_progress", cursor: 1 }], 0);
+    if (message === undefined) throw new Error("no message");
+    const { data } = message.binary ? decode(message.bytes) : JSON.parse(decoder.decode(message.bytes));
+    return data.progress;
+  });
+  const seen = { ...progress, total: 0, percentage: 0, status: "" };
+  assertEquals(told, [seen, progress, progress, progress]);
+  const nothing = encodeJson({
+    type: "task_progress",
+    id: "progress_2",
+    timestamp: 1,
+    data: { task_id: "a", progress: { ...progress, current: null } },
+  });
+  const [again] = json.messages([{ bytes: nothing, type: "task_progress", cursor: 1 }], 0);
+  assertEquals(JSON.parse(decoder.decode(again?.bytes)).data.progress, { ...seen, current: "" });
 });
