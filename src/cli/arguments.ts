@@ -84,6 +84,13 @@ export function percentage(text: string): number {
   throw new InvalidArgumentError("It must be a number from 0 to 100.");
 }
 
+/** How often a second. */
+export function rateHz(text: string): number {
+  const value = Number(text);
+  if (/^\d{1,2}(\.\d{1,6})?$/.test(text) && value >= 0.1 && value <= 50) return value;
+  throw new InvalidArgumentError("It must be a number from 0.1 to 50.");
+}
+
 const FASTEST = 1_000_000;
 
 /** How many times as fast: `10x`, `0.5x`, `10`. */

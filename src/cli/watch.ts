@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { ConnectionState, Replay } from "../client/client.ts";
 import { ReplayMode } from "../protocol/client_frames.ts";
-import { topics as readTopics } from "./arguments.ts";
+import { rateHz, topics as readTopics } from "./arguments.ts";
 import { CliError } from "./cli_error.ts";
 import { displayOf, moodOf } from "./display.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -10,7 +10,11 @@ import { withGatewayOptions } from "./gateway_command.ts";
 import { Tally } from "./tally.ts";
 import { stopped, type World } from "./world.ts";
 
-type WatchOptions = GatewayOptions & { readonly replay: Replay; readonly untilEnded?: boolean };
+type WatchOptions = GatewayOptions & {
+  readonly replay: Replay;
+  readonly maxRate?: number;
+  readonly untilEnded?: boolean;
+};
 
 /** What is watched when nobody says what. */
 const EVERYTHING = ["task:progress", "task:status"] as const;
@@ -27,6 +31,11 @@ export function watchCommand(program: Command, world: World): void {
     .addOption(
       new Option("--replay <mode>", "what to begin with: the present, nothing, or the whole history")
         .choices(ReplayMode.options).default("latest"),
+    )
+    .option(
+      "--max-rate <hz>",
+      "how often a second progress and values may come, each time the newest; statuses come at once",
+      rateHz,
     )
     .option("--until-ended", "end when all tasks seen have ended; exit code 1 unless all were completed")
     .action(async (topics: readonly string[] | undefined, options: WatchOptions) => {
@@ -58,6 +67,7 @@ async function watch(topics: readonly string[], options: WatchOptions, world: Wo
     endIfOver();
   }, {
     replay: options.replay,
+    maxRateHz: options.maxRate,
     onLive(live) {
       isLive = live;
       feel(client.state);

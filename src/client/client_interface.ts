@@ -24,6 +24,8 @@ export type ClientOptions = {
   readonly tabs?: Tabs;
   /** Where the runtime has no WebSocket of its own; or `compact()`, of a module of its own, which takes fewer bytes. */
   readonly WebSocket?: WebSocketClass;
+  /** What subscriptions and stores that do not say have for `maxRateHz`: 0.1 to 50. Default: as often as something comes. */
+  readonly maxRateHz?: number;
   /** Until a connection must be greeted. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** Until a request must be answered, from when the gateway takes it. Default 10,000. */

@@ -31,6 +31,12 @@ export class Holdings {
     return this.#places.size;
   }
 
+  /** The name of a topic that the gateway holds for us, if there is one. */
+  get anyHeld(): string | undefined {
+    for (const [name, { kind }] of this.#places) if (kind === "held") return name;
+    return undefined;
+  }
+
   /** Topics for which there is no room. */
   get waiting(): ReadonlySet<string> {
     return this.#waiting;
@@ -61,7 +67,7 @@ export class Holdings {
    * first: few requests for all that changed. It may answer them in any order, so no topic is in two of them: what is to
    * begin anew is given back first, and asked for when this is called again. Nor is what is given back room before.
    */
-  sync(limits: TopicLimits): readonly TopicRequest[] {
+  sync(limits: TopicLimits): TopicRequest[] {
     const requests: TopicRequest[] = [];
     const ask = (kind: "asked" | "leaving", topics: ReadonlyMap<string, Topic>, how: How): void => {
       for (const part of parted([...topics.keys()], limits)) {

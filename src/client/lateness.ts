@@ -22,11 +22,11 @@ export class Lateness {
     this.#tell = tell;
   }
 
-  /** Something came that happened at this time, ms since the epoch. */
-  came(atMs: number): void {
+  /** Something came that happened at this time, ms since the epoch, and may have waited for its turn for so long. */
+  came(atMs: number, paceMs = 0): void {
     const ahead = this.#hands.clock.now() - atMs;
     this.#least = Math.min(this.#least, ahead);
-    if (this.#isLate || ahead - this.#least <= LATE_MS) return;
+    if (this.#isLate || ahead - this.#least <= LATE_MS + paceMs) return;
     this.#become(true);
     if (this.#asked === undefined) this.#hands.ping();
   }

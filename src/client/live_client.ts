@@ -95,11 +95,18 @@ export class LiveClient implements Client, SharedClient {
   subscribe(
     topics: string | readonly string[],
     onFrame: (frame: PushedFrame) => void,
-    { replay = "latest", onLive, onTruncated, onError }: SubscribeOptions = {},
+    {
+      replay = "latest",
+      maxRateHz = this.#options.maxRateHz,
+      onLive,
+      onTruncated,
+      onError,
+    }: SubscribeOptions = {},
   ): Subscription {
     return this.watch({
       topics: [...new Set(typeof topics === "string" ? [topics] : topics)],
       replay,
+      maxRateHz,
       onFrame: guarded(onFrame),
       onLive: guarded(onLive),
       onTruncated: guarded(onTruncated),
@@ -324,7 +331,7 @@ export class LiveClient implements Client, SharedClient {
   #pushed(frame: PushedFrame): void {
     // Of the present state and of the past nobody can be told in time.
     const isNew = frame.seq !== undefined && frame.snapshot !== true && !this.#subscriptions.isReplaying;
-    if (isNew) this.#lateness.came(frame.timestamp);
+    if (isNew) this.#lateness.came(frame.timestamp, 1_000 / this.#topics.rateHz);
     this.#subscriptions.pushed(frame);
   }
 

@@ -7,6 +7,12 @@ import type { PushedFrame, Replay } from "./watch.ts";
 export type SubscribeOptions = {
   /** Default `latest`: the present state first. */
   readonly replay?: Replay;
+  /**
+   * So often a second, 0.1 to 50, progress and values of channels need to come, each time the newest; changes of status come
+   * at once all the same. It is the connection that is paced: it goes as fast as whoever asks for the most, and who
+   * does not say asks for all. Default: that of the client.
+   */
+  readonly maxRateHz?: number | undefined;
   /** Told each time everything missed is there and what comes is live, and when that is so no more, or comes late. */
   readonly onLive?: (isLive: boolean) => void;
   /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */

@@ -166,9 +166,11 @@ class StreamSocket implements Socket {
     let since = this.#held.size > 0 ? this.#cursor : undefined;
     for (const { type, id, data } of asked) {
       // They are the client's own.
-      const { topics = [], since: from, replay = "latest", token } = data as Partial<Group> & Start & {
-        token?: string;
-      };
+      const { topics = [], since: from, replay = "latest", token, max_rate_hz: rate } = data as
+        & Partial<Group>
+        & Start
+        & { token?: string; max_rate_hz?: number };
+      if (rate) this.#params.set("max_rate_hz", String(rate));
       if (type !== "subscribe") {
         for (const topic of topics) this.#held.delete(topic);
         this.#token = token ?? this.#token;

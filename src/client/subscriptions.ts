@@ -3,6 +3,7 @@ import { ClientError } from "./client_error.ts";
 import { HeldBack } from "./held_back.ts";
 import { Holdings } from "./holdings.ts";
 import { aboutOf, type NewsFrame, positionOf, saysEnded, topicsOf } from "./task_frame.ts";
+import { MAX_RATE_HZ } from "./topic_request.ts";
 import { fresh, resumed, type Topic } from "./topic.ts";
 import type { Cursor, TopicRequest } from "./topic_request.ts";
 import type { PushedFrame, Watch } from "./watch.ts";
@@ -32,6 +33,13 @@ export class Subscriptions {
   /** Up to where what is held was brought; undefined before anything was. */
   get cursor(): Cursor | undefined {
     return this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq };
+  }
+
+  /** So often a second progress and values are wanted, by whoever wants them most often. */
+  get rateHz(): number {
+    let most = 0.1;
+    for (const { maxRateHz = MAX_RATE_HZ } of this.#watches) if (maxRateHz > most) most = maxRateHz;
+    return Math.min(most, MAX_RATE_HZ);
   }
 
   /** Adds a watch. Of what is held already it is told what was told last, once whoever added it is done. */

@@ -22,6 +22,8 @@ export type TabWire = {
 type Link = {
   readonly id: string;
   readonly held: Map<string, Subscription>;
+  /** What has the connection as fast as this link wants it; nothing before it asked for anything. */
+  pace: Subscription | undefined;
   /** Whether something of it was live; whether that is so no more; whether it may have missed something. */
   wasLive: boolean;
   isStale: boolean;
@@ -40,7 +42,7 @@ type Asked = {
   readonly start: Start;
 };
 
-type Start = { readonly since?: Cursor; readonly replay?: Replay };
+type Start = { readonly since?: Cursor; readonly replay?: Replay; readonly maxRateHz?: number };
 
 /** What may wait for a tab that takes nothing, characters: more than any present state of everything. */
 const MAX_UNHEARD = 64 * 1024 * 1024;
@@ -71,7 +73,7 @@ export class TabGateway {
   /** Somebody wants to be served. */
   open(id: string): void {
     const callOff = this.#wire.watch(id, () => this.#forget(link));
-    const state = { wasLive: false, isStale: false, isLost: false, unheard: 0 };
+    const state = { pace: undefined, wasLive: false, isStale: false, isLost: false, unheard: 0 };
     const link: Link = { id, held: new Map(), ...state, callOff };
     this.#links.set(id, link);
     // It says of no token that it expires: that of a link is not asked for.
@@ -107,6 +109,7 @@ export class TabGateway {
     link.callOff();
     this.#links.delete(link.id);
     for (const topic of link.held.keys()) this.#give(link, topic);
+    link.pace?.unsubscribe();
   }
 
   #give({ held }: Link, topic: string): void {
@@ -136,11 +139,15 @@ export class TabGateway {
     this.#tell(link, { type: "error", id, error: { code, message, details } });
   }
 
-  #subscribe(link: Link, id: string, topics: readonly string[], { since, replay = "latest" }: Start): void {
+  #subscribe(link: Link, id: string, named: readonly string[], start: Start): void {
+    const { since, replay = "latest", maxRateHz } = start;
     const { cursor = since } = this.#client;
     // All tabs would wait for a long past. And what was missed in another life of the stream a gateway has to say.
     const isFar = since && (since.epoch !== cursor?.epoch || since.seq < cursor.seq - MAX_BEHIND);
     if (isFar || replay === "all") return this.#end(link, "alone");
+    this.#pace(link, maxRateHz);
+    // What it has already it names for the rate's sake alone.
+    const topics = named.filter((topic) => !link.held.has(topic));
     let isTaken = false;
     const take = (): void => {
       const data = { ...(since ?? this.#client.cursor), recovered: since && true };
@@ -155,10 +162,19 @@ export class TabGateway {
     };
     const isNew = since === undefined;
     const askings = topics.map((topic) => this.#asking(link, { topic, replay, isNew }, take, refuse));
-    if (!isNew) take();
+    if (!isNew || topics.length === 0) take();
     const held = isNew ? askings.map((asking) => this.#client.watch(asking)) : this.#resumed(askings, since);
     if (held === undefined) return this.#end(link, "later");
     topics.forEach((topic, i) => held[i] && link.held.set(topic, held[i]));
+  }
+
+  /** One rate is for all topics of a link, whatever it asked for before: as fast as they come, unless it says. */
+  #pace(link: Link, maxRateHz: number | undefined): void {
+    if (link.pace !== undefined && maxRateHz === undefined) return;
+    const before = link.pace;
+    const nobody = { onFrame() {}, onLive() {}, onTruncated() {}, onError() {} };
+    link.pace = this.#client.watch({ topics: [], replay: "none", maxRateHz, ...nobody });
+    before?.unsubscribe();
   }
 
   #resumed(askings: readonly Asking[], since: Cursor): readonly Subscription[] | undefined {
@@ -180,6 +196,7 @@ export class TabGateway {
     return {
       topics: [topic],
       replay: isNew ? replay : "none",
+      maxRateHz: 0,
       onFrame: (frame) => {
         take();
         // Each link has one of its own.
@@ -255,8 +272,11 @@ function askedOf(text: string): Asked | undefined {
   if (typeof type !== "string" || typeof id !== "string" || typeof data !== "object" || data === null) {
     return undefined;
   }
-  const { topics, since, replay } = data as Start & { readonly topics?: unknown };
+  const { topics, since, replay, max_rate_hz: maxRateHz } = data as Start & {
+    readonly topics?: unknown;
+    readonly max_rate_hz?: number;
+  };
   const named = Array.isArray(topics) ? topics.map(String) : [];
-  const start = { ...(since && { since }), ...(replay && { replay }) };
+  const start = { ...(since && { since }), ...(replay && { replay }), ...(maxRateHz && { maxRateHz }) };
   return { type, id, data: { ...data }, topics: named, start };
 }

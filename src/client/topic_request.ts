@@ -7,6 +7,9 @@ export type TopicRequest =
   | { readonly type: "subscribe"; readonly topics: readonly string[]; readonly replay: string }
   | { readonly type: "unsubscribe"; readonly topics: readonly string[] };
 
+/** So often a second progress and values come to who asks for no less. */
+export const MAX_RATE_HZ = 50;
+
 /** What a gateway takes, as its `welcome` says it. */
 export type TopicLimits = {
   /** How many topics a connection may hold. */

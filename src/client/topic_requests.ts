@@ -2,10 +2,12 @@ import type { ErrorBody, ServerData } from "../protocol/server_frames.ts";
 import { ClientError, isPassing } from "./client_error.ts";
 import type { Hands } from "./hands.ts";
 import type { Subscriptions } from "./subscriptions.ts";
-import type { TopicLimits, TopicRequest } from "./topic_request.ts";
+import { MAX_RATE_HZ, type TopicLimits, type TopicRequest } from "./topic_request.ts";
 
 type UnderWay = {
   readonly request: TopicRequest;
+  /** The rate that it asks for. */
+  readonly rateHz: number;
   /** How many pings were answered since it is overdue; undefined while it is not. */
   pongs: number | undefined;
   callOff: () => void;
@@ -22,6 +24,7 @@ export class TopicRequests {
   readonly #underWay = new Map<string, UnderWay>();
   /** Of the present connection, if there is one. */
   #limits: TopicLimits | undefined;
+  #rateHz = MAX_RATE_HZ;
   #isSoon = false;
   /** Calls off the end of a wait: nothing is asked meanwhile. */
   #wait: (() => void) | undefined;
@@ -30,6 +33,11 @@ export class TopicRequests {
     this.#hands = hands;
     this.#subscriptions = subscriptions;
     this.#timeoutMs = timeoutMs;
+  }
+
+  /** So often a second progress and values come at most, by what the gateway took. */
+  get rateHz(): number {
+    return this.#rateHz;
   }
 
   /** There is a connection. */
@@ -41,6 +49,7 @@ export class TopicRequests {
   /** There is none any more. */
   down(): void {
     this.#limits = undefined;
+    this.#rateHz = MAX_RATE_HZ;
     this.#wait?.();
     this.#wait = undefined;
     for (const { callOff } of this.#underWay.values()) callOff();
@@ -60,14 +69,15 @@ export class TopicRequests {
 
   /** The gateway took a request, if it is one of these. */
   taken(id: string, data: ServerData["subscribed"]): void {
-    const request = this.#settle(id);
+    const { request, rateHz } = this.#settle(id);
+    this.#rateHz = rateHz ?? this.#rateHz;
     if (request !== undefined) this.#subscriptions.taken(request, data);
     this.#sync();
   }
 
   /** The gateway refused a request, if it is one of these. */
   refused(id: string, { code, message, details }: ErrorBody): void {
-    const request = this.#settle(id);
+    const { request } = this.#settle(id);
     if (request === undefined) return;
     const { topics, max = Infinity, retry_after_ms: retryAfterMs } = details;
     const isForGood = request.type === "subscribe" && !isPassing(code);
@@ -103,21 +113,29 @@ export class TopicRequests {
     });
   }
 
-  #settle(id: string): TopicRequest | undefined {
-    const { request, callOff } = this.#underWay.get(id) ?? {};
-    callOff?.();
+  #settle(id: string): Partial<UnderWay> {
+    const settled = this.#underWay.get(id);
+    settled?.callOff();
     this.#underWay.delete(id);
-    return request;
+    return settled ?? {};
   }
 
   #sync(): void {
     // Those before may be answered after these. One that is overdue holds up nothing but what it is about.
     const isBusy = [...this.#underWay.values()].some(({ pongs }) => pongs === undefined);
     if (this.#limits === undefined || this.#wait !== undefined || isBusy) return;
-    for (const request of this.#subscriptions.holdings.sync(this.#limits)) {
+    const { rateHz, holdings } = this.#subscriptions;
+    const isPaced = rateHz !== this.#rateHz;
+    const requests = holdings.sync(this.#limits);
+    // A rate goes along with topics: where there are none to ask for, with one that is held, to which it does nothing else.
+    const held = isPaced && requests.every(({ type }) => type !== "subscribe") && holdings.anyHeld;
+    if (held) requests.push({ type: "subscribe", topics: [held], replay: "none" });
+    for (const request of requests) {
       const { type, ...data } = request;
-      const id = this.#hands.post(type, data);
-      this.#underWay.set(id, { request, pongs: undefined, callOff: this.#due(id) });
+      const isAsked = isPaced && type === "subscribe";
+      const id = this.#hands.post(type, isAsked ? { ...data, max_rate_hz: rateHz } : data);
+      const asked = isAsked ? rateHz : this.#rateHz;
+      this.#underWay.set(id, { request, rateHz: asked, pongs: undefined, callOff: this.#due(id) });
     }
     this.#subscriptions.tellWaiting();
   }

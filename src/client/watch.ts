@@ -16,6 +16,8 @@ export type Watch = {
   readonly told: Told;
   readonly topics: readonly string[];
   readonly replay: Replay;
+  /** So often a second progress and values need to come; as often as they do, where it does not say. */
+  readonly maxRateHz?: number | undefined;
   readonly onFrame: (frame: PushedFrame) => void;
   /** Told each time what was missed is there and what follows is live, and when that is so no more. */
   readonly onLive: (isLive: boolean) => void;

@@ -33,6 +33,11 @@ const OTHERS: readonly QueryParameter[] = [
     schema: ReplayMode,
     description: "What the topics start with: latest unless given. since wins over it.",
   },
+  {
+    name: "max_rate_hz",
+    schema: v.pipe(v.number(), v.minValue(0.1), v.maxValue(50)),
+    description: "How often a second progress and values of channels may come.",
+  },
 ];
 
 const FORMS: readonly QueryParameter[] = [

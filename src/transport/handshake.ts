@@ -108,10 +108,12 @@ export function subscribeOf(
   );
   if (topics.length === 0) return undefined;
   const replay = query.get("replay");
+  const rate = query.get("max_rate_hz");
   return {
     topics,
     ...(since === null ? {} : { since: cursorOf(since) }),
     ...(replay === null ? {} : { replay }),
+    ...(rate === null ? {} : { max_rate_hz: rate === "" ? NaN : Number(rate) }),
   };
 }
 

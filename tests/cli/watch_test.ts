@@ -33,6 +33,24 @@ Deno.test("piped, every change is a plain line, foreign text steers nothing, and
   });
 });
 
+Deno.test("at a rate progress is told so often, the newest each time, and statuses as they come", async () => {
+  await withGateway({}, async (gateway) => {
+    const wrong = await cli(["watch", "--max-rate", "100"], { url: gateway.url });
+    assertEquals([wrong.code, wrong.stderr.includes("a number from 0.1 to 50")], [2, true]);
+    await gateway.post("job1", [{ kind: "created", total: 4 }]);
+    await using watch = new CliProcess(["watch", "--until-ended", "--max-rate", "0.1"], { url: gateway.url });
+    await watch.said("job1  pending");
+    await gateway.post("job1", [{ kind: "progress", total: 4, completed: 1 }]);
+    await watch.said("job1  running");
+    for (const completed of [2, 3]) await gateway.post("job1", [{ kind: "progress", total: 4, completed }]);
+    await gateway.post("job1", [{ kind: "completed" }]);
+    const { code, stdout } = await watch.ended();
+    assertEquals(code, 0);
+    const progress = linesOf(stdout).flatMap((line) => /job1 {2}progress {2}(\d+ %)/.exec(line)?.[1] ?? []);
+    assertEquals(progress, ["25 %", "75 %"]);
+  });
+});
+
 Deno.test("a failed task is exit code 1 of who waits for its end; as JSON each line is a frame", async () => {
   await withGateway({}, async (gateway) => {
     await gateway.post("bad", [{ kind: "started" }, { kind: "failed", error: "disk full" }]);

@@ -32,6 +32,7 @@ const happening = fc.oneof(
       do: fc.constant("watch" as const),
       topics: fc.subarray(TOPICS, { minLength: 1 }),
       replay: fc.constantFrom("latest" as const, "none" as const, "all" as const),
+      maxRateHz: fc.constantFrom(undefined, 0.2, 3, 50),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("unwatch" as const), which: fc.nat(3) }) },
@@ -66,7 +67,7 @@ async function live(
   const world = await World.booted();
   const wire = new Wire(world);
   const { clock } = world;
-  const client = connect("ws://gateway/ws", { clock, open: wire.socket, random: () => 0.5 });
+  const client = connect("ws://gateway/ws", { clock, open: wire.socket, random: () => 0.5, maxRateHz: 0.5 });
   const first = new Witness(TOPICS);
   client.subscribe(TOPICS, (frame) => first.take(frame), { replay: "all" });
   const others: { readonly witness: Witness; readonly hasPast: boolean; readonly stop: () => void }[] = [];
@@ -97,6 +98,7 @@ async function live(
         const witness = new Witness(one.topics);
         const { unsubscribe } = client.subscribe(one.topics, (frame) => witness.take(frame), {
           replay: one.replay,
+          maxRateHz: one.maxRateHz,
         });
         others.push({ witness, hasPast: one.replay !== "none", stop: unsubscribe });
       } else if (one.do === "unwatch") others.splice(one.which, 1).forEach(({ stop }) => stop());
@@ -105,7 +107,7 @@ async function live(
     await pass(180_000);
     const { topic, seq } = await answered(client.publish("data:a", world.log.lastSeq + 1), pass, world);
     assertEquals([topic, seq], ["data:a", world.log.lastSeq]);
-    await pass(1_000);
+    await pass(5_000);
   } finally {
     client.close();
     globalThis.removeEventListener("error", noteFault);

@@ -45,6 +45,7 @@ const happening = fc.oneof(
       do: fc.constant("watch" as const),
       topics: fc.subarray(TOPICS, { minLength: 1 }),
       replay: fc.constantFrom("latest" as const, "none" as const, "all" as const),
+      maxRateHz: fc.constantFrom(undefined, 0.2, 3, 50),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("unwatch" as const), which: fc.nat(5) }) },
@@ -112,6 +113,7 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
     clock,
     open: wire.socket,
     random: () => (luck = (luck + 0.37) % 1),
+    maxRateHz: 0.5,
   });
   const history = new Witness(["task:status"]);
   client.subscribe("task:status", (frame) => history.take(frame), {
@@ -174,6 +176,7 @@ async function live(happenings: readonly Happening[], limits: Limits): Promise<v
         const witness = new Witness(one.topics);
         const { unsubscribe } = client.subscribe(one.topics, (frame) => witness.take(frame), {
           replay: one.replay,
+          maxRateHz: one.maxRateHz,
           onLive: (isLive) => witness.becomes(isLive, world.projection.head),
           onError: ({ code }) => witness.errors.push(code),
         });

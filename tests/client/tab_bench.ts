@@ -11,6 +11,8 @@ export type Page = {
   readonly wire: Wire;
   readonly client: Client;
   readonly urls: URL[];
+  /** What was sent over connections of its own. */
+  readonly sent: { readonly type: string; readonly data: Readonly<Record<string, unknown>> }[];
   readonly words: string[];
   readonly errors: string[];
   readonly lives: boolean[];
@@ -38,13 +40,21 @@ export class Bench {
     const tab = this.browser.open();
     const wire = new Wire(this.world);
     const urls: URL[] = [];
+    const sent: Page["sent"] = [];
     const socket = tab.sockets(wire.socket);
     const client = connect("ws://gateway/ws", {
       clock: tab.clock,
       random: () => 0.5,
       open: (url, listener) => {
         urls.push(new URL(url));
-        return socket(url, listener);
+        const opened = socket(url, listener);
+        return {
+          close: () => opened.close(),
+          send(text) {
+            sent.push(JSON.parse(text));
+            opened.send(text);
+          },
+        };
       },
       tabs: shareTabs(owner, tab),
       ...options,
@@ -54,7 +64,7 @@ export class Bench {
       if (frame.type === "task_status") words.push(`${frame.data.task_id} ${frame.data.status}`);
       if (frame.type === "gap") words.push("gap");
     }, { onLive: (isLive) => lives.push(isLive), onError: ({ code }) => errors.push(code) });
-    return { tab, wire, client, urls, words, errors, lives };
+    return { tab, wire, client, urls, sent, words, errors, lives };
   }
 
   /** Lets `ms` pass, and all that comes of it. */

@@ -96,6 +96,35 @@ Deno.test("two gateways with a partition each", async (t) => {
       wrong.close();
     });
 
+    await t.step("a rate that is asked for holds at both", async () => {
+      const slow = connectPartitions(urls);
+      const seen: string[] = [];
+      let isLive = false;
+      slow.subscribe(["task:progress", "task:status"], (frame) => {
+        if (frame.type === "task_progress") {
+          seen.push(`${frame.data.task_id} ${frame.data.progress.completed}`);
+        }
+        if (frame.type === "task_status") seen.push(`${frame.data.task_id} ${frame.data.status}`);
+      }, { maxRateHz: 0.1, replay: "none", onLive: (is) => isLive = is });
+      await eventually("it is live", () => isLive);
+      const own = [0, 1].map((partition) =>
+        `slow-${IDS.findIndex((_, i) => partitionOf(`slow-${i}`, 2) === partition)}`
+      );
+      const expected = ["1", "running", "9", "paused"];
+      const toldOf = (id: string) => seen.filter((word) => word.startsWith(`${id} `));
+      for (const id of own) await first.post(id, [{ kind: "progress", completed: 1 }]);
+      await eventually("the first are told", () => own.every((id) => toldOf(id).length === 2));
+      for (const id of own) {
+        for (let completed = 2; completed <= 9; completed++) {
+          await first.post(id, [{ kind: "progress", completed }]);
+        }
+        await first.post(id, [{ kind: "paused" }]);
+      }
+      await eventually("a status is told at once", () => own.every((id) => seen.includes(`${id} paused`)));
+      assertEquals(own.map(toldOf), own.map((id) => expected.map((word) => `${id} ${word}`)));
+      slow.close();
+    });
+
     await t.step("events of any task may be posted to either", async () => {
       await first.post(OTHER, [{ kind: "retrying", attempt: 2 }]);
       await eventually("the other is told", () => told.get(OTHER)?.at(-1) === "retrying");

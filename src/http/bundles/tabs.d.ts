@@ -170,6 +170,12 @@ type PushedFrame = NewsFrame | Extract<ServerFrame, { type: "task_list" | "gap" 
 /** What a subscription is to begin with. */
 type SubscribeOptions = {
   /** Default `latest`: the present state first. */ readonly replay?: Replay;
+  /**
+   * So often a second, 0.1 to 50, progress and values of channels need to come, each time the newest; changes of status come
+   * at once all the same. It is the connection that is paced: it goes as fast as whoever asks for the most, and who
+   * does not say asks for all. Default: that of the client.
+   */
+  readonly maxRateHz?: number | undefined;
   /** Told each time everything missed is there and what comes is live, and when that is so no more, or comes late. */
   readonly onLive?: (isLive: boolean) => void;
   /** Told when of the past that was asked for (`replay: "all"`) the beginning is no longer retained. */
@@ -205,6 +211,8 @@ type Watch = {
   readonly told: Told;
   readonly topics: readonly string[];
   readonly replay: Replay;
+  /** So often a second progress and values need to come; as often as they do, where it does not say. */
+  readonly maxRateHz?: number | undefined;
   readonly onFrame: (frame: PushedFrame) => void;
   /** Told each time what was missed is there and what follows is live, and when that is so no more. */
   readonly onLive: (isLive: boolean) => void;
