@@ -8,7 +8,7 @@ import { BareNats } from "./bare_nats.ts";
 import { withGateway } from "./gateway_process.ts";
 
 const EXAMPLES = "src/plugins/examples";
-const TOPICS = "task:progress,task:status,data:candles,strategy:s1,log:part1";
+const TOPICS = "task:progress,task:status,data:candles,strategy:s1,task:id:part1:log";
 const CLOUD_EVENT = "application/cloudevents+json";
 /** So many parts has the task `all`, which moves as they do. */
 const PARTS = 3;
@@ -117,7 +117,7 @@ class Company implements AsyncDisposable {
         { kind: "progress", completed: turn, total: 1_000 },
       ]),
       this.#post("/api/publish", [
-        { topic: "log:part1", payload: { text: `line ${turn}` } },
+        { topic: "task:id:part1:log", payload: { text: `line ${turn}` } },
         { topic: "strategy:s1", payload: { equity: turn } },
       ]),
       this.#publisher?.publish("data:candles", { close: turn }, "BTCUSDT"),

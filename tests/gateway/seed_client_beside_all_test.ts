@@ -51,7 +51,7 @@ for (const compress of [false, true]) {
     using runtime = runtimeWith({ perMessageDeflate: compress });
     await withEverythingOn(async ({ gateway, ca, publish, company }) => {
       runtime.believe(ca);
-      const all = "task:progress,task:status,task:list,data:candles,strategy:s1,log:part1";
+      const all = "task:progress,task:status,task:list,data:candles,strategy:s1,task:id:part1:log";
       await using everyone = await SeedClient.connect(`${gateway.wsUrl}/ws?topics=${all}`);
       const beside = async (what: () => Promise<void>) => {
         const turns = async () => {
