@@ -61,31 +61,36 @@ Deno.test("the committed rights are enough for gateways and workers, and for not
         assertEquals((await client.next("data_update")).data.payload, { close: 42150.5 });
         await using byHand = await BareNats.connect(nats.url, PUBLISHER);
         await byHand.request("taskwire.strategy.s1", { equity: 1 });
+        await worker.request("taskwire.data.~task.log.a", { text: "row 1" });
         assertEquals((await client.next("strategy_update")).data.payload, { equity: 1 });
         assertEquals(told, []);
       },
     );
 
-    await t.step("a publisher writes no event, a worker no value, and neither reads one", async () => {
-      await using publisher = await BareNats.connect(nats.url, PUBLISHER);
-      const refused = [
-        [publisher, "taskwire.task.a.completed"],
-        [publisher, "taskwire.gateway.x.ticket"],
-        [publisher, "$JS.API.STREAM.PURGE.TASKWIRE"],
-        [publisher, "$JS.API.DIRECT.GET.TASKWIRE.taskwire.data.candles.BTCUSDT"],
-        [publisher, "$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.a.cancel_requested"],
-        [worker, "taskwire.data.candles.BTCUSDT"],
-        [worker, "taskwire.strategy.s1"],
-      ] as const;
-      for (const [who, subject] of refused) {
-        const said = await who.refusal((nats) => nats.publish(subject, "{}"));
-        assertStringIncludes(said, "Permissions Violation for Publish", subject);
-      }
-      for (const subject of ["taskwire.data.>", "taskwire.task.*.cancel_requested", ">"]) {
-        const said = await publisher.refusal((nats) => void nats.first(subject));
-        assertStringIncludes(said, "Permissions Violation for Subscription", subject);
-      }
-    });
+    await t.step(
+      "a publisher writes no event, a worker no value but those about tasks, and neither reads one",
+      async () => {
+        await using publisher = await BareNats.connect(nats.url, PUBLISHER);
+        const refused = [
+          [publisher, "taskwire.task.a.completed"],
+          [publisher, "taskwire.data.~task.log.a"],
+          [publisher, "taskwire.gateway.x.ticket"],
+          [publisher, "$JS.API.STREAM.PURGE.TASKWIRE"],
+          [publisher, "$JS.API.DIRECT.GET.TASKWIRE.taskwire.data.candles.BTCUSDT"],
+          [publisher, "$JS.API.DIRECT.GET.TASKWIRE.taskwire.task.a.cancel_requested"],
+          [worker, "taskwire.data.candles.BTCUSDT"],
+          [worker, "taskwire.strategy.s1"],
+        ] as const;
+        for (const [who, subject] of refused) {
+          const said = await who.refusal((nats) => nats.publish(subject, "{}"));
+          assertStringIncludes(said, "Permissions Violation for Publish", subject);
+        }
+        for (const subject of ["taskwire.data.>", "taskwire.task.*.cancel_requested", ">"]) {
+          const said = await publisher.refusal((nats) => void nats.first(subject));
+          assertStringIncludes(said, "Permissions Violation for Subscription", subject);
+        }
+      },
+    );
 
     await t.step("a gateway that starts anew reads all of it", async () => {
       await gateway.kill();
@@ -158,6 +163,7 @@ Deno.test("the committed rights are enough for gateways and workers, and for not
           "taskwire.task.evil.cancel_requested": 4,
           "taskwire.task.evil.started": 5,
           "taskwire.data.candles.BTCUSDT": 1,
+          "taskwire.data.~task.log.a": 1,
           "taskwire.data.evil": 4,
           "taskwire.strategy.s1": 1,
         });

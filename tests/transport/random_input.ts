@@ -12,7 +12,17 @@ export type RandomInput = {
 
 const encoder = new TextEncoder();
 
-const TYPES = ["ping", "subscribe", "unsubscribe", "get_task", "get_tasks", "get_history", "cancel_task"];
+const TYPES = [
+  "ping",
+  "subscribe",
+  "unsubscribe",
+  "get_task",
+  "get_tasks",
+  "get_history",
+  "cancel_task",
+  "publish",
+  "auth",
+];
 
 type Frame = {
   readonly type: unknown;
@@ -61,7 +71,10 @@ const topic = fc.constantFrom(
   "task:id:job1",
   "task:tag:eu:status",
   "task:id:x",
+  "data:x",
+  "strategy:constructor",
 );
+const channel = fc.constantFrom("data:x", "data:__proto__", "strategy:a.b-c_d");
 const notTopic = fc.oneof(
   fc.constantFrom(
     "",
@@ -70,7 +83,13 @@ const notTopic = fc.oneof(
     "task:id:",
     "task:tag:a,b",
     "TASK:list",
-    "data:x",
+    "data",
+    "data:",
+    "data:a b",
+    "data:x:y",
+    "DATA:x",
+    "nothing:x",
+    "task:id:a:nothing",
     "task:id:a:b:c",
     "task:*",
     "task:>",
@@ -138,7 +157,21 @@ const page = fc.record({
   type: fc.constantFrom("toString", "import"),
 }, { requiredKeys: [] });
 
+/** Any JSON that may be a value of a channel; much of it now and then. */
+const value = fc.oneof({ weight: 20, arbitrary: json }, { weight: 1, arbitrary: large });
+const key = fc.oneof(
+  fc.constantFrom("BTCUSDT", "__proto__", "x".repeat(128)),
+  fc.constantFrom("处理", "a/b.c*>"),
+);
+const notKey = fc.oneof(notText, fc.constantFrom("", "a b", "a\u0000", "\ud800", "x".repeat(129)));
+const eventId = fc.stringMatching(/^[!-~]{1,100}$/);
+
+function isOfTasks(topic: string): boolean {
+  return topic.startsWith("task:");
+}
+
 const INVALID = "INVALID_MESSAGE";
+const PUBLICATION = ["topic", "payload", "key", "event_id"] as const;
 const PAGE = ["status", "tag", "parent_id", "type", "limit", "page", "at"] as const;
 
 /** Requests of every type, in order and not. */
@@ -209,6 +242,44 @@ const requests: readonly fc.Arbitrary<RandomInput>[] = [
     "get_history",
     "TASK_NOT_FOUND",
     fc.record({ task_id: fc.oneof(taskId, fc.constantFrom(...HOSTILE)) }),
+  ),
+  request(
+    "publish",
+    "published",
+    withExtras(
+      fc.record(
+        { topic: channel, payload: value, key, event_id: eventId },
+        { requiredKeys: ["topic", "payload"] },
+      ),
+      ...PUBLICATION,
+    ),
+  ),
+  request(
+    "publish",
+    "TOPIC_NOT_FOUND",
+    fc.record({
+      topic: fc.oneof(topic.filter(isOfTasks), notTopic.filter((text) => text.length <= 256)),
+      payload: value,
+    }),
+  ),
+  request("publish", INVALID, fc.record({ topic: notText, payload: value })),
+  request("publish", INVALID, fc.record({ topic: fc.constant(`data:${"x".repeat(252)}`), payload: value })),
+  request("publish", INVALID, withExtras(fc.record({ topic: channel }), ...PUBLICATION)),
+  request("publish", INVALID, fc.record({ topic: channel, payload: value, key: notKey })),
+  request(
+    "publish",
+    INVALID,
+    fc.record({
+      topic: channel,
+      payload: value,
+      event_id: fc.oneof(notText, fc.constantFrom("", "a b", "ä", "x".repeat(101))),
+    }),
+  ),
+  request("auth", "authenticated", fc.record({ token: fc.string({ minLength: 1, maxLength: 200 }) })),
+  request(
+    "auth",
+    INVALID,
+    fc.record({ token: fc.oneof(notText, fc.constantFrom("", "x".repeat(8_193)), large) }),
   ),
   request("get_history", INVALID, fc.record({ task_id: notTaskId })),
   request(

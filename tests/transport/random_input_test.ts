@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Frame, TestClient } from "../websocket_client.ts";
+import type { ConnectOptions, Frame, TestClient } from "../websocket_client.ts";
 import { eventOf, LiveGateway } from "./live_gateway.ts";
 import { type RandomInput, randomInput } from "./random_input.ts";
 
@@ -8,6 +8,13 @@ const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
 const INPUTS_PER_SEED = 500;
 /** So many invalid frames end a connection. */
 const MAX_STRIKES = 10;
+/** How connections are made, one after the other: what is sent and told is the same in all of these ways. */
+const WAYS: readonly ConnectOptions[] = [
+  {},
+  { compress: true },
+  { protocols: ["taskwire.v1.json"], compress: true },
+  { protocols: ["taskwire.v1.cbor"] },
+];
 
 /** The inputs of one connection after the other: each is ended by its tenth invalid one. */
 function* lives(inputs: readonly RandomInput[]): Generator<readonly RandomInput[]> {
@@ -116,10 +123,10 @@ Deno.test("10,000 random inputs are each answered as the protocol has it, and di
   await using client = await gateway.connect("/ws?topics=task:id:mine:status");
   await client.next("caught_up");
   const bystander = new Bystander(gateway, client);
-  let sent = 0;
+  let [sent, connections] = [0, 0];
   for (const seed of SEEDS) {
     for (const inputs of lives(fc.sample(randomInput, { seed, numRuns: INPUTS_PER_SEED }))) {
-      await using one = await gateway.connect();
+      await using one = await gateway.connect("/ws", WAYS[connections++ % WAYS.length]);
       assertEquals(await live(one, inputs), [], `seed ${seed}`);
       sent += inputs.length;
       assertEquals(gateway.incidents, []);
