@@ -7,6 +7,7 @@ import { browserBinary } from "./browsers/browser_binary.ts";
 import { OPERATORS_PROGRAMS, operatorsProgram } from "./deploy/binaries.ts";
 import { fakeTimeLibrary } from "./faults/set_clock.ts";
 import { natsServerBinary } from "./nats_server_binary.ts";
+import { redisServerBinary } from "./redis_server.ts";
 import { AUDIT, audited } from "./supply_chain/advisories.ts";
 
 type Step = { readonly title: string; readonly args: readonly string[] };
@@ -66,13 +67,19 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   return success && !interrupted;
 }
 
+/** Where there is a deno.lock: ours, and that of the queue which adapters are tried with. */
+const LOCKED = [ROOT, new URL("tests/adapters/bullmq/", ROOT)];
+
 /** Whether no package has an advisory, or nobody could be asked. */
 async function auditPasses(): Promise<boolean> {
-  if (interrupted) return false;
-  const { kind, says } = await audited({ cwd: ROOT, started: (child) => void (running = child) });
-  running = undefined;
-  print(says);
-  return kind !== "found" && !interrupted;
+  for (const cwd of LOCKED) {
+    if (interrupted) return false;
+    const { kind, says } = await audited({ cwd, started: (child) => void (running = child) });
+    running = undefined;
+    print(says);
+    if (kind === "found") return false;
+  }
+  return !interrupted;
 }
 
 /** A child that is told to stop ends by itself, and then so do we, having cleaned up. */
@@ -94,12 +101,13 @@ const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string
   ["LIBFAKETIME", fakeTimeLibrary],
   ["CHROMIUM", () => browserBinary("chromium")],
   ["FIREFOX", () => browserBinary("firefox")],
+  ["REDIS_SERVER", redisServerBinary],
   ...OPERATORS_PROGRAMS.map((variable) => [variable, () => operatorsProgram(variable)] as const),
 ];
 
 /**
  * What the tests run with: temporary files where we see what is left of them, coverage where child processes add
- * theirs, and one nats-server (and, for all tests, one browser and proxy of each kind, and Prometheus) for all, outside
+ * theirs, and one nats-server (and, for all tests, one browser and proxy of each kind, Redis and Prometheus) for all, outside
  * of what is removed. Without one, the tests that need it say so.
  */
 async function environment(scratch: Scratch, all: boolean): Promise<Record<string, string>> {

@@ -9,6 +9,8 @@ export type DebianProgram = {
   /** Debian's package, and where the program lies in it. */
   readonly package: string;
   readonly pathInPackage: string;
+  /** Other packages that it is no program without; libraries are found by themselves. */
+  readonly also?: readonly string[];
   /** What is asked for where it cannot be had: what it is, and how one gets it. */
   readonly wanted: string;
   readonly otherwise?: string;
@@ -68,7 +70,13 @@ async function unpacked(program: DebianProgram, tempFolder: string): Promise<str
   const folder = `${tempFolder}/taskwire-${program.package}-${version}`;
   const unpacking = await Deno.makeTempDir({ dir: tempFolder, prefix: "taskwire-unpacking-" });
   try {
-    const packages = [...new Set([program.package, ...await missingLibraries(program.package)])];
+    const packages = [
+      ...new Set([
+        program.package,
+        ...program.also ?? [],
+        ...await missingLibraries(program.package),
+      ]),
+    ];
     await run("apt-get", ["download", ...packages], { cwd: unpacking });
     const files = [...Deno.readDirSync(unpacking)].map(({ name }) => name).filter((name) =>
       name.endsWith(".deb")

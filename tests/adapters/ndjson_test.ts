@@ -3,6 +3,8 @@ import { linesOf, MAX_LINE, readLine } from "../../src/adapters/ndjson.ts";
 import { cli, CliProcess } from "../cli/cli_process.ts";
 import { eventually } from "../eventually.ts";
 import { withGateway } from "../gateway/gateway_process.ts";
+import { fence } from "../readme.ts";
+import { Pasted, taskThatIs } from "./pasted.ts";
 
 const NOBODYS = { taskId: undefined, nowMs: 1_700_000_000_000 };
 
@@ -95,5 +97,35 @@ Deno.test("pipe appends what comes in as it comes, tells which lines are none, a
       "taskwire: line 1: must be JSON\n",
     ]);
     assertEquals([(await task()).status, (await task()).result], ["completed", 1]);
+  });
+});
+
+Deno.test("the README's lines of JSON run as pasted: those of a shell, and those that a file gets", async () => {
+  await withGateway({}, async (gateway) => {
+    const { url } = gateway;
+    const folder = await Deno.makeTempDir({ prefix: "taskwire-events-" });
+    try {
+      const file = `${folder}/events.ndjson`;
+      const append = (...lines: object[]) =>
+        Deno.writeTextFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""), { append: true });
+      await append({ task_id: "early", kind: "completed", event_id: "e1" });
+      await using tailing = new Pasted(fence("sh tail").replace("/tmp/events.ndjson", file), { url });
+      await using shell = new Pasted(fence("sh ndjson"), { url });
+      assertEquals(await shell.ended(), 0, shell.said);
+      const summed = await taskThatIs(gateway, "checksums-1", "completed");
+      assertEquals([summed["name"], summed["result"]], ["Checksums", { files: 3 }]);
+      assertEquals(Object(summed["progress"]).current, "deno.json");
+
+      await taskThatIs(gateway, "early", "completed");
+      await append({ task_id: "early", kind: "completed", event_id: "e1" }, {
+        task_id: "late",
+        kind: "started",
+      });
+      await taskThatIs(gateway, "late", "running");
+      assertEquals(Object(await gateway.get("/api/tasks/early/events")).events.length, 1);
+      await tailing.end();
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   });
 });
