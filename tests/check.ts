@@ -99,21 +99,21 @@ type Scratch = { readonly junit: string; readonly coverage: string; readonly tem
 const PROGRAMS: readonly (readonly [variable: string, find: () => Promise<string>])[] = [
   ["NATS_SERVER", natsServerBinary],
   ["LIBFAKETIME", fakeTimeLibrary],
+  ["REDIS_SERVER", redisServerBinary],
   ["CHROMIUM", () => browserBinary("chromium")],
   ["FIREFOX", () => browserBinary("firefox")],
-  ["REDIS_SERVER", redisServerBinary],
   ...OPERATORS_PROGRAMS.map((variable) => [variable, () => operatorsProgram(variable)] as const),
 ];
 
 /**
  * What the tests run with: temporary files where we see what is left of them, coverage where child processes add
- * theirs, and one nats-server (and, for all tests, one browser and proxy of each kind, Redis and Prometheus) for all, outside
+ * theirs, and one nats-server and Redis (and, for all tests, one browser and proxy of each kind, and Prometheus) for all, outside
  * of what is removed. Without one, the tests that need it say so.
  */
 async function environment(scratch: Scratch, all: boolean): Promise<Record<string, string>> {
   const env: Record<string, string> = { TMPDIR: scratch.temp, DENO_JOBS: Deno.env.get("DENO_JOBS") ?? JOBS };
   if (all) env["DENO_COVERAGE_DIR"] = scratch.coverage;
-  for (const [variable, find] of all ? PROGRAMS : PROGRAMS.slice(0, 2)) {
+  for (const [variable, find] of all ? PROGRAMS : PROGRAMS.slice(0, 3)) {
     const program = await find().catch(() => undefined);
     if (program !== undefined) env[variable] = program;
   }
