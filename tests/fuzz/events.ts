@@ -48,7 +48,7 @@ export function saidOf(task: string, text: string): string {
   return isSteady(task) ? text.replaceAll(/("(?:\\u0000)?attempt"\s*:\s*)[^,}\]]+/g, "$11") : text;
 }
 
-/** A worker's event as it is published: a subject after `task.`, and a body. */
+/** A worker's event, or a value of a channel, as it is published: a subject after the prefix, and a body. */
 export type Published = { readonly subject: string; readonly body: string };
 
 const kind = fc.constantFrom(...KINDS);
@@ -68,23 +68,43 @@ const subject = fc.oneof(
   },
 );
 
-/** Events straight onto NATS: subjects that there may be, and bodies as documented or changed. */
-export const published: fc.Arbitrary<readonly Published[]> = fc.array(
-  fc.oneof(
-    {
-      weight: 6,
-      arbitrary: kind.chain((kind) =>
-        fc.record({
-          subject: fc.constantFrom(...TASK_IDS).map((id) => `${id}.${kind}`),
-          body: mutated(BODIES[kind] ?? fc.constant({})),
-        })
-      ),
-    },
-    { weight: 2, arbitrary: fc.record({ subject, body: mutated(fc.oneof(...Object.values(BODIES))) }) },
-    { weight: 1, arbitrary: fc.record({ subject, body: fc.string({ unit: "binary", maxLength: 100 }) }) },
+const told: fc.Arbitrary<Published> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: kind.chain((kind) =>
+      fc.record({
+        subject: fc.constantFrom(...TASK_IDS).map((id) => `${id}.${kind}`),
+        body: mutated(BODIES[kind] ?? fc.constant({})),
+      })
+    ),
+  },
+  { weight: 2, arbitrary: fc.record({ subject, body: mutated(fc.oneof(...Object.values(BODIES))) }) },
+  { weight: 1, arbitrary: fc.record({ subject, body: fc.string({ unit: "binary", maxLength: 100 }) }) },
+).map(({ subject, body }) => ({ subject: `task.${subject}`, body: saidOf(subject, body) }));
+
+const value: fc.Arbitrary<Published> = fc.record({
+  subject: fc.constantFrom(
+    "data.x",
+    "data.x.BTC",
+    "strategy.y.%E5%A4%84",
+    "data.%",
+    "data.x.y.z",
+    "data.~nothing.x",
+    "data.~task.nothing.job1",
+    "data.~task.progress.job1",
+    "data.~",
   ),
+  body: fc.oneof(
+    mutated(fc.constant({ close: 42_150.5, at: ["2024-01-01T00:00:00Z"] })),
+    fc.string({ unit: "binary", maxLength: 100 }),
+  ),
+});
+
+/** Events and values straight onto NATS: subjects that there may be, and bodies as documented or changed. */
+export const published: fc.Arbitrary<readonly Published[]> = fc.array(
+  fc.oneof({ weight: 8, arbitrary: told }, { weight: 1, arbitrary: value }),
   { minLength: 1, maxLength: 10 },
-).map((events) => events.map(({ subject, body }) => ({ subject, body: saidOf(subject, body) })));
+);
 
 const event = kind.chain((kind) =>
   fc.tuple(BODIES[kind] ?? fc.constant({}), fc.option(fc.stringMatching(/^[!-~]{1,20}$/), { nil: undefined }))

@@ -32,6 +32,14 @@ const at = fc.oneof(
 );
 const limit = fc.integer({ min: 1, max: 1_000 });
 
+/** A value to a channel. */
+export const publication: fc.Arbitrary<object> = fc.record({
+  topic: fc.constantFrom("data:x", "strategy:y", "data:__proto__", "task:list", "nothing:x"),
+  payload: fc.jsonValue({ maxDepth: 3 }),
+  key: fc.constantFrom("BTC", "处理", "a/b.c*>", "__proto__"),
+  event_id: fc.stringMatching(/^[!-~]{1,20}$/),
+}, { requiredKeys: ["topic", "payload"] });
+
 /** Every documented request. */
 const REQUESTS: Readonly<Record<string, fc.Arbitrary<object>>> = {
   ping: fc.constant({}),
@@ -56,6 +64,7 @@ const REQUESTS: Readonly<Record<string, fc.Arbitrary<object>>> = {
   cancel_task: fc.record({ task_id: taskId, reason: fc.constantFrom("wrong input", null, "") }, {
     requiredKeys: ["task_id"],
   }),
+  publish: publication,
   auth: fc.record({ token: fc.string({ minLength: 1, maxLength: 40 }) }),
 };
 

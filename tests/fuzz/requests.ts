@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { utf8 } from "../hostile/raw_bytes.ts";
 import { requestOf } from "../hostile/raw_http.ts";
 import { appended, saidOf } from "./events.ts";
-import { TASK_IDS } from "./frames.ts";
+import { publication, TASK_IDS } from "./frames.ts";
 import { mutated } from "./json_mutation.ts";
 
 const ODD_SEGMENTS = [
@@ -43,6 +43,11 @@ const path = fc.oneof(
       "/api/rejected",
       "/api/channels",
       "/api/publish",
+      "/api/publish",
+      "/api/plugins",
+      "/api/plugins/nothing/enable",
+      "/asyncapi.json",
+      "/openapi.json",
       "/healthz",
       "/readyz",
       "/",
@@ -123,6 +128,12 @@ const HEADERS: readonly (readonly [string, readonly string[]])[] = [
   ["Content-Encoding", ["gzip", "identity", "GZIP"]],
   ["Accept", ["*/*", "text/event-stream"]],
   ["Expect", ["100-continue", "nothing"]],
+  ["Sec-WebSocket-Extensions", [
+    "permessage-deflate",
+    "permessage-deflate; server_max_window_bits=99",
+    ";;,",
+  ]],
+  ["Sec-WebSocket-Protocol", ["taskwire.v1.cbor", ",", "taskwire.bearer.%"]],
   ["Upgrade", ["h2c", "websocket", "x"]],
   ["Range", ["bytes=0-0", "bytes=9-1"]],
   ["If-None-Match", ["*", '"x"', "W/"]],
@@ -138,6 +149,7 @@ const headers = fc.subarray([...HEADERS], { maxLength: 4 }).chain((some) =>
 const body = fc.oneof(
   { weight: 6, arbitrary: appended },
   { weight: 1, arbitrary: mutated(fc.constant({ reason: "wrong input" })) },
+  { weight: 2, arbitrary: mutated(fc.oneof(publication, fc.array(publication, { maxLength: 3 }))) },
   { weight: 1, arbitrary: fc.constant("") },
   { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 50 }) },
 );
