@@ -1,5 +1,5 @@
 import type { LiveGateway } from "../transport/live_gateway.ts";
-import { isObject } from "./arbitrary_json.ts";
+import { at, isObject } from "./arbitrary_json.ts";
 import { DocumentJudge, type Json } from "./judges.ts";
 
 /** A document as a gateway serves it, and who judges by it. */
@@ -40,4 +40,26 @@ export function membersAt(document: Json, ...names: readonly string[]): Readonly
 /** A name as part of a JSON pointer. */
 export function pointed(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");
+}
+
+/** A value as an object; throws where it is none. */
+export function objectAt(value: unknown): Json {
+  if (!isObject(value)) throw new TypeError(`${JSON.stringify(value)} is no object`);
+  return value;
+}
+
+/** What a document refers to and does not have. */
+export function danglingIn(document: Json): readonly string[] {
+  const refs = new Set<string>();
+  const walk = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(walk);
+    else if (isObject(value)) {
+      for (const [name, inner] of Object.entries(value)) {
+        if (name === "$ref") refs.add(String(inner));
+        else walk(inner);
+      }
+    }
+  };
+  walk(document);
+  return [...refs].filter((ref) => !ref.startsWith("#/") || at(document, ref) === undefined);
 }

@@ -2,10 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { UNTOLD } from "../../src/contract/json_schema.ts";
 import { definePlugin, definePluginMessage } from "../../src/plugins/plugin.ts";
+import { PATHS } from "../../src/protocol/topics.ts";
+import { eventsOf } from "../../src/client/event_stream.ts";
+import { PROTOCOLS } from "../../src/transport/handshake.ts";
 import { eventually } from "../eventually.ts";
 import { eventOf, LiveGateway } from "../transport/live_gateway.ts";
 import { at, isObject } from "./arbitrary_json.ts";
 import { asyncApiOf, membersAt, type Served } from "./documents.ts";
+import type { Json } from "./judges.ts";
 import { codeOf, RawClient, typeOf } from "./raw_client.ts";
 
 /** What is asked under each type of message; what comes of it is what the document says. */
@@ -68,6 +72,38 @@ const PLUGIN = definePlugin({
   ],
 });
 
+/** Asks everything, each answered as the document has it; resolves with what came for each type. */
+async function askedAll(
+  client: RawClient,
+  { judge }: Served,
+  answers: ReadonlyMap<string, readonly string[]>,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const all = new Map<string, ReadonlySet<string>>();
+  for (const [type, asked] of Object.entries(ASKED)) {
+    const possible = answers.get(`client.${type}`) ?? [];
+    const judged = judge.at(`#/components/messages/client.${type}/payload`);
+    const told = new Set<string>();
+    for (const data of asked) {
+      const answer = await client.ask(type, data);
+      const isRight = judged({ type, id: "1", data }).length === 0;
+      assertEquals(isRight, codeOf(answer) !== "INVALID_MESSAGE", JSON.stringify(answer));
+      told.add(`server.${typeOf(answer)}`);
+    }
+    assertEquals([...told].filter((key) => !possible.includes(key)), [], `answers to ${type}`);
+    all.set(type, told);
+  }
+  return all;
+}
+
+/** Whether messages are frames that the document has for this path, each by its schema. */
+function areAsSaid(messages: readonly Json[], { judge }: Served, sent: readonly string[]): void {
+  for (const message of messages) {
+    const key = `server.${typeOf(message)}`;
+    assert(sent.includes(key), `${key} is not told of`);
+    assertEquals(judge.at(`#/components/messages/${key}/payload`)(message), [], JSON.stringify(message));
+  }
+}
+
 Deno.test("every frame in both directions is as /asyncapi.json says", async () => {
   await using live = await LiveGateway.start({ DRAIN_MS: "300" });
   live.gateway.pipeline?.plugins.add(PLUGIN);
@@ -78,17 +114,7 @@ Deno.test("every frame in both directions is as /asyncapi.json says", async () =
     ...["t1", "t2", "t3"].flatMap((id) => [eventOf(id, "created", { tags: ["eu"] }), eventOf(id, "started")]),
   );
   await using client = await RawClient.connect(live.url("/ws?delta=1"), ["taskwire.v1.json"]);
-  for (const [type, asked] of Object.entries(ASKED)) {
-    const possible = answers.get(`client.${type}`) ?? [];
-    const judge = served.judge.at(`#/components/messages/client.${type}/payload`);
-    const told = new Set<string>();
-    for (const data of asked) {
-      const answer = await client.ask(type, data);
-      const isRight = judge({ type, id: "1", data }).length === 0;
-      assertEquals(isRight, codeOf(answer) !== "INVALID_MESSAGE", JSON.stringify(answer));
-      told.add(`server.${typeOf(answer)}`);
-    }
-    assertEquals([...told].filter((key) => !possible.includes(key)), [], `answers to ${type}`);
+  for (const [type, told] of await askedAll(client, served, answers)) {
     assert([...told].some((key) => key !== "server.error"), `${type} was answered`);
   }
   let completed = 0;
@@ -102,12 +128,47 @@ Deno.test("every frame in both directions is as /asyncapi.json says", async () =
     () => client.messages.some((message) => JSON.stringify(message).includes(`"status":"completed"`)),
   );
   await live.gateway.drain();
-  for (const message of client.messages) {
-    const faults = served.judge.at(`#/components/messages/server.${typeOf(message)}/payload`)(message);
-    assertEquals(faults, [], JSON.stringify(message));
-  }
+  areAsSaid(client.messages, served, sent);
   assertEquals([...client.types].map((type) => `server.${type}`).sort(), [...sent].sort());
   assertEquals(live.incidents, []);
+});
+
+Deno.test("on every path each message of a client is answered, as /asyncapi.json says of that path, in JSON and in CBOR", async () => {
+  await using live = await LiveGateway.start();
+  live.gateway.pipeline?.plugins.add(PLUGIN);
+  const served = await asyncApiOf(live);
+  await live.append(eventOf("t1", "started"));
+  for (const path of PATHS.keys()) {
+    const { sent, answers } = socketOf(served, path);
+    for (const protocol of PROTOCOLS.keys()) {
+      await using client = await RawClient.connect(live.url(path), [protocol]);
+      const all = await askedAll(client, served, answers);
+      assertEquals([...answers.keys()].sort(), [...all.keys()].map((type) => `client.${type}`).sort());
+      areAsSaid(client.messages, served, sent);
+    }
+  }
+  assertEquals(live.incidents, []);
+});
+
+Deno.test("what a stream sends is what /asyncapi.json has for the server", async () => {
+  await using live = await LiveGateway.start();
+  const served = await asyncApiOf(live);
+  await live.append(eventOf("t1", "progress", { total: 3, completed: 1 }));
+  await live.gateway.publish("data:one", { close: 1 }, "a");
+  const topics = "task:progress,task:status,task:list,data:one,strategy:one";
+  const response = await fetch(`http://127.0.0.1:${live.port}/api/stream?topics=${topics}&max_rate_hz=50`);
+  assert(response.body !== null);
+  const frames: Json[] = [];
+  for await (const { event, data } of eventsOf(response.body)) {
+    const frame: unknown = event === "" ? undefined : JSON.parse(data);
+    if (isObject(frame)) frames.push(frame);
+    if (event === "caught_up") break;
+  }
+  const types = new Set(frames.map(typeOf));
+  for (const type of ["welcome", "task_progress", "task_status", "task_list", "data_update"]) {
+    assert(types.has(type), type);
+  }
+  areAsSaid(frames, served, socketOf(served, "/ws").sent);
 });
 
 Deno.test("what does not come on a path is not there in /asyncapi.json", async () => {

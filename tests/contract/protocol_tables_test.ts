@@ -2,11 +2,12 @@ import { assert, assertEquals } from "@std/assert";
 import { HTTP_OPERATIONS } from "../../src/contract/http_operations.ts";
 import { readClient } from "../../src/http/assets.ts";
 import { readDashboard } from "../../src/http/dashboard_assets.ts";
+import taskLog from "../../src/plugins/examples/task_log.ts";
 import { FakeGateway } from "../http/fake_gateway.ts";
 import { DOCUMENT, table, unquoted } from "../protocol/document_tables.ts";
 import { LiveGateway } from "../transport/live_gateway.ts";
 import { at, membersIn } from "./arbitrary_json.ts";
-import { asyncApiOf, membersAt, openApiOf } from "./documents.ts";
+import { asyncApiOf, danglingIn, membersAt, openApiOf } from "./documents.ts";
 import { asyncApiFaults, type Json, openApiFaults } from "./judges.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -18,14 +19,27 @@ async function asyncApiDocument(): Promise<Json> {
 
 const MESSAGES = "#/components/messages";
 
-Deno.test("both documents are what the official schemas of AsyncAPI and OpenAPI ask", async () => {
+Deno.test("both documents are what the official schemas of AsyncAPI and OpenAPI ask, with plug-ins too", async () => {
   await using live = await LiveGateway.start();
+  live.gateway.pipeline?.plugins.add(taskLog);
   const spoken = await asyncApiOf(live);
   assertEquals(asyncApiFaults(spoken.document), []);
   assert(asyncApiFaults({ ...spoken.document, channels: [] }).length > 0);
   const asked = await openApiOf(live);
   assertEquals(await openApiFaults(asked.document), []);
   assert((await openApiFaults({ ...asked.document, paths: [] })).length > 0);
+  for (const { document } of [spoken, asked]) assertEquals(danglingIn(document), []);
+  // What the schema of AsyncAPI cannot say: the messages of an operation, and of its reply, are those of its channel.
+  for (const [name, operation] of Object.entries(membersAt(spoken.document, "operations"))) {
+    const of = (part: unknown): void => {
+      const { channel, messages } = membersIn(part);
+      const from = `${membersIn(channel)["$ref"]}/messages/`;
+      const named = Array.isArray(messages) ? messages.map(({ $ref }) => String($ref)) : [];
+      assert(named.length > 0 && named.every((ref) => ref.startsWith(from)), `${name}: ${named}`);
+    };
+    of(operation);
+    if (operation["reply"] !== undefined) of(operation["reply"]);
+  }
   // Compiling a schema judges it: strictly, so that no word of it is unknown.
   for (const key of Object.keys(membersAt(spoken.document, "components", "messages"))) {
     spoken.judge.at(`${MESSAGES}/${key}/payload`);

@@ -1,9 +1,10 @@
+import { decode, encode } from "cborg";
 import { WebSocket } from "ws";
 import { eventually } from "../eventually.ts";
 import { isObject } from "./arbitrary_json.ts";
 import type { Json } from "./judges.ts";
 
-/** A client that knows nothing of the protocol but that messages are JSON, and that replies have the id of their request. */
+/** A client that knows nothing of the protocol but that messages are JSON, or CBOR, and that replies have the id of their request. */
 export class RawClient implements AsyncDisposable {
   readonly #ws: WebSocket;
   readonly #closed: Promise<void>;
@@ -14,7 +15,11 @@ export class RawClient implements AsyncDisposable {
 
   private constructor(ws: WebSocket) {
     this.#ws = ws;
-    ws.on("message", (data) => this.#received(JSON.parse(String(data))));
+    // As `ws` hands it out, where it is not told otherwise.
+    ws.on(
+      "message",
+      (data, isBinary) => this.#received(isBinary ? decode(data as Uint8Array) : JSON.parse(String(data))),
+    );
     ws.on("error", () => {}); // the close event follows
     this.#closed = new Promise((resolve) => ws.once("close", () => resolve()));
   }
@@ -35,7 +40,8 @@ export class RawClient implements AsyncDisposable {
   async ask(type: string, data: unknown): Promise<Json> {
     const id = `ask_${++this.#asked}`;
     const answered = new Promise<Json>((resolve) => this.#waiting.set(id, resolve));
-    this.#ws.send(JSON.stringify({ type, id, data }));
+    const frame = { type, id, data };
+    this.#ws.send(this.#ws.protocol.endsWith("cbor") ? encode(frame) : JSON.stringify(frame));
     const gone = this.#closed.then(() => {
       throw new Error(`The connection has ended before ${type} was answered`);
     });
