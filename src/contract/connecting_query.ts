@@ -25,7 +25,7 @@ const OTHERS: readonly QueryParameter[] = [
   },
   {
     name: "since",
-    schema: v.pipe(v.string(), v.regex(/^.{1,64}:\d{1,16}$/)),
+    schema: v.pipe(v.string(), v.regex(/^[\s\S]{1,64}:\d{1,15}$/)),
     description: "<epoch>:<seq>: the topics go on from this cursor.",
   },
   {
@@ -43,13 +43,13 @@ const OTHERS: readonly QueryParameter[] = [
 const FORMS: readonly QueryParameter[] = [
   {
     name: "batch",
-    schema: v.literal("1"),
-    description: "Several frames may come in one batch frame.",
+    schema: v.string(),
+    description: "1: several frames may come in one batch frame. Anything else is passed over.",
   },
   {
     name: "delta",
-    schema: v.literal("1"),
-    description: "Progress may come as progress_delta.",
+    schema: v.string(),
+    description: "1: progress may come as progress_delta. Anything else is passed over.",
   },
 ];
 

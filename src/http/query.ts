@@ -45,5 +45,5 @@ export function readQuery<S extends Members>(
 }
 
 function isNumber(text: string): boolean {
-  return /^\d{1,16}$/.test(text);
+  return /^\d{1,16}(\.\d{1,16})?$/.test(text);
 }

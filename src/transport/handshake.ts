@@ -113,7 +113,7 @@ export function subscribeOf(
     topics,
     ...(since === null ? {} : { since: cursorOf(since) }),
     ...(replay === null ? {} : { replay }),
-    ...(rate === null ? {} : { max_rate_hz: rate === "" ? NaN : Number(rate) }),
+    ...(rate === null ? {} : { max_rate_hz: /^\d+(\.\d+)?$/.test(rate) ? Number(rate) : NaN }),
   };
 }
 
@@ -121,5 +121,5 @@ export function subscribeOf(
 function cursorOf(text: string): { readonly epoch: string; readonly seq: number } {
   const colon = text.lastIndexOf(":");
   const seq = text.slice(colon + 1);
-  return { epoch: text.slice(0, Math.max(0, colon)), seq: /^\d+$/.test(seq) ? Number(seq) : NaN };
+  return { epoch: text.slice(0, Math.max(0, colon)), seq: /^\d{1,15}$/.test(seq) ? Number(seq) : NaN };
 }

@@ -212,7 +212,7 @@ Deno.test("batch=1 asks for batches, and nothing else does", () => {
   assertEquals([codec, protocol], [jsonBatch, undefined]);
 });
 
-Deno.test("topics, since and replay are the data of a subscribe, which its own rules judge", () => {
+Deno.test("topics, since, replay and rate are the data of a subscribe, which its own rules judge", () => {
   const cases: readonly [query: string, subscribe: unknown][] = [
     ["topics=task:progress,task:status", { topics: ["task:progress", "task:status"] }],
     ["topics=task%3Aid%3Ajob1", { topics: ["task:id:job1"] }],
@@ -232,7 +232,11 @@ Deno.test("topics, since and replay are the data of a subscribe, which its own r
     ["topics=a&since=e:-1", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
     ["topics=a&since=e:1e3", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
     ["topics=a&since=e:%201", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
-    ["topics=a&since=e:99999999999999999999", { topics: ["a"], since: { epoch: "e", seq: 1e20 } }],
+    ["topics=a&since=e:99999999999999999999", { topics: ["a"], since: { epoch: "e", seq: NaN } }],
+    ["topics=a&max_rate_hz=2.5", { topics: ["a"], max_rate_hz: 2.5 }],
+    ["topics=a&max_rate_hz=", { topics: ["a"], max_rate_hz: NaN }],
+    ["topics=a&max_rate_hz=0x10", { topics: ["a"], max_rate_hz: NaN }],
+    ["max_rate_hz=2", undefined],
   ];
   for (const [query, subscribe] of cases) {
     assertEquals<unknown>(accepted(`/ws?${query}`).subscribe, subscribe);
