@@ -15,6 +15,8 @@ export const BUDGET: Budget = { turnMs: 100, answerMs: 5_000, failures: 20 };
 export type PluginCounts = { calls: number; failed: number; overdue: number };
 
 const WITHIN_MS = 60_000;
+/** What is told one after the other comes to an end 12 times a minute where each is overdue: that has to be too many. */
+const OVERDUE_WEIGHT = 2;
 
 /** A plug-in did not come to an end in time. */
 export class OverdueError extends Error {
@@ -60,8 +62,9 @@ export class Guarded {
       const isOverdue = error instanceof OverdueError;
       if (!isRefusal(error)) {
         this.#failed(
-          error instanceof Error ? error.message : String(error),
+          error instanceof Error ? `${error.message}` : `it throws a ${typeof error}`,
           isOverdue ? "overdue" : "failed",
+          isOverdue ? OVERDUE_WEIGHT : 1,
         );
       }
       throw error;
@@ -84,11 +87,11 @@ export class Guarded {
     });
   }
 
-  #failed(why: string, how: "failed" | "overdue"): void {
+  #failed(why: string, how: "failed" | "overdue", weight = 1): void {
     this.counts[how]++;
     const nowMs = this.#clock.elapsed();
     this.#failures = this.#failures.filter((atMs) => nowMs - atMs < WITHIN_MS);
-    this.#failures.push(nowMs);
+    for (let i = 0; i < weight; i++) this.#failures.push(nowMs);
     if (this.#failures.length >= this.#budget.failures) {
       this.#tooMany(`${this.#failures.length} failures within a minute, the last: ${why}`);
     }

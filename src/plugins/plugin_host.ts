@@ -6,8 +6,9 @@ import { defineMessage } from "../messages/message_type.ts";
 import type { MessageRegistry } from "../messages/message_registry.ts";
 import type { Delivery } from "../projection/delivery.ts";
 import { isChannel } from "../protocol/topics.ts";
+import { soundRefusal, soundResult } from "./answer.ts";
 import { BUDGET, type Budget, Guarded, type PluginCounts, type Stopwatch } from "./guarded.ts";
-import { type Happened, type Plugin, PluginError, type PluginGateway, type PluginMessage } from "./plugin.ts";
+import type { Happened, Plugin, PluginGateway, PluginMessage } from "./plugin.ts";
 
 /** What plug-ins are put into. */
 export type PluginHostOptions = {
@@ -38,6 +39,8 @@ export type PluginState = PluginCounts & {
 
 /** So much waits for a plug-in that is being told of what came before; more is missed. */
 const MAX_WAITING = 10_000;
+/** After so long of telling, ms, everybody else has a turn. */
+const TELLING_MS = 5;
 
 type Hosted = {
   readonly plugin: Plugin;
@@ -179,13 +182,11 @@ export class PluginHost {
         const refused = refusalOf(access, { right });
         if (refused !== undefined) return { kind: "error", error: refused };
         try {
-          const result = await guarded.call(() => handle(data, { access, nowMs }, gateway), isRefusal);
-          return { kind: "reply", type: "result", data: { ...result } };
+          const answer = async () => soundResult(await handle(data, { access, nowMs }, gateway));
+          return { kind: "reply", type: "result", data: await guarded.call(answer, isRefusal) };
         } catch (error) {
-          if (error instanceof PluginError) {
-            const { code, message, details } = error;
-            return { kind: "error", error: { code, message, details }, isValid: true };
-          }
+          const refusal = soundRefusal(error);
+          if (refusal !== undefined) return { kind: "error", error: refusal, isValid: true };
           failed(plugin.name, error);
           throw error;
         }
@@ -195,19 +196,23 @@ export class PluginHost {
 
   async #tell(hosted: Hosted): Promise<void> {
     hosted.isTold = true;
+    const { gateway, clock, failed } = this.#options;
     const { plugin: { name, onPublish }, guarded, waiting } = hosted;
+    let sinceMs = clock.elapsed();
     for (let happened = waiting.shift(); happened !== undefined; happened = waiting.shift()) {
       const one = happened;
-      await guarded.call(() => onPublish?.(one, this.#options.gateway)).catch((error: unknown) => {
-        this.#options.failed(name, error);
-      });
+      await guarded.call(() => onPublish?.(one, gateway)).catch((error: unknown) => failed(name, error));
+      if (clock.elapsed() - sinceMs < TELLING_MS) continue;
+      // What it awaits may be there at once, again and again: no timer, and no socket, would have its turn.
+      await new Promise<void>((resolve) => clock.after(0, resolve));
+      sinceMs = clock.elapsed();
     }
     hosted.isTold = false;
   }
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof PluginError;
+  return soundRefusal(error) !== undefined;
 }
 
 function happenedOf({ seq, taskId, status, progress }: Delivery): Happened {

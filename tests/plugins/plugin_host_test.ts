@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as v from "valibot";
 import { definePlugin, definePluginMessage, type Plugin, PluginError } from "../../src/plugins/plugin.ts";
+import type { ErrorCode } from "../../src/protocol/error_codes.ts";
 import { eventually } from "../eventually.ts";
 import { eventOf, LiveGateway } from "../transport/live_gateway.ts";
 
@@ -51,11 +52,15 @@ Deno.test("one that hangs is answered for, and one that fails too often is disab
   const { plugins, messages } = pipelineOf(live);
   plugins.add(ECHO);
   const hung = client.request("echo", { text: "x", how: "hang" });
-  for (let i = 0; i < 19; i++) await client.request("echo", { text: "x", how: "throw" });
+  for (let i = 0; i < 18; i++) await client.request("echo", { text: "x", how: "throw" });
   const answer = await hung;
   assert(answer.type === "error" && answer.error.code === "SERVER_ERROR");
   const [state] = plugins.list();
-  assertEquals([state?.enabled, state?.failed, state?.overdue], [false, 19, 1]);
+  assertEquals(
+    [state?.enabled, state?.failed, state?.overdue],
+    [false, 18, 1],
+    "who keeps others waiting counts twice",
+  );
   assertMatch(state?.why ?? "", /^20 failures within a minute/);
   const gone = await client.request("echo", { text: "x" });
   assertEquals(
@@ -64,6 +69,63 @@ Deno.test("one that hangs is answered for, and one that fails too often is disab
   );
   plugins.enable("echo");
   assertEquals((await client.request("echo", { text: "x" })).type, "result");
+});
+
+Deno.test("an answer that cannot be sent hurts itself alone", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect();
+  const { plugins } = pipelineOf(live);
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  const answers: readonly (() => unknown)[] = [
+    () => ({ n: 1n }),
+    () => cycle,
+    () => ({ toJSON: () => "text" }),
+    () => "text",
+    () => null,
+    () => [1],
+    () => ({ text: "x".repeat(2_000_000) }),
+    () => {
+      throw Object.create(null);
+    },
+    () => {
+      throw new PluginError("OF_MY_OWN" as ErrorCode, "not of the protocol");
+    },
+    () => {
+      throw new PluginError("FORBIDDEN", "cannot be told", cycle);
+    },
+  ];
+  const odd = definePluginMessage({
+    type: "odd",
+    schema: v.object({ i: v.number() }),
+    handle: ({ i }) => answers[i]?.() as object,
+  });
+  plugins.add({ name: "odd", messages: [odd] });
+  for (let i = 0; i < answers.length; i++) {
+    const answer = await client.request("odd", { i });
+    assertEquals(answer.type === "error" && answer.error.code, "SERVER_ERROR", `${answers[i]}`);
+  }
+  assertEquals((await client.request("ping")).type, "pong");
+  assertEquals(plugins.list().map(({ failed, enabled }) => [failed, enabled]), [[answers.length, true]]);
+});
+
+Deno.test("a plug-in that is told of much lets everybody else have their turn meanwhile", async () => {
+  await using live = await LiveGateway.start();
+  const pipeline = pipelineOf(live);
+  let told = 0;
+  pipeline.plugins.add({
+    name: "busy",
+    async onPublish() {
+      told++;
+      for (const endMs = performance.now() + 10; performance.now() < endMs;);
+      await Promise.resolve();
+    },
+  });
+  await pipeline.append(Array.from({ length: 50 }, (_, i) => eventOf(`t${i}`, "created")));
+  await eventually("it began", () => told > 0);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert(told < 50, "a timer came before all was told");
+  await eventually("all was told", () => told === 50);
 });
 
 Deno.test("who watches a channel of a plug-in that goes is told so; it may come again", async () => {
