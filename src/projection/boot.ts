@@ -1,3 +1,4 @@
+import { channelOf } from "../channel/channel_subject.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import { parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Extent } from "../log/event_log.ts";
@@ -61,6 +62,8 @@ class Booting implements Booted {
   readonly #options: BootOptions;
   /** Tasks of which a record that is no event, or a straggler of an attempt before, may hide one that counts. */
   readonly #hidden = new Set<string>();
+  /** Subjects of channels whose last record is no value, and may hide one. */
+  readonly #hiddenValues = new Set<string>();
   /** Tasks that were let go and met again, of which nothing is kept until the end. */
   readonly #again = new Set<string>();
   #walked = 0;
@@ -126,8 +129,12 @@ class Booting implements Booted {
     this.#evict();
   }
 
-  /** Reads the tasks whole of which something may be hidden. */
+  /** Reads the tasks whole of which something may be hidden, and the values that are. */
   async restore(): Promise<void> {
+    const about = { namespaces: this.#options.namespaces, upTo: this.extent.lastSeq };
+    for (const subject of this.#hiddenValues) {
+      for (const update of await this.#pasts.lastOf(subject, about)) this.channels.put(update);
+    }
     const ats = new Map([...this.#hidden].map((id) => [id, this.extent.lastSeq]));
     const pasts = await this.#pasts.at(ats);
     for (const [id, past] of pasts) this.table.restore(id, past);
@@ -139,12 +146,16 @@ class Booting implements Booted {
     const parsed = isTaskSubject(entry.subject)
       ? parseRecord(entry)
       : parseUpdate(entry, this.#options.namespaces);
-    if ("update" in parsed) return void this.channels.put(parsed.update);
+    if ("update" in parsed) {
+      this.#hiddenValues.delete(entry.subject);
+      return void this.channels.put(parsed.update);
+    }
     if ("rejected" in parsed) {
       const isNew = this.extent.epoch !== met.epoch || entry.seq > met.upTo;
       this.rejected.add(entry, parsed.rejected, isNew);
       const names = namesIn(entry.subject);
       if (names !== undefined && isKind(names.kind) && isTaskId(names.taskId)) this.#hidden.add(names.taskId);
+      if (channelOf(entry.subject) !== undefined) this.#hiddenValues.add(entry.subject);
       return;
     }
     const { event } = parsed;

@@ -1,10 +1,11 @@
 import { channelSubject } from "../channel/channel_subject.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
-import { type ChannelUpdate, parseUpdate } from "../channel/channel_update.ts";
-import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
+import type { ChannelUpdate } from "../channel/channel_update.ts";
+import type { EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isChannel } from "../protocol/topics.ts";
 import { namesIn, parseRecord } from "../task/worker_event.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
+import { lastValue, lastValues } from "./past_values.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 
 /** Most reads of the log at once. */
@@ -54,24 +55,15 @@ export class PastTasks {
 
   /** The last value of each key of a channel, as the log has it now. */
   async lastsOf(topic: string, namespaces: Namespaces): Promise<readonly ChannelUpdate[]> {
-    const subject = channelSubject({ topic, key: "" });
-    const updates: ChannelUpdate[] = [];
-    const take = (entries: readonly Entry[]): void => {
-      for (const entry of entries) {
-        const parsed = parseUpdate(entry, namespaces);
-        if ("update" in parsed) updates.push(parsed.update);
-      }
-    };
-    for await (const entries of this.#log.lastPerSubject(`${subject}.>`)) take(entries);
-    let last: Entry | undefined;
-    for (let after = 0;;) {
-      const page = await this.#log.read({ subject, after, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES });
-      last = page.entries.at(-1) ?? last;
-      if (page.through <= after || page.entries.length === 0) break;
-      after = page.through;
-    }
-    if (last !== undefined) take([last]);
-    return updates.sort((a, b) => a.seq - b.seq);
+    return await lastValues(this.#log, topic, namespaces);
+  }
+
+  /** The last value under one subject of a channel, up to a position; none where there is none. */
+  async lastOf(
+    subject: string,
+    about: { readonly namespaces: Namespaces; readonly upTo: number },
+  ): Promise<readonly ChannelUpdate[]> {
+    return await lastValue(this.#log, subject, about);
   }
 
   /**
