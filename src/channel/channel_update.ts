@@ -1,7 +1,7 @@
 import type { Namespaces } from "./namespaces.ts";
 import type { EventRecord } from "../task/worker_event.ts";
 import { depthWithin, MAX_BODY_BYTES, MAX_BODY_DEPTH } from "../task/worker_event.ts";
-import { channelOf, type ChannelValue } from "./channel_subject.ts";
+import { channelOf, channelSubject, type ChannelValue } from "./channel_subject.ts";
 
 /** A value that was published to a channel: `seq` is its position, `time` when it was appended (ms since the epoch). */
 export type ChannelUpdate = ChannelValue & {
@@ -29,6 +29,9 @@ export function parseUpdate(
       rejected: "subject: must be task.<task_id>.<kind>, data.<name>[.<key>] or strategy.<name>[.<key>]",
     };
   }
+  // One value would else lie under several subjects, each with a retention and a last record of its own.
+  const subjectOfIt = channelSubject(value);
+  if (subject !== subjectOfIt) return { rejected: `subject: must be written ${subjectOfIt}` };
   const fault = bodyFault(body);
   if (fault !== undefined) return { rejected: fault };
   try {
