@@ -3,8 +3,9 @@ import { type Delivery, isLost } from "../projection/delivery.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { conflate, type Part } from "./conflation.ts";
-import { Deltas } from "./deltas.ts";
+import { DELTA_BYTES, Deltas } from "./deltas.ts";
 import { after, type Outstanding, waitFor } from "./outstanding.ts";
+import { Room } from "./room.ts";
 
 /** A live connection, as far as the router knows it. */
 export interface Member {
@@ -38,6 +39,8 @@ export type AudienceOptions = {
   readonly paceMs?: number;
   /** The tasks that they may see. Default: all. */
   readonly scope?: Scope | undefined;
+  /** Memory for what they were told last, where progress is told by what changed. Default: its own. */
+  readonly room?: Room;
 };
 
 /**
@@ -70,12 +73,12 @@ export class Audience {
   /** Where progress is told by what changed. */
   readonly #deltas: Deltas | undefined;
 
-  constructor({ key, topics, codec, paceMs = 0, scope }: AudienceOptions, head: number) {
+  constructor({ key, topics, codec, paceMs = 0, scope, room }: AudienceOptions, head: number) {
     this.key = key;
     this.paceMs = paceMs;
     this.topics = topics;
     this.codec = codec;
-    this.#deltas = codec.hasDeltas === true ? new Deltas() : undefined;
+    this.#deltas = codec.hasDeltas === true ? new Deltas(room ?? new Room(DELTA_BYTES)) : undefined;
     this.scope = scope;
     this.#flushedTo = head;
   }
@@ -163,6 +166,7 @@ export class Audience {
     this.#ahead.delete(member);
     this.#owed.delete(member);
     this.#deltas?.leave(member);
+    if (this.#members.size === 0) this.#deltas?.clear();
   }
 
   /** Whether a task goes out of its members' sight with this. */

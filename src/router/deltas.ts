@@ -1,3 +1,4 @@
+import type { Room } from "./room.ts";
 import type { ProgressData, ServerFrame } from "../protocol/server_frames.ts";
 
 type FrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;
@@ -6,6 +7,10 @@ type Base = { readonly at: number; readonly progress: ProgressData };
 
 /** Of so many tasks it is kept what was told last; of any other the next frame is whole. */
 const MOST_TASKS = 10_000;
+/** What is kept of a task weighs so much, in bytes, and two for each character. */
+const BASE_BYTES = 300;
+/** So much memory all audiences of a gateway have for it together, unless told otherwise: each may be of one connection. */
+export const DELTA_BYTES = 67_108_864;
 /** So long those who have joined are sent whole frames while others are sent changes, ms; then all begin anew together. */
 const APART_MS = 5_000;
 
@@ -17,7 +22,12 @@ const APART_MS = 5_000;
 export class Deltas {
   readonly #bases = new Map<string, Base>();
   readonly #apart = new Set<object>();
+  readonly #room: Room;
   #sinceMs = -Infinity;
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
 
   /** Has a member sent whole frames for now: it was not told what the others were. */
   setApart(member: object): void {
@@ -38,9 +48,14 @@ export class Deltas {
   begin(members: number, elapsedMs: number): void {
     const areAllApart = this.#apart.size >= members;
     if (this.#apart.size === 0 || (!areAllApart && elapsedMs - this.#sinceMs < APART_MS)) return;
-    this.#bases.clear();
+    this.clear();
     this.#apart.clear();
     this.#sinceMs = elapsedMs;
+  }
+
+  /** Forgets what was told: whole frames come next. */
+  clear(): void {
+    for (const taskId of this.#bases.keys()) this.#forget(taskId);
   }
 
   /** A frame of progress as what changed; itself where it has to be whole: of another attempt, or where no base is known. */
@@ -55,20 +70,36 @@ export class Deltas {
 
   /** Notes what a status told: the whole of the counters. Of a task that has ended no more is to come. */
   told({ data: { task_id, progress } }: FrameOf<"task_status">, at: number, hasEnded: boolean): void {
-    if (hasEnded) this.#bases.delete(task_id);
+    if (hasEnded) this.#forget(task_id);
     else this.#note(task_id, { at, progress });
   }
 
-  /** The task told longest ago goes first. */
+  /** The task told longest ago goes first; and nothing is kept of this one where there is no room after all. */
   #note(taskId: string, base: Base): void {
-    this.#bases.delete(taskId);
-    this.#bases.set(taskId, base);
-    if (this.#bases.size <= MOST_TASKS) return;
-    for (const oldest of this.#bases.keys()) {
-      this.#bases.delete(oldest);
-      return;
+    this.#forget(taskId);
+    if (this.#bases.size >= MOST_TASKS) this.#forgetOldest();
+    const bytes = weightOf(base);
+    while (!this.#room.take(bytes)) {
+      if (this.#bases.size === 0) return;
+      this.#forgetOldest();
     }
+    this.#bases.set(taskId, base);
   }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#bases.keys()) return this.#forget(oldest);
+  }
+
+  #forget(taskId: string): void {
+    const base = this.#bases.get(taskId);
+    if (base === undefined) return;
+    this.#bases.delete(taskId);
+    this.#room.give(weightOf(base));
+  }
+}
+
+function weightOf({ progress: { current, status } }: Base): number {
+  return BASE_BYTES + 2 * ((current?.length ?? 0) + (status?.length ?? 0));
 }
 
 /** The members of `now` that are others than in `before`. */

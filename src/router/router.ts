@@ -7,8 +7,10 @@ import type { Codec } from "../protocol/codec.ts";
 import { topicsOf } from "../protocol/topics.ts";
 import { Audience, type Member } from "./audience.ts";
 import type { Part } from "./conflation.ts";
+import { DELTA_BYTES } from "./deltas.ts";
 import { Holders } from "./holders.ts";
 import { heldOf, type Outstanding } from "./outstanding.ts";
+import { Room } from "./room.ts";
 
 /** Time as the router needs it, so that tests own it. */
 export interface Clock {
@@ -51,6 +53,8 @@ export class Router {
   readonly #byTopic = new Map<string, Holders>();
   readonly #homes = new Map<Member, Audience>();
   readonly #dirty = new Set<Audience>();
+  /** Of all audiences that are told what changed. */
+  readonly #room = new Room(DELTA_BYTES);
   /** Tasks that left memory, for those who come back to `task:list`. */
   readonly removals: Removals = new Removals();
   /** What members left outstanding, until they join again. */
@@ -96,7 +100,10 @@ export class Router {
     const key = `${codec.name} ${paceMs} ${keyOf(sorted, scope)}`;
     let audience = this.#audiences.get(key);
     if (audience === undefined) {
-      audience = new Audience({ key, topics: new Set(sorted), codec, paceMs, scope }, this.#head);
+      audience = new Audience(
+        { key, topics: new Set(sorted), codec, paceMs, scope, room: this.#room },
+        this.#head,
+      );
       audience.progressDueMs = member.pacedAtMs + paceMs;
       this.#audiences.set(key, audience);
       for (const topic of sorted) {

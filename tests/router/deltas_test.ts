@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { ProgressFold } from "../../src/client/progress_fold.ts";
 import type { ServerFrame } from "../../src/protocol/server_frames.ts";
 import { Audience, type Member } from "../../src/router/audience.ts";
+import { Room } from "../../src/router/room.ts";
 import { deliveriesOf, framesOf, lines, type Said } from "./deliveries.ts";
 
 /** A member that keeps what was written, and what it comes to. */
@@ -171,4 +172,34 @@ Deno.test("whoever asked for changes comes to the frames that others are told, w
     { numRuns: 300 },
   );
   assert(deltas > 100 && saved > 0, `${deltas} told by what changed, ${saved} bytes saved`);
+});
+
+Deno.test("where there is no room to remember what was told, more is told whole; and who leaves gives it back", () => {
+  const room = new Room(3_000);
+  const audiences = ["one", "other"].map((key) =>
+    new Audience({ key, topics: TOPICS, codec: { ...lines(), name: "json delta", hasDeltas: true }, room }, 0)
+  );
+  const watchers = audiences.map((audience) => {
+    const watcher = new Watcher();
+    audience.join(watcher, 0, 0);
+    return watcher;
+  });
+  const tasks = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  const told = deliveriesOf(
+    ...[1, 2, 3].flatMap((completed) => tasks.map((task) => progress(task, { completed, total: 9 }))),
+  );
+  told.forEach((delivery, i) => {
+    for (const audience of audiences) {
+      add(audience, delivery);
+      audience.flush(i + 1, { nowMs: i, elapsedMs: i });
+    }
+    assert(room.left >= 0);
+  });
+  const counters = (frames: readonly ServerFrame[]) =>
+    frames.flatMap((frame) => frame.type === "task_progress" ? [frame.data.progress.completed] : []);
+  const all = counters(told.flatMap(({ progress }) => progress === undefined ? [] : [progress.frame]));
+  assertEquals(all.length, 120);
+  for (const { whole } of watchers) assertEquals(counters(whole), all, "each is told all");
+  audiences.forEach((audience, i) => audience.leave(watchers[i] ?? new Watcher()));
+  assertEquals(room.left, 3_000);
 });
