@@ -6,7 +6,7 @@ const MAX_FRAMES = 50_000;
 
 /**
  * What comes of some topics of a watch while another of them begins anew: a task may belong now to the ones, now to the other,
- * and what happened to it is told in the order of the stream. Of progress the newest is kept.
+ * and what happened to it is told in the order of the stream. Of progress, and of values of `data:*` and `strategy:*`, the newest is kept.
  */
 export class HeldBack {
   readonly #frames = new Map<Watch, Map<string, NewsFrame>>();
@@ -24,7 +24,8 @@ export class HeldBack {
   keep(watch: Watch, frame: NewsFrame): boolean {
     const frames = this.#frames.get(watch);
     if (frames === undefined || frames.size >= MAX_FRAMES) return false;
-    const key = frame.type === "task_status" ? frame.id : aboutOf(frame);
+    // Whether the newest value of a key stands for those before it is not known of channels of plug-ins.
+    const key = /^(task_status|channel_update)$/.test(frame.type) ? frame.id : aboutOf(frame);
     const known = frames.get(key);
     if (known === undefined || positionOf(known) < positionOf(frame)) frames.set(key, frame);
     return true;
