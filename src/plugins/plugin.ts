@@ -75,6 +75,8 @@ export type Happened = {
   /** Whether the task's status, or what describes it, is another; whether its counters are. */
   readonly status: boolean;
   readonly progress: boolean;
+  /** How much more waits to be told: who sums up may do so when it is nothing. */
+  readonly waiting: number;
 };
 
 /** What extends a gateway: message types, namespaces of channels, and what is done when something happens. */

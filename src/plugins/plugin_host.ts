@@ -45,7 +45,7 @@ const TELLING_MS = 5;
 type Hosted = {
   readonly plugin: Plugin;
   readonly guarded: Guarded;
-  readonly waiting: Happened[];
+  readonly waiting: Omit<Happened, "waiting">[];
   isEnabled: boolean;
   isTold: boolean;
   why: string | null;
@@ -200,7 +200,7 @@ export class PluginHost {
     const { plugin: { name, onPublish }, guarded, waiting } = hosted;
     let sinceMs = clock.elapsed();
     for (let happened = waiting.shift(); happened !== undefined; happened = waiting.shift()) {
-      const one = happened;
+      const one = { ...happened, waiting: waiting.length };
       await guarded.call(() => onPublish?.(one, gateway)).catch((error: unknown) => failed(name, error));
       if (clock.elapsed() - sinceMs < TELLING_MS) continue;
       // What it awaits may be there at once, again and again: no timer, and no socket, would have its turn.
@@ -215,7 +215,7 @@ function isRefusal(error: unknown): boolean {
   return soundRefusal(error) !== undefined;
 }
 
-function happenedOf({ seq, taskId, status, progress }: Delivery): Happened {
+function happenedOf({ seq, taskId, status, progress }: Delivery): Omit<Happened, "waiting"> {
   const about = isChannel(taskId) ? { topic: taskId } : { taskId };
   return { seq, ...about, status: status !== undefined, progress: progress !== undefined };
 }

@@ -1,44 +1,60 @@
 /**
  * The progress of a group: a task with children moves as they do. Each child counts as its `total` (as 1 where that is not
- * known), so that large ones weigh more.
+ * known), so that large ones weigh more. Those count that carry all tags of their parent: so whoever may not write under its
+ * tags does not move it. A parent without tags is moved by whoever names it.
  *
  *     PLUGINS=src/plugins/examples/group_progress.ts deno task start
  *
  * Every gateway of a log does this; each says the same under the same id, and the log takes it once.
  */
 import type { TaskStatusData } from "../../protocol/server_frames.ts";
-import { definePlugin } from "../plugin.ts";
+import { definePlugin, type PluginGateway } from "../plugin.ts";
 
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"]);
+/** So many groups may wait to be summed up. */
+const MOST_GROUPS = 1_000;
+
+/** Groups of which a part has changed, and by which event last. */
+const changedOf = new WeakMap<PluginGateway, Map<string, number>>();
 
 export default definePlugin({
   name: "group_progress",
-  async onPublish({ taskId, seq }, gateway) {
+  async onPublish({ taskId, seq, waiting }, gateway) {
+    const changed = changedOf.get(gateway) ?? new Map<string, number>();
+    changedOf.set(gateway, changed);
     const parentId = taskId === undefined ? undefined : gateway.task(taskId)?.parent_id ?? undefined;
-    if (parentId === undefined || parentId === taskId) return;
-    const parent = gateway.task(parentId);
-    if (parent !== undefined && ENDED.has(parent.status)) return;
-    const children = gateway.childrenOf(parentId);
-    const percentage = shareOf(children);
-    if (parent?.progress.percentage === percentage && parent.progress.total === children.length) return;
-    const completed = children.filter(({ status }) => status === "completed").length;
-    const failed = children.filter(({ status }) => status === "failed" || status === "cancelled").length;
-    const body = {
-      attempt: parent?.attempt ?? 1,
-      total: children.length,
-      completed,
-      failed,
-      percentage,
-      current: `${completed + failed} of ${children.length} parts`,
-    };
-    await gateway.append(parentId, "progress", body, { eventId: `group ${seq}` });
+    if (parentId !== undefined && parentId !== taskId) changed.set(parentId, seq);
+    // All parts are looked at for it: not at each event where there are many.
+    if (waiting > 0 && changed.size < MOST_GROUPS) return;
+    for (const [id, at] of changed) {
+      await sumUp(id, at, gateway);
+      changed.delete(id);
+    }
   },
 });
 
-/** The share of all children that is done, 0–100 with two decimals, each by its weight. */
-function shareOf(children: readonly TaskStatusData[]): number {
+async function sumUp(parentId: string, seq: number, gateway: PluginGateway): Promise<void> {
+  const parent = gateway.task(parentId);
+  if (parent === undefined || ENDED.has(parent.status)) return;
+  const parts = gateway.childrenOf(parentId)
+    .filter(({ tags }) => parent.tags.every((tag) => tags.includes(tag)));
+  const percentage = shareOf(parts);
+  const { progress } = parent;
+  if (parts.length === 0) return;
+  const completed = parts.filter(({ status }) => status === "completed").length;
+  const failed = parts.filter(({ status }) => status === "failed" || status === "cancelled").length;
+  const isKnown = progress.percentage === percentage && progress.total === parts.length &&
+    progress.completed === completed && progress.failed === failed;
+  if (isKnown) return;
+  const current = `${completed + failed} of ${parts.length} parts`;
+  const body = { attempt: parent.attempt, total: parts.length, completed, failed, percentage, current };
+  await gateway.append(parentId, "progress", body, { eventId: `group ${seq}` });
+}
+
+/** The share of all parts that is done, 0–100 with two decimals, each by its weight. */
+function shareOf(parts: readonly TaskStatusData[]): number {
   let [done, all] = [0, 0];
-  for (const { status, progress } of children) {
+  for (const { status, progress } of parts) {
     const weight = progress.total ?? 1;
     all += weight;
     done += weight * (ENDED.has(status) ? 100 : progress.percentage ?? 0) / 100;
