@@ -1,6 +1,7 @@
 import type { Namespaces } from "./namespaces.ts";
 import type { EventRecord } from "../task/worker_event.ts";
 import { depthWithin, MAX_BODY_BYTES, MAX_BODY_DEPTH } from "../task/worker_event.ts";
+import { publicationId } from "./publication_id.ts";
 import { channelOf, channelSubject, type ChannelValue } from "./channel_subject.ts";
 
 /** A value that was published to a channel: `seq` is its position, `time` when it was appended (ms since the epoch). */
@@ -50,6 +51,20 @@ export function payloadFault(payload: unknown): string | undefined {
   return depthWithin(payload, MAX_BODY_DEPTH)
     ? undefined
     : `payload: must nest at most ${MAX_BODY_DEPTH} deep`;
+}
+
+/** What a log takes as a subject, and as an id, in characters. */
+const MAX_SUBJECT = 1_024;
+const MAX_ID = 256;
+
+/** Why a value cannot lie in the log, in one sentence; undefined where it can. A character takes up to 12 of a subject's. */
+export function placeFault(value: ChannelValue, eventId = ""): string | undefined {
+  if (channelSubject(value).length > MAX_SUBJECT) {
+    return `key: must be shorter: topic and key have at most ${MAX_SUBJECT} characters as a subject`;
+  }
+  return publicationId(value.topic, eventId).length > MAX_ID
+    ? `event_id: must be shorter: with the topic it has at most ${MAX_ID} characters`
+    : undefined;
 }
 
 function bodyFault(body: Uint8Array): string | undefined {

@@ -1,5 +1,7 @@
+import * as v from "valibot";
 import { parseUpdate } from "../channel/channel_update.ts";
 import { EVERYBODY } from "../access/access.ts";
+import { brokenRule, ChannelPublication } from "../protocol/client_frames.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { parseTopic } from "../protocol/topics.ts";
 import type { ErrorBody, TaskStatusData } from "../protocol/server_frames.ts";
@@ -30,12 +32,10 @@ export function pluginGateway(deps: PluginGatewayDeps): PluginGateway {
   const { projection, publishing, append } = deps;
   return {
     async publish(topic, payload, { key, eventId } = {}) {
-      const told = await publishing.publish(EVERYBODY, {
-        topic,
-        payload,
-        ...(key === undefined ? {} : { key }),
-        ...(eventId === undefined ? {} : { event_id: eventId }),
-      });
+      const given = { topic, payload, key, event_id: eventId };
+      const parsed = v.safeParse(ChannelPublication, given, { abortEarly: true });
+      if (!parsed.success) throw new PluginError("INVALID_MESSAGE", brokenRule(parsed.issues));
+      const told = await publishing.publish(EVERYBODY, parsed.output);
       if ("refused" in told) throw refusalError(told.refused);
       return told.seq;
     },

@@ -3,7 +3,7 @@ import { refusalOf, type Wish } from "../access/may.ts";
 import { channelSubject } from "../channel/channel_subject.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import { publicationId } from "../channel/publication_id.ts";
-import { payloadFault } from "../channel/channel_update.ts";
+import { payloadFault, placeFault } from "../channel/channel_update.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
 import type { ChannelPublication } from "../protocol/client_frames.ts";
 import type { Refused, ServerData } from "../protocol/server_frames.ts";
@@ -69,14 +69,15 @@ export class Publishing {
     };
   }
 
-  #fault({ topic, payload }: ChannelPublication): Refused["refused"] | undefined {
+  #fault({ topic, key = "", payload, event_id: id }: ChannelPublication): Refused["refused"] | undefined {
     const parsed = parseTopic(topic);
     if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed)) {
       return { code: "TOPIC_NOT_FOUND", message: `no such channel: ${topic}`, details: { topics: [topic] } };
     }
     const fault = payload === undefined
       ? "payload: must be given"
-      : payloadFault(payload) ?? this.#namespaces.faultOf({ topic, payload });
+      : placeFault({ topic, key }, id) ?? payloadFault(payload) ??
+        this.#namespaces.faultOf({ topic, payload });
     return fault === undefined ? undefined : { code: "INVALID_MESSAGE", message: fault, details: {} };
   }
 }

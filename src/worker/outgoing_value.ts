@@ -1,4 +1,4 @@
-import { payloadFault } from "../channel/channel_update.ts";
+import { payloadFault, placeFault } from "../channel/channel_update.ts";
 import { isChannelKey } from "../protocol/names.ts";
 import { parseTopic } from "../protocol/topics.ts";
 import { MAX_BODY_BYTES } from "../task/worker_event.ts";
@@ -37,6 +37,8 @@ export function outgoingValue(
     throw invalid("key: must be 1–128 characters, none of which is white space or a control");
   }
   if (!/^[\x21-\x7e]{1,100}$/.test(id)) throw invalid("eventId: must be 1–100 visible ASCII characters");
+  const rule = placeFault({ topic, key }, id);
+  if (rule !== undefined) throw invalid(rule);
   const json = write(payload);
   const fault = payloadFault(JSON.parse(json));
   if (fault !== undefined) throw invalid(fault);

@@ -100,6 +100,7 @@ async function channels(
     [{ topic: "nothing:a", payload: 1 }, 404, "TOPIC_NOT_FOUND"],
     [{ topic: "data:a" }, 400, "INVALID_MESSAGE"],
     [{ topic: "data:a", key: "a b", payload: 1 }, 400, "INVALID_MESSAGE"],
+    [{ topic: "data:a", key: "\u{1f600}".repeat(128), payload: 1 }, 400, "INVALID_MESSAGE"],
     [{ topic: "data:a", payload: "x".repeat(65_536) }, 400, "INVALID_MESSAGE"],
   ] as const;
   for (const [body, status, code] of refusals) {

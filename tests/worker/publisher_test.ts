@@ -99,3 +99,13 @@ Deno.test("what is no value is refused before it is sent, and names the rule", a
   await publisher.close();
   await assertRejects(() => publisher.publish("data:a", 1), WorkerError, "closed");
 });
+
+Deno.test("a value that no log would take is refused at once, and holds up none behind it", async () => {
+  const { publisher, stored } = setUp();
+  const tooLong = publisher.publish("data:a", 1, "\u{1f600}".repeat(128));
+  const next = publisher.publish("data:a", 2, "k");
+  await assertRejects(() => tooLong, WorkerError, "key: must be shorter");
+  await next;
+  assertEquals(stored.map(({ json }) => json), ["2"]);
+  await publisher.close();
+});
