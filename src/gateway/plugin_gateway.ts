@@ -93,8 +93,8 @@ async function readChannel(
   const values = entries.flatMap((entry) => {
     const parsed = parseUpdate(entry, projection.namespaces);
     if ("rejected" in parsed) return [];
-    const { seq, time, key, payload } = parsed.update;
-    return [{ seq, time, ...(key === "" ? {} : { key }), payload }];
+    const { seq, time, key, json } = parsed.update;
+    return [{ seq, time, ...(key === "" ? {} : { key }), payload: JSON.parse(json) }];
   });
   return through < head ? { values, next_after_seq: through } : { values };
 }

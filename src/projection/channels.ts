@@ -4,6 +4,7 @@ import type { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { Delivery } from "./delivery.ts";
 import { channelDelivery } from "./channel_delivery.ts";
+import { KnownIds } from "./known_ids.ts";
 
 /** The last value of each key of the channels, as far as there is room. */
 type Kept = Map<string, Delivery>;
@@ -25,7 +26,7 @@ export class Channels {
   readonly #namespaces: Namespaces;
   /** The one that changed last, last. */
   readonly #byTopic = new Map<string, Kept>();
-  readonly #evicted = new Set<string>();
+  readonly #evicted = new KnownIds();
   #bytes = 0;
 
   constructor(maxBytes: number, namespaces: Namespaces) {
@@ -52,7 +53,7 @@ export class Channels {
     const { topic, key } = update;
     const kept = this.#byTopic.get(topic) ?? new Map<string, Delivery>();
     // Of one that is not here whole nothing is kept: a part of it would be taken for all.
-    if (this.#evicted.has(topic)) return delivery;
+    if (this.#isEvicted(topic)) return delivery;
     this.#byTopic.delete(topic);
     this.#byTopic.set(topic, kept);
     this.#bytes += delivery.bytes - (kept.get(key)?.bytes ?? 0);
@@ -65,17 +66,21 @@ export class Channels {
   /** The last value of each key, those that changed longest ago first; undefined where the log has to be asked. */
   retained(topic: string): Iterable<Delivery> | undefined {
     if (!this.#namespaces.isRetained(topic)) return [];
-    return this.#evicted.has(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
+    return this.#isEvicted(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
   }
 
   /** The channels that are held whole, of namespaces that there still are: the one that changed last, first. */
-  *newestFirst(): Generator<HeldChannel> {
-    for (const [topic, kept] of [...this.#byTopic].reverse()) {
+  newestFirst(): readonly HeldChannel[] {
+    const held: HeldChannel[] = [];
+    for (const [topic, kept] of this.#byTopic) {
       const parsed = parseTopic(topic);
       if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed)) continue;
-      const last = [...kept.values()].at(-1);
-      if (last !== undefined) yield { topic, keys: kept.size, seq: last.seq, atMs: last.atMs };
+      let [last = { seq: 0, atMs: 0 }] = kept.values();
+      // A boot brings those last whose last record is no value.
+      for (const one of kept.values()) if (one.seq > last.seq) last = one;
+      held.push({ topic, keys: kept.size, seq: last.seq, atMs: last.atMs });
     }
+    return held.sort((a, b) => b.seq - a.seq);
   }
 
   /** Retention took what lies before `firstSeq`. */
@@ -88,6 +93,11 @@ export class Channels {
       }
       if (kept.size === 0) this.#byTopic.delete(topic);
     }
+  }
+
+  /** Of one that is held it is no question; a few that never were are taken for let go of, and cost a look into the log. */
+  #isEvicted(topic: string): boolean {
+    return !this.#byTopic.has(topic) && this.#evicted.mayHave(topic);
   }
 
   #evict(): void {

@@ -6,10 +6,13 @@ import { isChannel } from "../protocol/topics.ts";
 import { namesIn, parseRecord } from "../task/worker_event.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import { lastValue, lastValues } from "./past_values.ts";
+import { Turns } from "./turns.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 
 /** Most reads of the log at once. */
 const READS_AT_ONCE = 16;
+/** Channels whose last values are read at once. */
+const CHANNELS_AT_ONCE = 4;
 /** Positions of several tasks that are read together. */
 const POSITIONS_AT_ONCE = 1_024;
 /** A task's whole history is read by so many records. */
@@ -24,6 +27,9 @@ type Group = { readonly ats: Map<string, number>; readonly owners: Map<number, s
 export class PastTasks {
   readonly #log: EventLog;
   readonly #whereabouts: () => Whereabouts;
+  /** Channels whose last values are being read. */
+  readonly #lasts = new Map<string, Promise<readonly ChannelUpdate[]>>();
+  readonly #turns = new Turns(CHANNELS_AT_ONCE);
 
   constructor(log: EventLog, whereabouts: () => Whereabouts) {
     this.#log = log;
@@ -53,9 +59,19 @@ export class PastTasks {
     return { entries: entries.sort((a, b) => a.seq - b.seq), through };
   }
 
-  /** The last value of each key of a channel, as the log has it now. */
-  async lastsOf(topic: string, namespaces: Namespaces): Promise<readonly ChannelUpdate[]> {
-    return await lastValues(this.#log, topic, namespaces);
+  /** The last value of each key of a channel, as the log has it now; read once for all who ask while it was followed to `head`. */
+  async lastsOf(
+    topic: string,
+    { namespaces, head }: { readonly namespaces: Namespaces; readonly head: number },
+  ): Promise<readonly ChannelUpdate[]> {
+    // Who comes later needs what is newer by then.
+    const name = `${topic} ${head}`;
+    const known = this.#lasts.get(name);
+    if (known !== undefined) return await known;
+    const read = this.#turns.run(() => lastValues(this.#log, topic, namespaces))
+      .finally(() => this.#lasts.delete(name));
+    this.#lasts.set(name, read);
+    return await read;
   }
 
   /** The last value under one subject of a channel, up to a position; none where there is none. */

@@ -123,7 +123,7 @@ export class Projection {
 
   /** The last value of each key of a channel, from the log; those that changed longest ago first. */
   async lastsFromLog(topic: string): Promise<readonly ChannelUpdate[]> {
-    return await this.#pasts.lastsOf(topic, this.namespaces);
+    return await this.#pasts.lastsOf(topic, { namespaces: this.namespaces, head: this.#head });
   }
 
   /** The recent deliveries. */

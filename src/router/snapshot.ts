@@ -11,7 +11,7 @@ import { channelDelivery, frameType } from "../projection/channel_delivery.ts";
 import type { Past } from "../projection/past.ts";
 import type { Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
-import { encodeJson, type Payload } from "../protocol/codec.ts";
+import { concat, encodeJson, type Payload } from "../protocol/codec.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
 import { type Facet, isChannel, parseTopic, printTopic, type Topic, topicsOf } from "../protocol/topics.ts";
 
@@ -45,6 +45,8 @@ export function payloadOfSnapshot(frame: SnapshotFrame): Payload {
 }
 
 const CHUNK_TASKS = 100;
+/** How the JSON of a frame ends that is of a snapshot. */
+const OF_SNAPSHOT = new TextEncoder().encode(`,"snapshot":true}`);
 /** A chunk ends when its frames reach this many bytes. */
 const CHUNK_BYTES = 262_144;
 
@@ -123,17 +125,15 @@ export class SnapshotWalk {
 
   /** Whether these were all. */
   #takeValues(values: Iterator<Delivery>, frames: SnapshotFrame[]): boolean {
+    let bytes = bytesOf(frames);
     for (let next = values.next(); next.done !== true; next = values.next()) {
       const { taskId, seq, progress } = next.value;
       const about = this.#projection.aboutOf(taskId);
       if (progress === undefined || !this.#isPast(seq) || (about && !this.#sees(about))) continue;
-      frames.push({
-        payload: encodeJson({ ...progress.frame, snapshot: true }),
-        facet: "progress",
-        taskId,
-        tags: [],
-      });
-      if (bytesOf(frames) >= CHUNK_BYTES) return false;
+      const payload = concat([payloadOf(progress).subarray(0, -1), OF_SNAPSHOT]);
+      frames.push({ payload, facet: "progress", taskId, tags: [] });
+      bytes += payload.length;
+      if (bytes >= CHUNK_BYTES) return false;
     }
     return true;
   }
@@ -141,7 +141,7 @@ export class SnapshotWalk {
   async #lookAtChannel(topic: string): Promise<SnapshotChunk> {
     const updates = await this.#projection.lastsFromLog(topic);
     const conflation = this.#projection.namespaces.conflationOf(topic);
-    this.#values = updates.map((update) => channelDelivery(update, conflation, undefined)).values();
+    this.#values = updates.values().map((update) => channelDelivery(update, conflation, undefined));
     return { frames: [], done: false };
   }
 

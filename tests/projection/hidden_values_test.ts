@@ -32,7 +32,7 @@ Deno.test("what is no value hides none: a gateway that starts later tells what t
   const { projection } = pipeline;
   const fromLog = await projection.lastsFromLog("data:quotes");
   assertEquals(
-    fromLog.map(({ key, payload }) => `${key} ${payload}`),
+    fromLog.map(({ key, json }) => `${key} ${json}`),
     ["BTC 1", "ETH 2", " 3"],
     "by the log alone",
   );

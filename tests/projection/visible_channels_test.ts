@@ -18,7 +18,7 @@ function aboutOf(topic: string): TaskNames | undefined {
 Deno.test("a channel about a task is listed for whoever may see the task", () => {
   const channels = new Channels(1_000_000, new Namespaces([{ name: "log", of: "task" }]));
   for (const [i, id] of ["one", "tagged"].entries()) {
-    channels.put({ topic: `task:id:${id}:log`, key: "", seq: i + 1, time: i, payload: i, size: 1 });
+    channels.put({ topic: `task:id:${id}:log`, key: "", seq: i + 1, time: i, json: `${i}` });
   }
   const listed = (...patterns: readonly string[]): unknown => {
     const told = visibleChannels({ channels, aboutOf }, accessTo(patterns));
@@ -35,9 +35,7 @@ Deno.test("of the channels those are listed that somebody may follow, and the on
   namespaces.add({ name: "chat" });
   const channels = new Channels(1_000_000, namespaces);
   const topics = ["data:a", "data:secret", "chat:x", "data:a", "strategy:s1"];
-  topics.forEach((topic, i) =>
-    channels.put({ topic, key: `k${i}`, seq: i + 1, time: i, payload: i, size: 1 })
-  );
+  topics.forEach((topic, i) => channels.put({ topic, key: `k${i}`, seq: i + 1, time: i, json: `${i}` }));
   const listed = (access: Access): unknown => {
     const told = visibleChannels({ channels, aboutOf }, access);
     return "refused" in told ? told.refused.code : [told.total, ...told.channels.map(({ topic }) => topic)];
