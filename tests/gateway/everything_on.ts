@@ -93,6 +93,8 @@ class Company implements AsyncDisposable {
     const encryption = { keyId: "k1", keys: { k1: new Uint8Array(32).fill(1) } };
     const worker = await connectWorker(place.nats.url, { encryption, progressIntervalMs: 0 });
     company.#sealing = company.#stack.use(worker).task("sealed");
+    bare.publish("taskwire.task.all.created", JSON.stringify({ name: "All parts" }));
+    await bare.flush();
     company.#publisher = company.#stack.use(await connectPublisher(place.nats.url));
     return company;
   }
