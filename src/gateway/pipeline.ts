@@ -99,9 +99,9 @@ export class Pipeline implements AsyncDisposable {
     };
     this.router = new Router({ clock, flushMs: settings.flushMs, head: 0, counts: this.counts });
     this.history = new History(log, this.projection, { ...PAGE, atOnce: settings.maxReplays });
-    const queries = new TaskQueries(log, this.projection, this.history, () => clock.elapsed());
-    const { retainPerSubject } = settings;
-    const past = new PastQueries(log, this.projection, { retainPerSubject, now: () => clock.elapsed() });
+    const retained = { retainPerSubject: settings.retainPerSubject, now: () => clock.elapsed() };
+    const queries = new TaskQueries(log, this.projection, this.history, retained);
+    const past = new PastQueries(log, this.projection, retained);
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });

@@ -74,28 +74,39 @@ type Asked = v.InferOutput<typeof SubscribeData>;
 
 /** Where serving is to begin. The log is asked only when a cursor is older than what is in memory. */
 function startOf(data: Asked, context: RequestContext, queries: TaskQueries): Start | Promise<Start> {
-  const { since, replay = "latest" } = data;
-  if (since === undefined) return replay === "all" ? fromTheFirst(queries) : { kind: replay };
+  const { since, replay = "latest", topics } = data;
+  if (since === undefined) return replay === "all" ? fromTheFirst(topics, queries) : { kind: replay };
   if (since.epoch !== context.epoch) {
     return anotherEpoch(context);
   }
   const isRecent = queries.isRecent(since.seq) && since.seq <= context.head;
-  return isRecent ? { kind: "since", ...since } : fromCursor(since, context, queries);
+  return isRecent ? { kind: "since", ...since } : fromCursor({ since, topics }, context, queries);
 }
 
-async function fromTheFirst(queries: TaskQueries): Promise<Start> {
+async function fromTheFirst(topics: readonly string[], queries: TaskQueries): Promise<Start> {
   const { epoch, firstSeq } = await queries.extent();
-  return { kind: "all", epoch, from: firstSeq - 1, truncated: firstSeq > 1 };
+  const truncated = firstSeq > 1 || await lostOf(topics, queries) > 0;
+  return { kind: "all", epoch, from: firstSeq - 1, truncated };
+}
+
+/** Up to where any of the topics may have lost what cannot be merged. */
+async function lostOf(topics: readonly string[], queries: TaskQueries): Promise<number> {
+  return Math.max(0, ...await Promise.all(topics.map((topic) => queries.lostOf(topic))));
 }
 
 function anotherEpoch({ head }: RequestContext): Start {
   return { kind: "gap", gap: { missed_from: 1, missed_to: head, reason: "epoch" } };
 }
 
-async function fromCursor(since: Cursor, context: RequestContext, queries: TaskQueries): Promise<Start> {
+async function fromCursor(
+  { since, topics }: { readonly since: Cursor; readonly topics: readonly string[] },
+  context: RequestContext,
+  queries: TaskQueries,
+): Promise<Start> {
   const { epoch, firstSeq, lastSeq } = await queries.extent(since.seq);
   // A cursor beyond the end is of records that the log has lost: what comes in their place is another history.
   if (since.epoch !== epoch || since.seq > lastSeq) return anotherEpoch(context);
-  if (since.seq + 1 >= firstSeq) return { kind: "since", ...since };
-  return { kind: "gap", gap: { missed_from: since.seq + 1, missed_to: firstSeq - 1, reason: "retention" } };
+  const missedTo = Math.max(firstSeq - 1, await lostOf(topics, queries));
+  if (since.seq >= missedTo) return { kind: "since", ...since };
+  return { kind: "gap", gap: { missed_from: since.seq + 1, missed_to: missedTo, reason: "retention" } };
 }

@@ -1,7 +1,9 @@
+import { channelSubject } from "../channel/channel_subject.ts";
 import type { EventLog, Extent } from "../log/event_log.ts";
 import { othersFirst } from "../log/others_first.ts";
 import type { TaskQuery } from "../protocol/client_frames.ts";
 import type { ErrorBody, Refused, ServerData, TaskPage, TaskStatusData } from "../protocol/server_frames.ts";
+import { isChannel } from "../protocol/topics.ts";
 import { statusData } from "../task/task.ts";
 import { FillingPage } from "./filling_page.ts";
 import type { History } from "./history.ts";
@@ -14,6 +16,10 @@ import type { TaskFilter } from "./task_table.ts";
 const EXTENT_MS = 250;
 /** So many tasks of a page are weighed in one go, some 1 ms, before whatever else waits comes first. */
 const AT_ONCE = 128;
+
+/** Records of a channel that are counted at once. */
+const PAGE_RECORDS = 1_000;
+const PAGE_BYTES = 4_194_304;
 
 const BUSY: ErrorBody = {
   code: "RATE_LIMITED",
@@ -28,13 +34,20 @@ export class TaskQueries {
   readonly #history: History;
   readonly #now: () => number;
   readonly #lists: TaskLists;
+  readonly #retainPerSubject: number;
   #extent: { readonly askedMs: number; readonly epoch: string; readonly answer: Promise<Extent> } | undefined;
 
-  constructor(log: EventLog, projection: Projection, history: History, now: () => number) {
+  constructor(
+    log: EventLog,
+    projection: Projection,
+    history: History,
+    { now, retainPerSubject }: { readonly now: () => number; readonly retainPerSubject: number },
+  ) {
     this.#log = log;
     this.#projection = projection;
     this.#history = history;
     this.#now = now;
+    this.#retainPerSubject = retainPerSubject;
     this.#lists = new TaskLists(() => projection.tasks);
   }
 
@@ -66,6 +79,27 @@ export class TaskQueries {
   /** Whether everything after `seq` is still in memory. */
   isRecent(seq: number): boolean {
     return seq >= this.#projection.tail.floor;
+  }
+
+  /**
+   * Up to where retention may have taken values of a channel of which every one counts, since there are as many as are kept; 0
+   * where there are fewer. It is about values without a key.
+   */
+  async lostOf(topic: string): Promise<number> {
+    const { namespaces } = this.#projection;
+    if (!isChannel(topic) || namespaces.conflationOf(topic) !== "all") return 0;
+    const subject = channelSubject({ topic, key: "" });
+    return await this.#history.turns.run(async () => {
+      let [first, count] = [0, 0];
+      for (let after = 0;;) {
+        const page = await this.#log.read({ subject, after, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES });
+        first ||= page.entries[0]?.seq ?? 0;
+        count += page.entries.length;
+        if (count >= this.#retainPerSubject) return first - 1;
+        if (page.through <= after || page.entries.length === 0) return 0;
+        after = page.through;
+      }
+    });
   }
 
   /** The extent of the log, as of a moment ago; as of now where it did not reach `seq` then. */

@@ -90,7 +90,10 @@ export class World {
     this.projection = new Projection(this.log, bounds);
     this.router = new Router({ clock: this.clock, flushMs, head: 0, counts: this.routed });
     this.history = new History(this.log, this.projection);
-    this.queries = new TaskQueries(this.log, this.projection, this.history, () => this.clock.elapsed());
+    this.queries = new TaskQueries(this.log, this.projection, this.history, {
+      now: () => this.clock.elapsed(),
+      retainPerSubject: Infinity,
+    });
     const now = () => this.clock.now();
     const { retainPerSubject = Infinity } = retention;
     this.past = new PastQueries(this.log, this.projection, { retainPerSubject, now });

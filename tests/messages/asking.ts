@@ -34,7 +34,7 @@ export class Asking implements AsyncDisposable {
     this.#projection = projection;
     this.#dataDir = dataDir;
     const history = new History(log, projection);
-    const queries = new TaskQueries(log, projection, history, () => NOW_MS);
+    const queries = new TaskQueries(log, projection, history, { now: () => NOW_MS, retainPerSubject: 1_000 });
     const tasks = new VisibleTasks({
       queries,
       past: new PastQueries(log, projection, { retainPerSubject, now: () => performance.now() }),
