@@ -169,14 +169,26 @@ Deno.test("over a real WebSocket, and over streams, the rate is the gateway's", 
     const client = connect(`http://127.0.0.1:${live.port}`, kind === "sse" ? { open } : {});
     try {
       await slowly(live, client);
+      const all: string[] = [];
+      let isLive = false;
+      client.subscribe("task:progress", (frame) => isPaced(frame) && all.push(...words([frame])), {
+        replay: "none",
+        onLive: (is) => isLive = is,
+      });
+      await eventually("it is live", () => isLive);
+      const rates = () => urls.map(({ searchParams }) => searchParams.get("max_rate_hz"));
+      await eventually("streams are as fast", () => kind === "websocket" || rates().at(-1) === "50");
+      for (const completed of [1, 2, 3]) {
+        await live.append(eventOf(`u-${kind}`, "progress", { completed }));
+        await eventually("each is told", () => all.at(-1) === `u-${kind} ${completed}`);
+      }
+      assertEquals(all, [1, 2, 3].map((completed) => `u-${kind} ${completed}`));
     } finally {
       client.close();
     }
     const streams = urls.filter(({ pathname }) => pathname === "/api/stream");
-    if (kind === "websocket") assertEquals(streams, []);
-    else {assertEquals([...new Set(streams.map(({ searchParams }) => searchParams.get("max_rate_hz")))], [
-        "0.1",
-      ]);}
+    const rates = new Set(streams.map(({ searchParams }) => searchParams.get("max_rate_hz")));
+    assertEquals([...rates], kind === "websocket" ? [] : ["0.1", "50"]);
     await eventually("nobody is left", () => live.gateway.pipeline?.router.audiences === 0);
   }
 });
