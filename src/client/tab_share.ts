@@ -8,7 +8,7 @@ import { type Channel, lock, type TabPage, thisPage } from "./tab_page.ts";
 import type { OwnConnection, SharedClient, TabRole, Tabs, TabShare } from "./tab_sharing.ts";
 
 /** Tabs of another version of this code have nothing to do with those of this one. */
-const VERSION = 1;
+const VERSION = 2;
 const ABNORMAL = 1006;
 
 const INPUTS = {
