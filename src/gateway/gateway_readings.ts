@@ -34,6 +34,11 @@ export function gatewayReadings(
     stale_tasks: number(({ liveness }) => liveness?.stale ?? 0),
     evicted_tasks: number(({ projection }) => projection.counts.evicted),
     evicted_tasks_under_way: number(({ projection }) => projection.counts.evictedUnderWay),
+    plugin_failures: () => {
+      const states = pipeline()?.plugins.list() ?? [];
+      return Object.fromEntries(states.map(({ name, failed, overdue }) => [name, failed + overdue]));
+    },
+    plugins_disabled: number(({ plugins }) => plugins.list().filter(({ why }) => why !== null).length),
     ready: () => isReady() ? 1 : 0,
     log_reachable: number(({ reachable }) => reachable ? 1 : 0),
     log_followed: number(({ projection }) => projection.head),

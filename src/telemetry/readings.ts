@@ -29,6 +29,12 @@ export const READINGS = {
     kind: "counter",
     meaning: "Tasks under way that left memory because there were more than it holds",
   },
+  plugin_failures: {
+    kind: "counter",
+    meaning: "What plug-ins threw, or were too slow with",
+    label: "plugin",
+  },
+  plugins_disabled: { kind: "gauge", meaning: "Plug-ins that were disabled since they failed too often" },
   ready: { kind: "gauge", meaning: "1 while /readyz says so, else 0" },
   log_reachable: { kind: "gauge", meaning: "1 while the log is in reach, else 0" },
   log_followed: { kind: "gauge", meaning: "The position up to which the log was followed" },

@@ -67,8 +67,13 @@ Deno.test("one that hangs is answered for, and one that fails too often is disab
     gone.type === "error" && gone.error.message,
     `type: must be one of ${messages.types.join(", ")}`,
   );
+  const metrics = async () => await (await fetch(`http://127.0.0.1:${live.port}/metrics`)).text();
+  const told = await metrics();
+  assertMatch(told, /^taskwire_plugins_disabled\{?.*\}? 1$/m);
+  assertMatch(told, /^taskwire_plugin_failures_total\{plugin="echo"\} 19$/m);
   plugins.enable("echo");
   assertEquals((await client.request("echo", { text: "x" })).type, "result");
+  assertMatch(await metrics(), /^taskwire_plugins_disabled\{?.*\}? 0$/m);
 });
 
 Deno.test("an answer that cannot be sent hurts itself alone", async () => {
