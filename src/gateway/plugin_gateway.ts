@@ -1,22 +1,17 @@
 import * as v from "valibot";
-import { parseUpdate } from "../channel/channel_update.ts";
 import { EVERYBODY } from "../access/access.ts";
 import { brokenRule, ChannelPublication } from "../protocol/client_frames.ts";
 import { isTaskId } from "../protocol/names.ts";
-import { parseTopic } from "../protocol/topics.ts";
 import type { ErrorBody, TaskStatusData } from "../protocol/server_frames.ts";
-import { type ChannelPage, PluginError, type PluginGateway } from "../plugins/plugin.ts";
+import { PluginError, type PluginGateway } from "../plugins/plugin.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
 import { namesOf } from "../projection/delivery.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Publishing } from "../projection/publishing.ts";
 import type { TaskRecord } from "../projection/task_table.ts";
+import { readChannel } from "./channel_page.ts";
 import { statusData } from "../task/task.ts";
 import { eventSubject, isKind, KINDS, parseBody } from "../task/worker_event.ts";
-
-/** The most values of one page. */
-const MAX_LIMIT = 1_000;
-const PAGE_BYTES = 1_048_576;
 
 const encoder = new TextEncoder();
 
@@ -75,26 +70,4 @@ function told(record: TaskRecord | undefined): TaskStatusData | undefined {
 
 function refusalError({ code, message, details }: ErrorBody): PluginError {
   return new PluginError(code, message, details);
-}
-
-async function readChannel(
-  projection: Projection,
-  topic: string,
-  { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number },
-): Promise<ChannelPage> {
-  if (parseTopic(topic)?.kind !== "channel") throw new RangeError(`${JSON.stringify(topic)} is no channel`);
-  const { head } = projection;
-  const { entries, through } = await projection.readTask(topic, {
-    after: afterSeq,
-    upTo: head,
-    limit: Math.min(MAX_LIMIT, Math.max(1, Math.floor(limit))),
-    maxBytes: PAGE_BYTES,
-  });
-  const values = entries.flatMap((entry) => {
-    const parsed = parseUpdate(entry, projection.namespaces);
-    if ("rejected" in parsed) return [];
-    const { seq, time, key, json } = parsed.update;
-    return [{ seq, time, ...(key === "" ? {} : { key }), payload: JSON.parse(json) }];
-  });
-  return through < head ? { values, next_after_seq: through } : { values };
 }

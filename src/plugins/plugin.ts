@@ -29,11 +29,16 @@ export interface PluginGateway {
   maySee(asker: Asker, taskId: string): Promise<boolean>;
   /** The tasks in memory that are part of this one. */
   childrenOf(taskId: string): readonly TaskStatusData[];
-  /** Some of the values of a channel that the log keeps, the oldest first, those after a position. */
-  read(topic: string, page: { readonly afterSeq: number; readonly limit: number }): Promise<ChannelPage>;
+  /** Some of the values of a channel that the log keeps, the oldest first: the first after a position, or the last before one. */
+  read(topic: string, page: ChannelQuery): Promise<ChannelPage>;
 }
 
-/** Values of a channel as they were published; `next_after_seq` where there are more. */
+/** Which values of a channel are read. */
+export type ChannelQuery =
+  & ({ readonly afterSeq: number } | { readonly beforeSeq: number })
+  & { readonly limit: number };
+
+/** Values of a channel as they were published; where there are more, `next_after_seq` or `next_before_seq` is where to go on. */
 export type ChannelPage = {
   readonly values: readonly {
     readonly seq: number;
@@ -42,6 +47,7 @@ export type ChannelPage = {
     readonly payload: unknown;
   }[];
   readonly next_after_seq?: number;
+  readonly next_before_seq?: number;
 };
 
 /** Who asks a plug-in, and when. */

@@ -37,7 +37,37 @@ Deno.test("the lines of a task's log reach who watches, all of them, and are rea
         pages.push(...lines.map(({ text }) => text));
         after = next;
       }
-      assertEquals(pages, texts.map((payload) => (payload as { text: string }).text));
+      const all = texts.map((payload) => (payload as { text: string }).text);
+      assertEquals(pages, all);
+
+      // Towards the beginning, from behind many events of others.
+      const others = Array.from({ length: 400 }, (_, i) => ({ kind: "progress", completed: i }));
+      await gateway.post("other", others);
+      await gateway.post("other", { kind: "completed" });
+      const seen: string[] = [];
+      let asked = 0;
+      for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; asked++) {
+        const page = await late.request("read_log", { task_id: "job", before_seq: before, limit: 60 });
+        assert(page.type === "result");
+        const { lines, next_before_seq: next } = page.data as {
+          lines: { text: string }[];
+          next_before_seq?: number;
+        };
+        assert(lines.length === 60 || next === undefined, "pages are full but for the first of the log");
+        seen.unshift(...lines.map(({ text }) => text));
+        before = next;
+      }
+      assertEquals([seen, asked], [all, 5]);
+      await late.request("publish", { topic: "task:id:job:log", payload: { text: "loud", level: "warn" } });
+      const loud = await late.request("read_log", {
+        task_id: "job",
+        before_seq: Number.MAX_SAFE_INTEGER,
+        level: "warn",
+      });
+      assertEquals(
+        loud.type === "result" && (loud.data as { lines: { text: string }[] }).lines.map(({ text }) => text),
+        ["loud"],
+      );
       const wrong = await late.request("publish", { topic: "task:id:job:log", payload: "only text" });
       assertEquals(wrong.type === "error" && wrong.error.code, "INVALID_MESSAGE");
 
@@ -57,8 +87,12 @@ Deno.test("a parent's bar moves by its children's weights", async () => {
   await withGateway(
     { settings: { PLUGINS: `${EXAMPLES}/group_progress.ts,${EXAMPLES}/task_log.ts` } },
     async (gateway) => {
-      await using watcher = await Watcher.start({ url: gateway.wsUrl, topics: ["task:id:all"] });
-      await gateway.post("all", { kind: "created", name: "All of it" });
+      await using watcher = await Watcher.start({
+        url: gateway.wsUrl,
+        topics: ["task:id:all", "task:id:whole"],
+      });
+      await gateway.post("whole", { kind: "created" });
+      await gateway.post("all", { kind: "created", name: "All of it", parent_id: "whole" });
       for (const [id, total] of [["small", 10], ["large", 90]] as const) {
         await gateway.post(id, { kind: "created", parent_id: "all", total });
         await gateway.post(id, { kind: "started" });
@@ -72,6 +106,13 @@ Deno.test("a parent's bar moves by its children's weights", async () => {
       await watcher.until(
         "and the small one as what it is",
         () => watcher.progress.get("all")?.percentage === 55,
+      );
+      await gateway.post("beside", [{ kind: "created", parent_id: "whole", total: 300 }, {
+        kind: "started",
+      }]);
+      await watcher.until(
+        "a group within a group weighs as what is in it",
+        () => watcher.progress.get("whole")?.percentage === 13.75,
       );
       await gateway.post("large", { kind: "completed" });
       await watcher.until("then all is done", () => watcher.progress.get("all")?.percentage === 100);

@@ -5,33 +5,46 @@
  *     PLUGINS=src/plugins/examples/task_log.ts deno task start
  */
 import * as v from "valibot";
+import { logTopic } from "../../protocol/log_topic.ts";
 import { definePlugin, definePluginMessage, PluginError } from "../plugin.ts";
+
+/** How loud a line may be, the quietest first. */
+const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 /** A line: its text, and how loud it is. */
 const Line = v.object({
   text: v.pipe(v.string(), v.maxLength(16_384)),
-  level: v.optional(v.picklist(["debug", "info", "warn", "error"]), "info"),
+  level: v.optional(v.picklist(LEVELS), "info"),
 });
+
+const Position = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const readLog = definePluginMessage({
   type: "read_log",
   schema: v.object({
     task_id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,128}$/, "must be 1–128 characters of A-Za-z0-9_-")),
-    after_seq: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
+    /** Reads on towards the end: lines after this position. */
+    after_seq: v.optional(Position, 0),
+    /** Reads on towards the beginning instead: the last lines before this position. */
+    before_seq: v.optional(Position),
+    /** Those as loud as that, of the `limit` that are looked through. */
+    level: v.optional(v.picklist(LEVELS), "debug"),
     limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)), 100),
   }),
   cost: 5,
-  async handle({ task_id: id, after_seq: afterSeq, limit }, asker, gateway) {
+  async handle(asked, asker, gateway) {
+    const { task_id: id, after_seq: afterSeq, before_seq: beforeSeq, level: least, limit } = asked;
     if (!await gateway.maySee(asker, id)) {
       throw new PluginError("TASK_NOT_FOUND", `no task ${id}`, { task_id: id });
     }
-    const { values, next_after_seq } = await gateway.read(`task:id:${id}:log`, { afterSeq, limit });
-    const lines = values.map(({ seq, time, payload }) => ({
-      seq,
-      time: new Date(time).toISOString(),
-      ...v.parse(Line, payload),
-    }));
-    return next_after_seq === undefined ? { lines } : { lines, next_after_seq };
+    const where = beforeSeq === undefined ? { afterSeq } : { beforeSeq };
+    const { values, ...next } = await gateway.read(logTopic(id), { ...where, limit });
+    const lines = values.flatMap(({ seq, time, payload }) => {
+      const line = v.parse(Line, payload);
+      const isLoud = LEVELS.indexOf(line.level) >= LEVELS.indexOf(least);
+      return isLoud ? [{ seq, time: new Date(time).toISOString(), ...line }] : [];
+    });
+    return { lines, ...next };
   },
 });
 
