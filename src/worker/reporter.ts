@@ -170,15 +170,15 @@ export class Reporter implements TaskReporter {
   completed(result?: unknown): Promise<Stored> {
     // Nothing is being worked on any more; how a failed task got stuck is worth keeping.
     const { current: _, ...progress } = this.#progress.counters;
-    return this.#end("completed", { result, progress });
+    return this.#end("completed", { result, ...said(progress) });
   }
 
   failed(error: unknown): Promise<Stored> {
-    return this.#end("failed", { error: taskError(error), progress: this.#progress.counters });
+    return this.#end("failed", { error: taskError(error), ...said(this.#progress.counters) });
   }
 
   cancelled(reason: string | undefined = this.#cancelReason): Promise<Stored> {
-    return this.#end("cancelled", { reason, progress: this.#progress.counters });
+    return this.#end("cancelled", { reason, ...said(this.#progress.counters) });
   }
 
   track<T>(items: Trackable<T>, options: TrackOptions<T> = {}): Tracked<T> {
@@ -299,4 +299,9 @@ export class Reporter implements TaskReporter {
     const message = reason === undefined ? "the task was cancelled" : `the task was cancelled: ${reason}`;
     this.abort(new DOMException(message, "AbortError"), reason);
   }
+}
+
+/** The counters of a task that has ended, where any were said: others may have counted for it, as of a group. */
+function said(progress: Counters): { readonly progress?: Counters } {
+  return Object.values(progress).some((value) => value !== undefined) ? { progress } : {};
 }

@@ -19,6 +19,8 @@ export { connectPublisher } from "./publisher.ts";
 export type { Publication, Publisher, PublisherOptions } from "./publisher.ts";
 /** Where the log or a gateway is reached, and by whom. */
 export type { ReachOptions } from "./reach.ts";
+/** Writes lines into the log of a task. */
+export { type Level, type TaskLog, taskLog } from "./task_log.ts";
 /** What a task is, and what tells of it. */
 export type { About, TaskReporter } from "./reporter.ts";
 /** How a task is worked on, and the work itself. */

@@ -80,7 +80,7 @@ Deno.test("failures and cancellations keep their words to those with the key, an
   await task.cancelled("ann left");
   assertEquals(await story(log), [
     ["retrying", { attempt: 2, error: { message: { message: "no such user: ann", code: "ENOANN" } } }],
-    ["cancelled", { attempt: 2, reason: { reason: "ann left" }, progress: {} }],
+    ["cancelled", { attempt: 2, reason: { reason: "ann left" } }],
   ]);
 });
 

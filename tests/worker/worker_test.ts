@@ -143,7 +143,7 @@ Deno.test("a request to cancel aborts the work, and the task ends as cancelled f
   log.cancel("t", { attempt: 1, reason: "not needed" });
   const error = await assertRejects(() => running, DOMException, "the task was cancelled: not needed");
   assertEquals(error.name, "AbortError");
-  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 1, reason: "not needed", progress: {} }]);
+  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 1, reason: "not needed" }]);
   assertEquals(log.watchers("t"), 0);
 });
 
@@ -170,7 +170,7 @@ Deno.test("a cancel while the next attempt is waited for ends the task in that a
   assertEquals(log.kinds("t"), ["created", "started", "retrying"], "attempt 1 is over");
   log.cancel("t", { attempt: 2 });
   await ended;
-  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 2, progress: {} }]);
+  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 2 }]);
   assertEquals(clock.pending, 0);
 });
 
@@ -201,7 +201,7 @@ Deno.test("the caller's own signal cancels the task for its reason", async () =>
   await settled();
   stop.abort(new Error("shutting down"));
   await assertRejects(() => running, Error, "shutting down");
-  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 1, reason: "shutting down", progress: {} }]);
+  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 1, reason: "shutting down" }]);
 });
 
 Deno.test("the work does not wait for a log that is away, and the run ends when all is told", async () => {
@@ -250,14 +250,14 @@ Deno.test("a result that cannot be told does not undo the work", async () => {
   const result = { circle: {} };
   result.circle = result;
   assert(await worker.run("t", {}, () => result) === result);
-  assertEquals(log.story("t").at(-1), ["completed", { attempt: 1, progress: {} }]);
+  assertEquals(log.story("t").at(-1), ["completed", { attempt: 1 }]);
   assert(troubles[0]?.startsWith("completed: body: must be JSON"), troubles[0]);
 });
 
 Deno.test("work that says its own end is taken at its word", async () => {
   const { log, worker } = setUp();
   await worker.run("t", {}, async (task) => void await task.cancelled("nothing to do"));
-  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 1, reason: "nothing to do", progress: {} }]);
+  assertEquals(log.story("t").at(-1), ["cancelled", { attempt: 1, reason: "nothing to do" }]);
 });
 
 Deno.test("after its end a task takes no more status, ignores progress, and goes on only as another attempt", async () => {
