@@ -26,6 +26,7 @@ export function App(
   const store = useMemo(() => liveStore(client), [client]);
   const live = useStore(store);
   const [chosen, choose] = useState<string | undefined>(undefined);
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const list = useLastList(route);
   useEffect(() => client.tasks().subscribe(() => {}), [client]); // so that the list is there when it is come back to
   useEffect(() => {
@@ -101,6 +102,8 @@ export function App(
               at={at}
               chosen={chosen}
               onChoose={choose}
+              open={open}
+              onOpen={setOpen}
               onFilter={filter}
               onMove={move}
             />

@@ -16,9 +16,8 @@ export function FilterBar(
     readonly onFilter: (filter: ListFilter) => void;
   },
 ): JSX.Element {
-  const { status, tag, text } = filter;
-  const change = (wanted: { status?: TaskStatus | undefined; tag?: string; text?: string }): void =>
-    onFilter(without({ ...filter, ...wanted }));
+  const { status, tag, text, isFolded } = filter;
+  const change = (wanted: Wanted): void => onFilter(without({ ...filter, ...wanted }));
   const topic = channelIn(text ?? "");
   const counted = (tasks: number): string => `${count(tasks)}${isPartial ? "+" : ""}`;
   return (
@@ -70,19 +69,40 @@ export function FilterBar(
           {model.tags.map((name) => <option key={name} value={name}>{name}</option>)}
         </select>
       )}
+      {!model.hasParts && !isFolded ? null : (
+        <button
+          type="button"
+          class="folded"
+          aria-pressed={isFolded === true}
+          aria-label={say("fold")}
+          title={say("fold")}
+          onClick={() => change({ isFolded: isFolded ? undefined : true })}
+        >
+          <svg class="shape" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+            <path d="M2 3h6M4 3v10h2M4 8h2M9 8h5M9 13h5" class="lines" />
+          </svg>
+        </button>
+      )}
       {status === undefined && tag === undefined && text === undefined
         ? null
-        : <button type="button" onClick={() => onFilter({})}>{say("clear")}</button>}
+        : <button type="button" onClick={() => onFilter(isFolded ? { isFolded } : {})}>{say("clear")}
+        </button>}
     </div>
   );
 }
 
-function without(
-  { status, tag, text }: { status?: TaskStatus | undefined; tag?: string; text?: string },
-): ListFilter {
+type Wanted = {
+  readonly status?: TaskStatus | undefined;
+  readonly tag?: string;
+  readonly text?: string;
+  readonly isFolded?: true | undefined;
+};
+
+function without({ status, tag, text, isFolded }: Wanted): ListFilter {
   return {
     ...(status === undefined ? {} : { status }),
     ...(tag === undefined || tag === "" ? {} : { tag }),
     ...(text === undefined || text === "" ? {} : { text }),
+    ...(isFolded === undefined ? {} : { isFolded }),
   };
 }

@@ -16,6 +16,8 @@ export type ListModel = {
   readonly rate: number | null;
   /** Ms until the last of those that run and say so ends; null where none says. */
   readonly etaMs: number | null;
+  /** Whether any of those that fit names a parent. */
+  readonly hasParts: boolean;
 };
 
 /** So many tags are offered to choose from. */
@@ -30,11 +32,13 @@ export function listModel(all: readonly TaskStatusData[], filter: ListFilter): L
   let total = 0;
   let rate: number | null = null;
   let etaMs: number | null = null;
+  let hasParts = false;
   for (const task of all) {
     for (const tag of task.tags) tags.set(tag, (tags.get(tag) ?? 0) + 1);
     if (!fits(task, filter.tag, words)) continue;
     total++;
     counts[task.status]++;
+    hasParts ||= task.parent_id !== null;
     if (task.status === "running") {
       const { rate: ownRate, eta_ms: ownEtaMs } = task.progress;
       if (ownRate !== null) rate = (rate ?? 0) + ownRate;
@@ -42,7 +46,7 @@ export function listModel(all: readonly TaskStatusData[], filter: ListFilter): L
     }
     if (filter.status === undefined || filter.status === task.status) tasks.push(task);
   }
-  return { tasks, counts, total, tags: mostFrequent(tags, filter.tag), rate, etaMs };
+  return { tasks, counts, total, tags: mostFrequent(tags, filter.tag), rate, etaMs, hasParts };
 }
 
 function noCounts(): Record<TaskStatus, number> {

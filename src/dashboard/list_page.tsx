@@ -12,6 +12,7 @@ import { count, perSecond, say, span } from "./reader.ts";
 import type { ListFilter } from "./route.ts";
 import { Scrubber } from "./scrubber.tsx";
 import { TaskTable } from "./task_table.tsx";
+import { partsOf, toggled, topsOf, treeRows } from "./task_tree.ts";
 
 /** What the list page is made from. */
 export type ListPageProps = {
@@ -21,13 +22,16 @@ export type ListPageProps = {
   readonly at: number | undefined;
   readonly chosen: string | undefined;
   readonly onChoose: (id: string | undefined) => void;
+  /** The tasks whose parts are shown where they lie below them. */
+  readonly open: ReadonlySet<string>;
+  readonly onOpen: (open: ReadonlySet<string>) => void;
   readonly onFilter: (filter: ListFilter) => void;
   readonly onMove: (at: number | undefined, isDone: boolean) => void;
 };
 
 /** All tasks, or those that fit: as they are, or as they were. */
 export function ListPage(props: ListPageProps): JSX.Element {
-  const { client, live, filter, at, chosen, onChoose, onFilter, onMove } = props;
+  const { client, live, filter, at, chosen, onChoose, open, onOpen, onFilter, onMove } = props;
   const now = useStore(client.tasks());
   const past = usePastList(client, at);
   const [first, setFirst] = useState(1);
@@ -44,6 +48,11 @@ export function ListPage(props: ListPageProps): JSX.Element {
   const tasks = isPast ? past.tasks : at === undefined ? now.tasks : shown.current;
   shown.current = tasks;
   const model = useMemo(() => listModel(tasks, filter), [tasks, filter]);
+  const rows = useMemo(() => {
+    if (!filter.isFolded) return undefined;
+    const parts = partsOf(model.tasks);
+    return treeRows(topsOf(model.tasks, parts), parts, open);
+  }, [model.tasks, filter.isFolded, open]);
   const error = at === undefined ? now.error : kept === undefined ? past.error : undefined;
   const isPartial = isPast && past.tasks.length < past.total;
   const isShort = model.tasks.length === 0 && past.hasMore;
@@ -72,6 +81,9 @@ export function ListPage(props: ListPageProps): JSX.Element {
         ? (
           <TaskTable
             tasks={model.tasks}
+            rows={rows}
+            open={open}
+            onToggle={(id) => onOpen(toggled(open, id))}
             hasMore={past.hasMore}
             at={at}
             chosen={chosen}

@@ -6,6 +6,8 @@ export type ListFilter = {
   readonly status?: TaskStatus;
   readonly tag?: string;
   readonly text?: string;
+  /** Whether tasks lie below their parents. */
+  readonly isFolded?: true;
 };
 
 /** A page of the dashboard. `at` is the position of the stream it shows; without it, what is now. */
@@ -52,6 +54,7 @@ export function printRoute(route: Route): string {
     if (status !== undefined) params.set("status", status);
     if (tag !== undefined) params.set("tag", tag);
     if (text !== undefined && text !== "") params.set("q", text.slice(0, MAX_TEXT));
+    if (route.filter.isFolded) params.set("fold", "1");
   }
   if (route.at !== undefined) params.set("at", String(route.at));
   const query = params.size === 0 ? "" : `?${params}`;
@@ -66,6 +69,7 @@ function filterOf(params: URLSearchParams): ListFilter {
     ...(status === undefined ? {} : { status }),
     ...(tag === "" ? {} : { tag }),
     ...(text === "" ? {} : { text }),
+    ...(params.get("fold") === "1" ? { isFolded: true } : {}),
   };
 }
 

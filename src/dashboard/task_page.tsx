@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Client, TaskStatusData } from "../client/client.ts";
+import { Ancestors } from "./ancestors.tsx";
 import { Attempts } from "./attempts.tsx";
 import { CancelButton } from "./cancel_button.tsx";
 import { Children } from "./children.tsx";
@@ -14,6 +15,7 @@ import { count, moment, say } from "./reader.ts";
 import { Scrubber } from "./scrubber.tsx";
 import { isUnderWay } from "./statuses.ts";
 import { TaskFacts } from "./task_facts.tsx";
+import { TaskLog } from "./task_log.tsx";
 import { TimelineList } from "./timeline_list.tsx";
 
 /** What the page of a task is made from. */
@@ -39,10 +41,14 @@ export function TaskPage({ client, live, id, at, listHref, onMove }: TaskPagePro
   const shown = at === undefined ? present : past.at === undefined ? present : past.value;
   const positions = history.events.map(({ seq }) => seq);
   const [first] = positions;
+  const parent = shown?.parent_id ?? null;
   return (
     <article class={`task${at === undefined ? "" : " past"}`} data-at={past.at}>
-      <nav aria-label={say("back")}>
+      <nav aria-label={say("back")} class="way">
         <a href={listHref}>‹ {say("back")}</a>
+        {parent === null || parent === id
+          ? null
+          : <Ancestors key={parent} client={client} id={parent} at={at} below={[id]} />}
       </nav>
       <header>
         <h1 ref={heading} tabIndex={-1}>{shown?.name ?? present?.name ?? id}</h1>
@@ -69,6 +75,7 @@ export function TaskPage({ client, live, id, at, listHref, onMove }: TaskPagePro
         : null}
       <Attempts events={upTo(history.events, at)} />
       <Children client={client} id={id} at={at} nowMs={live.nowMs} />
+      <TaskLog client={client} id={id} at={at} />
       <TimelineList history={history} at={at} onLook={(seq) => onMove(seq, true)} />
       {shown === undefined ? null : (
         <details class="raw">

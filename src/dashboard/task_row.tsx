@@ -2,7 +2,7 @@ import { Component, type JSX } from "preact";
 import type { TaskStatusData } from "../client/client.ts";
 import { elapsedMs } from "./formats.ts";
 import { ProgressBar } from "./progress_bar.tsx";
-import { perSecond, say, span } from "./reader.ts";
+import { count, perSecond, say, span } from "./reader.ts";
 import { printRoute } from "./route.ts";
 import { StatusMark } from "./status_mark.tsx";
 import { isMoving } from "./statuses.ts";
@@ -13,6 +13,13 @@ export type TaskRowProps = {
   /** Its place among all that fit, from 0, and where that is, px; undefined in a short list that scrolls with the page. */
   readonly place?: { readonly index: number; readonly topPx: number };
   readonly isChosen?: boolean;
+  /** How far below the top it is in a tree; undefined in a list that is none. */
+  readonly depth?: number | undefined;
+  /** How many are below it, and whether they are shown. */
+  readonly parts?: number;
+  readonly isOpen?: boolean;
+  /** Shows what is below it, or does so no more. */
+  readonly onToggle?: (id: string) => void;
   readonly at?: number | undefined;
   readonly nowMs: number;
 };
@@ -20,13 +27,14 @@ export type TaskRowProps = {
 /** A task in a list. It is drawn again only when something of it changed. */
 export class TaskRow extends Component<TaskRowProps> {
   override shouldComponentUpdate(next: TaskRowProps): boolean {
-    const { task, place, isChosen, at, nowMs } = this.props;
+    const { task, place, isChosen, depth, parts, isOpen, at, nowMs } = this.props;
     const ticks = next.nowMs !== nowMs && next.task.start_time !== null && next.task.end_time === null;
     return next.task !== task || next.place?.topPx !== place?.topPx || next.isChosen !== isChosen ||
-      next.at !== at || ticks;
+      next.depth !== depth || next.parts !== parts || next.isOpen !== isOpen || next.at !== at || ticks;
   }
 
-  override render({ task, place, isChosen = false, at, nowMs }: TaskRowProps): JSX.Element {
+  override render(props: TaskRowProps): JSX.Element {
+    const { task, place, isChosen = false, depth, parts = 0, isOpen = false, onToggle, at, nowMs } = props;
     const { task_id: id, name, tags, progress, attempt } = task;
     const href = printRoute({ page: "task", id, ...(at === undefined ? {} : { at }) });
     const elapsed = elapsedMs(task.start_time, task.end_time, at === undefined ? nowMs : undefined);
@@ -39,7 +47,22 @@ export class TaskRow extends Component<TaskRowProps> {
           ? {}
           : { "aria-rowindex": place.index + 2, style: { top: `${place.topPx}px` } })}
       >
-        <div role="cell" class="what">
+        <div
+          role="cell"
+          class={depth === undefined ? "what" : "what tree"}
+          {...(depth === undefined ? {} : { style: { "--depth": depth } })}
+        >
+          {parts === 0 ? null : (
+            <button
+              type="button"
+              class="fold"
+              aria-expanded={isOpen}
+              aria-label={say("partsOf", { count: count(parts), name: name ?? id })}
+              onClick={() => onToggle?.(id)}
+            >
+              {isOpen ? "▾" : "▸"}
+            </button>
+          )}
           <a href={href} title={id}>{name ?? id}</a>
           <small>
             {name === null ? null : <code>{id}</code>}

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TaskStatusData } from "../client/client.ts";
 import { useLatest } from "./hooks.ts";
 import { keyAction } from "./keys.ts";
@@ -9,10 +9,16 @@ import { say } from "./reader.ts";
 import { printRoute } from "./route.ts";
 import { anchored, rowWindow, scrollTo } from "./row_window.ts";
 import { TaskRow, TaskRowHeads } from "./task_row.tsx";
+import type { TreeRow } from "./task_tree.ts";
 
 /** Tasks to choose from, of which only those that are seen are in the page. */
 export type TaskTableProps = {
   readonly tasks: readonly TaskStatusData[];
+  /** The same as a tree, where they lie below their parents; what is not in it is not shown. */
+  readonly rows: readonly TreeRow[] | undefined;
+  /** Of the tree, those whose parts are in it. */
+  readonly open: ReadonlySet<string>;
+  readonly onToggle: (id: string) => void;
   /** Whether more of them may follow, if they are asked for. */
   readonly hasMore: boolean;
   readonly at: number | undefined;
@@ -33,7 +39,8 @@ const NEAR_END = 100;
 
 /** A table of any length that scrolls by itself. Its rows are moved through with j and k. */
 export function TaskTable(props: TaskTableProps): JSX.Element {
-  const { tasks, hasMore, at, chosen, nowMs, onChoose, onEnd } = props;
+  const { rows, open, onToggle, hasMore, at, chosen, nowMs, onChoose, onEnd } = props;
+  const tasks = useMemo(() => rows?.map(({ task }) => task) ?? props.tasks, [rows, props.tasks]);
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ scrollPx: 0, heightPx: 600 });
   const rowPx = useNarrow() ? ROW_PX.narrow : ROW_PX.wide;
@@ -93,6 +100,10 @@ export function TaskTable(props: TaskTableProps): JSX.Element {
             task={task}
             place={{ index: first + i, topPx: (first + i) * rowPx }}
             isChosen={task.task_id === chosen}
+            depth={rows?.[first + i]?.depth}
+            parts={rows?.[first + i]?.parts ?? 0}
+            isOpen={open.has(task.task_id)}
+            onToggle={onToggle}
             at={at}
             nowMs={nowMs}
           />

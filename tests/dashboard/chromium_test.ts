@@ -127,6 +127,11 @@ inBrowser(
     assertStringIncludes(await page.innerText(".attempts"), "connection reset");
     await page.waitForSelector(`.children ${row("part1")}`);
     assertStringIncludes(await page.innerText(".result"), '"rows": 10');
+    assertEquals(
+      await page.locator(".log, .ancestor, [role=alert]").count(),
+      0,
+      "this gateway keeps no logs",
+    );
 
     // Back through its events: past its end and the second attempt's start, and to the progress of the first.
     const earlier = page.getByRole("button", { name: "Earlier event" });

@@ -22,6 +22,7 @@ const routes: fc.Arbitrary<Route> = fc.oneof(
       status: fc.constantFrom(...STATUSES),
       tag: fc.string({ minLength: 1, unit: "grapheme" }),
       text: fc.string({ minLength: 1, maxLength: 50 }),
+      isFolded: fc.constant(true as const),
     }, { requiredKeys: [], noNullPrototype: true }),
     at,
   ).map(([filter, at]): Route => ({ page: "list", filter, ...(at === undefined ? {} : { at }) })),

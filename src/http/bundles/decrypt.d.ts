@@ -129,6 +129,11 @@ interface Client extends Source {
     readonly topic: string;
     readonly seq: number;
   }>;
+  /**
+   * Asks what a plug-in of the gateway answers, by the type of its messages; what is undefined in `data` is not sent. Over a
+   * WebSocket alone. After a lost connection it is asked again.
+   */
+  ask<T>(type: string, data: Readonly<Record<string, unknown>>): Promise<T>;
   /** Ends it for good. What still waits for an answer is rejected. */
   close(): void;
 }
