@@ -4,11 +4,15 @@ const START_MS = 60_000;
 /** A gateway that serves; disposing stops it if it was started here. */
 export type RunningGateway = AsyncDisposable & { readonly url: string; readonly startedHere: boolean };
 
-/** The gateway at `url`, started as `deno task start` would if none answers there. */
-export async function runningGateway(url: string): Promise<RunningGateway> {
+/** The gateway at `url`, started as `deno task start` would, with these settings beside those of the environment, if none answers. */
+export async function runningGateway(
+  url: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RunningGateway> {
   if (await isReady(url)) return { url, startedHere: false, [Symbol.asyncDispose]: () => Promise.resolve() };
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-P", "main.ts"],
+    env: settings,
     cwd: new URL("../../", import.meta.url),
     stdin: "null",
     stdout: "null",

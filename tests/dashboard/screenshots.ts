@@ -3,6 +3,7 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { eventually } from "../eventually.ts";
 import { backTest } from "../../src/examples/back_test.ts";
 import { readCandles } from "../../src/examples/candle.ts";
+import { group } from "../../src/examples/group.ts";
 import { replayCandles } from "../../src/examples/replay_candles.ts";
 import { connectPublisher, connectWorker } from "../../src/worker/task_reporter.ts";
 import { type GatewayProcess, withGateway } from "../gateway/gateway_process.ts";
@@ -169,6 +170,14 @@ async function values({ url }: GatewayProcess, signal: AbortSignal): Promise<voi
   await replayCandles(publisher, candles, { perSecond: 1_000, signal });
 }
 
+/** Works on a group, whose parts write logs. */
+async function parts({ url }: GatewayProcess): Promise<void> {
+  await using publisher = await connectPublisher(url);
+  await using worker = await connectWorker(url, { progressIntervalMs: 200 });
+  await using parent = await connectWorker(url, { heartbeatMs: 0 });
+  await group({ worker, parent, publisher }, { id: "release", lengthMs: 15_000 });
+}
+
 async function chartOf(page: Page): Promise<string> {
   return await page.getAttribute(".chart svg", "aria-label", { timeout: 1_000 }).catch(() => null) ?? "";
 }
@@ -177,32 +186,42 @@ const LIGHT: BrowserContextOptions = { viewport: { width: 1_120, height: 740 } }
 const DARK: BrowserContextOptions = { ...LIGHT, colorScheme: "dark" };
 const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 700 }, deviceScaleFactor: 2 };
 
-/** Pictures: their file, where they are taken, on what, and what is waited for. */
-const PICTURES:
-  readonly (readonly [file: string, hash: string, options: BrowserContextOptions, until: string])[] = [
-    ["list-light", "#/", LIGHT, "[data-task=import-may]"],
-    ["list-dark", "#/", DARK, "[data-task=import-may]"],
-    ["task-light", "#/task/import-may", LIGHT, ".timeline li"],
-    ["task-dark", "#/task/import-may", DARK, ".timeline li"],
-    ["phone", "#/", PHONE, "[data-task=import-may]"],
-    ["candles", "#/channel/data:candles", LIGHT, ".chart .up"],
-    ["back-test", "#/channel/strategy:crossing", DARK, ".chart"],
-  ];
+/** A picture: its file, where it is taken, on what, and what is waited for. */
+type Picture = readonly [file: string, hash: string, options: BrowserContextOptions, until: string];
+
+const PICTURES: readonly Picture[] = [
+  ["list-light", "#/", LIGHT, "[data-task=import-may]"],
+  ["list-dark", "#/", DARK, "[data-task=import-may]"],
+  ["task-light", "#/task/import-may", LIGHT, ".timeline li"],
+  ["task-dark", "#/task/import-may", DARK, ".timeline li"],
+  ["phone", "#/", PHONE, "[data-task=import-may]"],
+  ["candles", "#/channel/data:candles", LIGHT, ".chart .up"],
+  ["back-test", "#/channel/strategy:crossing", DARK, ".chart"],
+];
+
+/** Those of what plug-ins bring. */
+const OF_PLUGINS: readonly Picture[] = [
+  ["group", "#/task/release", LIGHT, ".children .fold"],
+  ["task-log", "#/task/release-compile", DARK, ".log .warn"],
+];
+const PLUGINS = ["group_progress", "task_log"].map((name) => `src/plugins/examples/${name}.ts`).join(",");
 
 /** So long the lines of the last minute are let grow before a picture is taken, ms. */
 const SETTLED_MS = 6_000;
 
-await Deno.mkdir(FOLDER, { recursive: true });
-await withGateway({}, async (gateway) => {
+/** Opens these pages of a gateway, has it live, and takes their pictures. */
+async function take(
+  gateway: GatewayProcess,
+  pictures: readonly Picture[],
+  living: () => Promise<unknown>,
+): Promise<void> {
   const pages = await Promise.all(
-    PICTURES.map(async ([file, hash, options, until]) => {
+    pictures.map(async ([file, hash, options, until]) => {
       const dashboard = await openDashboard(`${gateway.url}/${hash}`, options);
       return { dashboard, file, until };
     }),
   );
-  const living = live(gateway);
-  const over = new AbortController();
-  const publishing = values(gateway, over.signal);
+  const going = living();
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
   for (const { dashboard, file, until } of pages) {
     await using open = dashboard;
@@ -211,8 +230,21 @@ await withGateway({}, async (gateway) => {
       await open.page.click(".past-of");
       await eventually("the past", async () => / \d{3} values$/.test(await chartOf(open.page)));
     }
+    if (await open.page.locator(".children .fold").count() > 0) await open.page.click(".children .fold");
     await open.page.screenshot({ path: new URL(`${file}.png`, FOLDER).pathname });
   }
-  over.abort();
-  await Promise.all([living, publishing]);
+  await going;
+}
+
+await Deno.mkdir(FOLDER, { recursive: true });
+await withGateway({}, async (gateway) => {
+  const over = new AbortController();
+  await take(
+    gateway,
+    PICTURES,
+    () => Promise.all([live(gateway).finally(() => over.abort()), values(gateway, over.signal)]),
+  );
+});
+await withGateway({ settings: { PLUGINS } }, async (gateway) => {
+  await take(gateway, OF_PLUGINS, () => parts(gateway));
 });
