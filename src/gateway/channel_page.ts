@@ -6,7 +6,8 @@ import { parseTopic } from "../protocol/topics.ts";
 
 /** The most values of one page. */
 const MAX_LIMIT = 1_000;
-const PAGE_BYTES = 1_048_576;
+/** What its payloads weigh at most, but for one: with what is said beside each, an answer of a plug-in takes them. */
+const PAGE_BYTES = 524_288;
 /** Towards the beginning so many times as many positions are looked through each time there was too little. */
 const FURTHER = 4;
 
