@@ -26,7 +26,7 @@ export type ChannelDeps = {
 /** So many values are published at once. */
 export const MAX_VALUES = 1_000;
 
-const Values = v.array(ChannelPublication);
+const Values = v.pipe(v.array(ChannelPublication), v.minLength(1));
 
 /** `POST /api/publish`: a value to a channel, or an array of them; 202 when they are durable. `GET /api/channels`. */
 export function channelRoutes({ publish, list }: ChannelDeps, memory: BodyMemory): Hono<Asking> {

@@ -104,7 +104,11 @@ Deno.test("frames of clients are taken and refused as their schemas in /asyncapi
 });
 
 /** Posts JSON; says why it was refused where it was for what it is, and not for what is not there. */
-function posted(live: LiveGateway, path: string, type = "application/json"): Said["refusal"] {
+function posted(
+  live: LiveGateway,
+  path: string,
+  type = "application/json",
+): (value: unknown) => Promise<string | undefined> {
   return async (value) => {
     const answer = await fetch(`http://127.0.0.1:${live.port}${path}`, {
       method: "POST",
@@ -151,6 +155,49 @@ Deno.test("bodies are taken and refused as their schemas in /openapi.json say", 
       "#/paths/~1api~1tasks~1{task_id}~1cancel/post/requestBody/content/application~1json/schema";
     await check(pointer, posted(live, "/api/tasks/of_nobody/cancel"));
   });
+  assertEquals(live.incidents, []);
+});
+
+Deno.test("several at once are taken where each is as /openapi.json says, and none of them where one is not", async (t) => {
+  await using live = await LiveGateway.start({ REQUESTS_PER_SECOND: "1000000", REQUESTS_BURST: "1000000" });
+  const { document, judge } = await openApiOf(live);
+  const cloud = { type: "taskwire.task.progress", subject: "fuzzed", data: { total: 3 }, traceparent: null };
+  const batch = "application/cloudevents-batch+json";
+  const ways = [
+    ["WorkerEvent/anyOf/0", "/api/tasks/fuzzed/events", "application/json", {}],
+    ["CloudEvent", "/api/events", batch, cloud],
+    ["CloudEvent", "/api/tasks/fuzzed/events", batch, cloud],
+    ["Publication", "/api/publish", "application/json", { topic: "data:fuzzed" }],
+  ] as const;
+  for (const [name, path, type, fixed] of ways) {
+    const pointer = `#/components/schemas/${name}`;
+    const schema = at(document, pointer);
+    const publish = posted(live, path, type);
+    const one = arbitraryOf(schema, document).map((value): Json => ({ ...object(value), ...fixed }));
+    await t.step(`${name} to ${path}`, async () => {
+      let refused = 0;
+      const several = fc.array(one, { minLength: 1, maxLength: 4 });
+      await fc.assert(
+        fc.asyncProperty(several, fc.nat(), fc.nat(), async (values, n, which) => {
+          assertEquals(await publish(values), undefined);
+          const place = which % values.length;
+          const faulty = mutantsOf(object(values[place]), schema, document).filter(({ member, value }) =>
+            !(member in fixed) && judge.at(pointer)(value).length > 0
+          );
+          const mutant = faulty[n % Math.max(1, faulty.length)];
+          if (mutant === undefined) return;
+          const before = live.gateway.pipeline?.projection.head;
+          const told = await publish(values.with(place, mutant.value));
+          assert(told?.includes(mutant.member) === true, `${mutant.member}: ${told}`);
+          assertEquals(live.gateway.pipeline?.projection.head, before, "none of them is there");
+          refused++;
+        }),
+        { numRuns: RUNS },
+      );
+      assert(refused > 0, "some were refused");
+      for (const wrong of [[], new Array(1_001).fill({}), {}]) assert(await publish(wrong) !== undefined);
+    });
+  }
   assertEquals(live.incidents, []);
 });
 
