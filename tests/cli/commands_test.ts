@@ -140,8 +140,8 @@ Deno.test("every command tells how it is used, and all of them what it ends with
   const { code, stdout } = await cli(["--help"]);
   assertEquals(code, 0);
   assertMatch(stdout, /Exit codes:/);
-  const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*\[options\]/gm)].map(([, command]) => command);
-  assertEquals(commands.length, 13);
+  const commands = [...stdout.matchAll(/^ {2}([a-z-]+) .*\[options\]/gm)].map(([, command]) => command);
+  assertEquals(commands.length, 15);
   for (const command of commands) {
     const help = await cli([command ?? "", "--help"]);
     assertEquals(help.code, 0);
