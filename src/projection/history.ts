@@ -111,19 +111,25 @@ export class History {
     return { block: EMPTY, after, through, ...(through <= after ? { rests: true } : {}), ...passedFor };
   }
 
+  /** Which life of the stream is read, and by which namespaces: what was read by others is not what it is by these. */
+  get #reading(): string {
+    const { epoch, namespaces } = this.#projection;
+    return `${epoch} ${namespaces.names.join()}`;
+  }
+
   /** The page of the whole stream that has what follows `after`: from the last one that begins before it. */
   async #fromStream(after: number): Promise<SharedPage> {
     const { positions, bytes } = this.#bounds;
-    const { epoch } = this.#projection;
+    const reading = this.#reading;
     for (let start = after - after % positions;;) {
       const from = start;
       const end = from - from % positions + positions;
       const page = await this.#shared.page(
-        `${epoch} ${from}`,
+        `${reading} ${from}`,
         from,
         () =>
           this.turns.run(() =>
-            this.#fromLog(epoch, from, async (head) => {
+            this.#fromLog(reading, from, async (head) => {
               const most = { upTo: Math.min(end, head), limit: positions, maxBytes: bytes };
               const read = await this.#log.read({ after: from, ...most });
               return { ...read, intactFrom: read.entries[0]?.seq ?? Infinity };
@@ -142,7 +148,7 @@ export class History {
   }
 
   #fromTasks(tasks: ReadonlySet<string>, after: number): Promise<SharedPage> {
-    const scope = `${this.#projection.epoch} ${[...tasks].sort().join(" ")}`;
+    const scope = `${this.#reading} ${[...tasks].sort().join(" ")}`;
     return this.#shared.page(
       `${scope} ${after}`,
       after,

@@ -219,3 +219,22 @@ function pipelineOf(live: LiveGateway): NonNullable<LiveGateway["gateway"]["pipe
   assert(pipeline !== undefined);
   return pipeline;
 }
+
+Deno.test("what came of a channel while its namespace was not there comes as it should have, whoever read over it meanwhile", async () => {
+  await using live = await LiveGateway.start({ TAIL_EVENTS: "16" });
+  const { plugins, epoch } = pipelineOf(live);
+  plugins.add({ name: "lines", namespaces: [{ name: "lines", conflation: "all", retained: false }] });
+  plugins.disable("lines");
+  const line = (i: number) => ({ subject: "data.~lines.a", body: new TextEncoder().encode(`${i}`) });
+  await live.append(eventOf("first", "created"), line(1), line(2), line(3));
+  await live.append(...Array.from({ length: 40 }, (_, i) => eventOf(`t${i}`, "created")));
+  const linesOf = async (query: string): Promise<unknown[]> => {
+    await using client = await live.connect(`/ws?topics=task:status${query}`);
+    await client.next("caught_up");
+    return client.of("channel_update").map(({ data }) => data.payload);
+  };
+  await eventually("all is followed", () => pipelineOf(live).projection.head === 44);
+  assertEquals(await linesOf(`&since=${epoch}:1`), []);
+  plugins.enable("lines");
+  assertEquals(await linesOf(`,lines:a&since=${epoch}:1`), [1, 2, 3]);
+});
