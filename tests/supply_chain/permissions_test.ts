@@ -196,12 +196,13 @@ Deno.test("a file with NATS credentials elsewhere has its command too, and paths
   assertEquals(refusal({ NATS_URL: "nats://127.0.0.1:4222", DATA_DIR: "/elsewhere" }, false), undefined);
 });
 
-Deno.test("a gateway's network can be narrowed to the hosts that it needs", async () => {
+Deno.test("a gateway's network can be narrowed to its hosts, and the plug-ins that come with it are loaded", async () => {
   await using nats = await startNatsServer();
   await using project = await ProjectCopy.make();
   const port = freePort();
   const hosts = `--allow-net=127.0.0.1:${port},${new URL(nats.url).host}`;
-  const env = { PORT: `${port}`, NATS_URL: nats.url };
+  const PLUGINS = ["group_progress", "task_log"].map((name) => `src/plugins/examples/${name}.ts`).join(",");
+  const env = { PORT: `${port}`, NATS_URL: nats.url, PLUGINS };
   const gateway = project.run(["run", "-P", "--no-prompt", hosts, "main.ts"], env);
   await assertServes(await gateway.listening(), "job1");
   assertEquals((await gateway.end()).code, 0);

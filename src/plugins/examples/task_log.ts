@@ -5,8 +5,11 @@
  *     PLUGINS=src/plugins/examples/task_log.ts deno task start
  */
 import * as v from "valibot";
-import { logTopic } from "../../protocol/log_topic.ts";
+import { TaskId } from "../../protocol/names.ts";
+import { printTopic } from "../../protocol/topics.ts";
 import { definePlugin, definePluginMessage, PluginError } from "../plugin.ts";
+
+const NAMESPACE = "log";
 
 /** How loud a line may be, the quietest first. */
 const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -19,10 +22,15 @@ const Line = v.object({
 
 const Position = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+/** As `logTopic` has it for who loads no gateway. */
+function topicOf(taskId: TaskId): string {
+  return printTopic({ kind: "channel", namespace: NAMESPACE, name: taskId, taskId });
+}
+
 const readLog = definePluginMessage({
   type: "read_log",
   schema: v.object({
-    task_id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,128}$/, "must be 1–128 characters of A-Za-z0-9_-")),
+    task_id: TaskId,
     /** Reads on towards the end: lines after this position. */
     after_seq: v.optional(Position, 0),
     /** Reads on towards the beginning instead: the last lines before this position. */
@@ -38,7 +46,7 @@ const readLog = definePluginMessage({
       throw new PluginError("TASK_NOT_FOUND", `no task ${id}`, { task_id: id });
     }
     const where = beforeSeq === undefined ? { afterSeq } : { beforeSeq };
-    const { values, ...next } = await gateway.read(logTopic(id), { ...where, limit });
+    const { values, ...next } = await gateway.read(topicOf(id), { ...where, limit });
     const lines = values.flatMap(({ seq, time, payload }) => {
       const line = v.parse(Line, payload);
       const isLoud = LEVELS.indexOf(line.level) >= LEVELS.indexOf(least);
@@ -50,6 +58,6 @@ const readLog = definePluginMessage({
 
 export default definePlugin({
   name: "task_log",
-  namespaces: [{ name: "log", of: "task", conflation: "all", retained: false, payload: Line }],
+  namespaces: [{ name: NAMESPACE, of: "task", conflation: "all", retained: false, payload: Line }],
   messages: [readLog],
 });
