@@ -1,4 +1,5 @@
 import type { Namespaces } from "./namespaces.ts";
+import { namespaceOf } from "../protocol/topics.ts";
 import type { EventRecord } from "../task/worker_event.ts";
 import { depthWithin, MAX_BODY_BYTES, MAX_BODY_DEPTH } from "../task/worker_event.ts";
 import { publicationId } from "./publication_id.ts";
@@ -20,7 +21,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** Understands a stored record of a channel, or says in one sentence why it is none. Never throws. */
 export function parseUpdate(
   { seq, time, subject, body }: EventRecord,
-  namespaces: Pick<Namespaces, "faultOf">,
+  namespaces: Pick<Namespaces, "faultOf" | "isThere">,
 ): ParsedUpdate {
   const value = channelOf(subject);
   if (value === undefined) {
@@ -31,6 +32,9 @@ export function parseUpdate(
   // One value would else lie under several subjects, each with a retention and a last record of its own.
   const subjectOfIt = channelSubject(value);
   if (subject !== subjectOfIt) return { rejected: `subject: must be written ${subjectOfIt}` };
+  if (!namespaces.isThere(value.topic)) {
+    return { rejected: `subject: there is no namespace ${namespaceOf(value.topic)} here` };
+  }
   const fault = bodyFault(body);
   if (fault !== undefined) return { rejected: fault };
   try {

@@ -1,6 +1,9 @@
 import * as v from "valibot";
 import { isNamespace } from "../protocol/names.ts";
-import { type ChannelTopic, isFacet, namespaceOf, taskOf } from "../protocol/topics.ts";
+import type { TopicShape } from "../protocol/topic_shape.ts";
+import { isFacet, namespaceOf, taskOf, type Topic } from "../protocol/topics.ts";
+import type { EventRecord, Parsed } from "../task/worker_event.ts";
+import { type ParsedUpdate, parseUpdate } from "./channel_update.ts";
 
 /**
  * What becomes of values of which there are newer ones before they were sent: `latest` keeps the newest of each key, `all` keeps
@@ -8,9 +11,12 @@ import { type ChannelTopic, isFacet, namespaceOf, taskOf } from "../protocol/top
  */
 export type Conflation = "latest" | "all" | "none";
 
-/** A namespace of channels: `<name>:<anything>`; or `task:id:<task_id>:<name>` where each is about a task. */
+/**
+ * A namespace of topics: of channels, `<name>:<anything>`, or `task:id:<task_id>:<name>` where each is about a task; or one with
+ * records of its own, as that of tasks is.
+ */
 export type Namespace = {
-  /** 1–32 of `a-z0-9_`, a letter first; `task` is taken. */
+  /** 1–32 of `a-z0-9_`, a letter first. */
   readonly name: string;
   /** What its channels are about. Who may see a task may follow what is about it, and nobody else. Default: nothing. */
   readonly of?: "task";
@@ -20,16 +26,32 @@ export type Namespace = {
   readonly retained?: boolean;
   /** What its values must look like. Default: any JSON. */
   readonly payload?: v.GenericSchema;
+  /** What lies in the log where it is no values of channels. Only what the projection folds can be. */
+  readonly records?: OwnRecords;
+  /** The shapes of its topics, and which frames they bring. Default: one shape, which brings `channel_update`. */
+  readonly topics?: readonly TopicShape[];
 };
 
-/** The namespaces that every gateway has. */
-export const BUILT_IN: readonly Namespace[] = [{ name: "data" }, { name: "strategy" }];
+/** Records that are no values of channels: under subjects that begin with `<space>.`, relative to the prefix. */
+export type OwnRecords = {
+  readonly space: string;
+  /** Understands one, or says in one sentence why it is none. Never throws. */
+  readonly read: (record: EventRecord) => Parsed;
+};
 
-/** The namespaces of channels that there are. They come and go while the gateway runs. */
+/** The shapes of the topics of a namespace. */
+export function topicsOfNamespace({ name, of, topics }: Namespace): readonly TopicShape[] {
+  const shape = of === "task" ? `task:id:<task_id>:${name}` : `${name}:<name>`;
+  return topics ?? [{ shape, brings: ["channel_update"] }];
+}
+
+/** The namespaces that there are. They come and go while the gateway runs. */
 export class Namespaces {
   readonly #byName = new Map<string, Namespace>();
+  /** Those with records of their own, by their space. */
+  readonly #bySpace = new Map<string, OwnRecords>();
 
-  constructor(namespaces: readonly Namespace[] = BUILT_IN) {
+  constructor(namespaces: readonly Namespace[]) {
     for (const namespace of namespaces) this.add(namespace);
   }
 
@@ -43,10 +65,20 @@ export class Namespaces {
     return [...this.#byName.values()];
   }
 
-  /** Whether a channel may be: whether there is its namespace, for what it is about. */
-  has({ namespace, taskId }: Pick<ChannelTopic, "namespace" | "taskId">): boolean {
+  /** Whether there is the namespace of a topic, for what it is about. */
+  has(topic: Topic): boolean {
+    if (topic.kind !== "channel") return this.#byName.has("task");
+    const { namespace, taskId } = topic;
     const known = this.#byName.get(namespace);
-    return known !== undefined && (known.of === "task") === (taskId !== undefined);
+    return known !== undefined && known.records === undefined &&
+      (known.of === "task") === (taskId !== undefined);
+  }
+
+  /** Understands a stored record by whichever namespace it is of, or says in one sentence why it is of none. Never throws. */
+  read(record: EventRecord): Parsed | ParsedUpdate {
+    const { subject } = record;
+    const own = this.#bySpace.get(subject.slice(0, subject.indexOf(".")));
+    return own === undefined ? parseUpdate(record, this) : own.read(record);
   }
 
   /** Adds one. Throws a RangeError where its name is taken, or is none. */
@@ -55,18 +87,26 @@ export class Namespaces {
     if (of === "task" && isFacet(name)) {
       throw new RangeError(`Cannot add the namespace "${name}": it is what tasks have themselves`);
     }
-    if (!isNamespace(name) || name === "task") {
+    if (!isNamespace(name)) {
       throw new RangeError(
         `Cannot add the namespace ${JSON.stringify(name)}: must be 1–32 of a-z0-9_, a letter first`,
       );
     }
     if (this.#byName.has(name)) throw new RangeError(`Cannot add the namespace "${name}": it exists`);
     this.#byName.set(name, namespace);
+    if (namespace.records !== undefined) this.#bySpace.set(namespace.records.space, namespace.records);
   }
 
   /** Removes one; false where there was none. */
   remove(name: string): boolean {
+    const space = this.#byName.get(name)?.records?.space;
+    if (space !== undefined) this.#bySpace.delete(space);
     return this.#byName.delete(name);
+  }
+
+  /** Whether there is the namespace of a channel. */
+  isThere(topic: string): boolean {
+    return this.#of(topic) !== undefined;
   }
 
   /** How values of a topic are merged. */
@@ -95,6 +135,7 @@ export class Namespaces {
 
   #of(topic: string): Namespace | undefined {
     const namespace = this.#byName.get(namespaceOf(topic));
+    if (namespace?.records !== undefined) return undefined;
     return (namespace?.of === "task") === (taskOf(topic) !== undefined) ? namespace : undefined;
   }
 }

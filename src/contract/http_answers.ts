@@ -46,6 +46,7 @@ export const RejectedAnswer = v.strictObject({
 export const PluginsAnswer = v.strictObject({
   plugins: v.array(v.strictObject({
     name: v.string(),
+    built_in: v.boolean(),
     enabled: v.boolean(),
     why: v.nullable(v.string()),
     messages: v.array(v.string()),

@@ -1,8 +1,7 @@
 import { channelSpace } from "../channel/channel_subject.ts";
-import type { Namespace } from "../channel/namespaces.ts";
+import { type Namespace, topicsOfNamespace } from "../channel/namespaces.ts";
 import { CloudEvent } from "../task/cloud_event.ts";
 import { BODIES, KINDS, MAX_BODY_BYTES } from "../task/worker_event.ts";
-import { channelShape } from "./topic_shapes.ts";
 import { type Dialect, ID_PATTERNS, type JsonSchema, type Named, ofOthers, schemaOf } from "./json_schema.ts";
 
 /** What the channels of workers name. */
@@ -10,9 +9,10 @@ export const WORKER_NAMED: Named = { CloudEvent };
 
 /** The subjects of NATS under which workers write events and values of channels, as parts of an AsyncAPI document. */
 export function workerChannels(
-  namespaces: readonly Namespace[],
+  all: readonly Namespace[],
   dialect: Dialect,
 ): { readonly channels: JsonSchema; readonly operations: JsonSchema; readonly messages: JsonSchema } {
+  const namespaces = all.filter(({ records }) => records === undefined);
   const kinds = KINDS.map((kind) => [`event.${kind}`, {
     name: kind,
     title: `${kind}, of a worker`,
@@ -31,7 +31,7 @@ export function workerChannels(
     },
     ...Object.fromEntries(namespaces.map((namespace) => [`value.${namespace.name}`, {
       name: `${namespace.name} value`,
-      title: `A value of a channel ${channelShape(namespace)}`,
+      title: `A value of a channel ${topicsOfNamespace(namespace)[0]?.shape}`,
       payload: namespace.payload === undefined ? {} : ofOthers(namespace.payload, dialect),
       headers: HEADERS,
       description: `Any JSON of at most ${MAX_BODY_BYTES} bytes that follows the schema.`,

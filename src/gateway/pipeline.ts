@@ -1,8 +1,8 @@
-import { BUILT_IN, Namespaces } from "../channel/namespaces.ts";
+import { Namespaces } from "../channel/namespaces.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
-import { registerBuiltIn } from "../messages/built_in.ts";
+import { builtIn } from "../plugins/built_in.ts";
 import { pluginGateway } from "./plugin_gateway.ts";
 import { PluginHost } from "../plugins/plugin_host.ts";
 import { Liveness } from "../liveness/liveness.ts";
@@ -79,7 +79,7 @@ export class Pipeline implements AsyncDisposable {
     const { log, settings, telemetry, clock } = options;
     this.#options = options;
     this.log = log;
-    this.namespaces = new Namespaces(settings.partition === undefined ? BUILT_IN : []);
+    this.namespaces = new Namespaces([]);
     this.projection = new Projection(log, {
       namespaces: this.namespaces,
       maxTasks: settings.maxTasks,
@@ -106,12 +106,12 @@ export class Pipeline implements AsyncDisposable {
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
     this.liveness = settings.staleAfterMs === 0 ? undefined : this.#liveness();
-    // Channels are of no partition: where there are some, they are nowhere.
     const { namespaces } = this;
     this.publishing = new Publishing((entries) => this.append(entries), namespaces);
     this.plugins = this.#pluginHost();
     const { publishing, tasks } = this;
-    registerBuiltIn(this.messages, { queries, tasks, gate: options.gate, publishing, namespaces, partition });
+    const asked = { queries, tasks, gate: options.gate, publishing, namespaces, partition };
+    for (const plugin of builtIn(asked)) this.plugins.add(plugin, { isBuiltIn: true });
   }
 
   /** Whether the state was built, so that clients can be served. */
@@ -159,6 +159,9 @@ export class Pipeline implements AsyncDisposable {
         append: (entries) => this.append(entries),
       }),
       clock,
+      came: (namespace) => {
+        if (this.#booted) this.projection.came(namespace);
+      },
       withdrawn: (namespace) => {
         for (const connection of connections()) connection.withdrawn(namespace);
       },

@@ -47,8 +47,7 @@ export function subscribe(
 function unknownTopics(topics: readonly string[], path: string, namespaces: Namespaces): string[] {
   return topics.filter((text) => {
     const topic = parseTopic(text);
-    const isThere = topic?.kind === "channel" ? namespaces.has(topic) : topic !== undefined;
-    return !isThere || !pathAllows(path, text);
+    return topic === undefined || !namespaces.has(topic) || !pathAllows(path, text);
   });
 }
 

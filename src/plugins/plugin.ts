@@ -1,7 +1,7 @@
 import type * as v from "valibot";
 import type { Access, Right } from "../access/access.ts";
 import type { Namespace } from "../channel/namespaces.ts";
-import type { Schema } from "../messages/message_type.ts";
+import type { MessageType, Schema } from "../messages/message_type.ts";
 import type { ErrorCode } from "../protocol/error_codes.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
 
@@ -90,6 +90,8 @@ export type Plugin = {
   /** 1–64 of `a-z0-9_-`. */
   readonly name: string;
   readonly messages?: readonly PluginMessage[];
+  /** Types of message whose handlers answer with any frame there is, as the gateway's own do. They are not looked after as `messages` are. */
+  readonly types?: readonly MessageType[];
   readonly namespaces?: readonly Namespace[];
   /** Told of what this gateway has followed, in order, one after the other. Every gateway of a log is. */
   readonly onPublish?: (happened: Happened, gateway: PluginGateway) => void | Promise<void>;

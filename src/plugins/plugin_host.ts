@@ -17,6 +17,8 @@ export type PluginHostOptions = {
   readonly gateway: PluginGateway;
   readonly clock: Stopwatch;
   readonly budget?: Budget;
+  /** Told when a namespace is there: what came of it before was read by nobody. */
+  readonly came: (namespace: string) => void;
   /** Told when a namespace is there no more: who holds its topics has to leave them. */
   readonly withdrawn: (namespace: string) => void;
   /** Told of a failure of a plug-in. */
@@ -28,6 +30,8 @@ export type PluginHostOptions = {
 /** How a plug-in is, as operators see it. */
 export type PluginState = PluginCounts & {
   readonly name: string;
+  /** Whether every gateway has it, always. */
+  readonly built_in: boolean;
   readonly enabled: boolean;
   /** Why it was disabled by itself; null where it was not. */
   readonly why: string | null;
@@ -44,6 +48,7 @@ const TELLING_MS = 5;
 
 type Hosted = {
   readonly plugin: Plugin;
+  readonly isBuiltIn: boolean;
   readonly guarded: Guarded;
   readonly waiting: Omit<Happened, "waiting">[];
   isEnabled: boolean;
@@ -63,8 +68,11 @@ export class PluginHost {
     this.#options = options;
   }
 
-  /** Adds a plug-in and enables it. Throws a RangeError where something of it is taken, and then nothing of it is there. */
-  add(plugin: Plugin): void {
+  /**
+   * Adds a plug-in and enables it; one that is built in stays. Throws a RangeError where something of it is taken, and then
+   * nothing of it is there.
+   */
+  add(plugin: Plugin, { isBuiltIn = false }: { readonly isBuiltIn?: boolean } = {}): void {
     const { name } = plugin;
     if (!NAME.test(name)) {
       throw new RangeError(`Cannot add the plug-in ${JSON.stringify(name)}: must be 1–64 of a-z0-9_-`);
@@ -74,6 +82,7 @@ export class PluginHost {
     const guarded = new Guarded(clock, budget, (why) => this.#giveUp(name, why));
     const hosted: Hosted = {
       plugin,
+      isBuiltIn,
       guarded,
       waiting: [],
       isEnabled: false,
@@ -85,20 +94,24 @@ export class PluginHost {
     this.#hosted.set(name, hosted);
   }
 
-  /** Disables it and lets it go; false where there is none. */
+  /** Disables it and lets it go; false where there is none. Throws a RangeError where it is built in. */
   remove(name: string): boolean {
     return this.disable(name) && this.#hosted.delete(name);
   }
 
-  /** Takes its types and namespaces away: whoever asks for them is told that there are none. False where there is none. */
+  /**
+   * Takes its types and namespaces away: whoever asks for them is told that there are none. False where there is none. Throws
+   * a RangeError where it is built in.
+   */
   disable(name: string): boolean {
     const hosted = this.#hosted.get(name);
     if (hosted === undefined) return false;
+    if (hosted.isBuiltIn) throw new RangeError(`Cannot disable "${name}": it is built in`);
     if (!hosted.isEnabled) return true;
     hosted.isEnabled = false;
     hosted.waiting.length = 0;
     const { messages, namespaces, withdrawn } = this.#options;
-    for (const { type } of hosted.plugin.messages ?? []) messages.unregister(type);
+    for (const type of typesOf(hosted.plugin)) messages.unregister(type);
     for (const namespace of hosted.plugin.namespaces ?? []) {
       namespaces.remove(namespace.name);
       withdrawn(namespace.name);
@@ -114,13 +127,16 @@ export class PluginHost {
     return true;
   }
 
-  /** How each is, in the order in which they came. */
+  /** How each is, in the order in which they came, those that are built in last. */
   list(): readonly PluginState[] {
-    return [...this.#hosted.values()].map(({ plugin, guarded, isEnabled, why, missed }) => ({
+    const own = [...this.#hosted.values()].filter(({ isBuiltIn }) => isBuiltIn);
+    const others = [...this.#hosted.values()].filter(({ isBuiltIn }) => !isBuiltIn);
+    return [...others, ...own].map(({ plugin, isBuiltIn, guarded, isEnabled, why, missed }) => ({
       name: plugin.name,
       enabled: isEnabled,
       why,
-      messages: (plugin.messages ?? []).map(({ type }) => type),
+      built_in: isBuiltIn,
+      messages: typesOf(plugin),
       namespaces: (plugin.namespaces ?? []).map(({ name }) => name),
       ...guarded.counts,
       missed,
@@ -151,10 +167,15 @@ export class PluginHost {
         messages.register(this.#typeOf(hosted, message));
         done.push(() => messages.unregister(message.type));
       }
+      for (const type of hosted.plugin.types ?? []) {
+        messages.register(type);
+        done.push(() => messages.unregister(type.type));
+      }
     } catch (error) {
       for (const undo of done) undo();
       throw error;
     }
+    for (const { name } of hosted.plugin.namespaces ?? []) this.#options.came(name);
     hosted.guarded.forget();
     hosted.why = null;
     hosted.isEnabled = true;
@@ -209,6 +230,10 @@ export class PluginHost {
     }
     hosted.isTold = false;
   }
+}
+
+function typesOf({ messages = [], types = [] }: Plugin): string[] {
+  return [...messages, ...types].map(({ type }) => type);
 }
 
 function isRefusal(error: unknown): boolean {

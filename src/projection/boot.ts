@@ -1,9 +1,8 @@
 import { channelOf } from "../channel/channel_subject.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
-import { parseUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Extent } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
-import { isKind, isTaskSubject, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import { isKind, namesIn, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import type { Channels } from "./channels.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import type { PastTasks } from "./past_tasks.ts";
@@ -143,9 +142,7 @@ class Booting implements Booted {
 
   #meet(entry: Entry): void {
     const { met } = this.#options;
-    const parsed = isTaskSubject(entry.subject)
-      ? parseRecord(entry)
-      : parseUpdate(entry, this.#options.namespaces);
+    const parsed = this.#options.namespaces.read(entry);
     if ("update" in parsed) {
       this.#hiddenValues.delete(entry.subject);
       return void this.channels.put(parsed.update);

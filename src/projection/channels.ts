@@ -1,5 +1,5 @@
 import type { TaskNames } from "../access/scope.ts";
-import { parseTopic } from "../protocol/topics.ts";
+import { namespaceOf, parseTopic } from "../protocol/topics.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { Delivery } from "./delivery.ts";
@@ -27,6 +27,8 @@ export class Channels {
   /** The one that changed last, last. */
   readonly #byTopic = new Map<string, Kept>();
   readonly #evicted = new KnownIds();
+  /** Namespaces of which values came while they were not there. */
+  readonly #unread = new Set<string>();
   #bytes = 0;
 
   constructor(maxBytes: number, namespaces: Namespaces) {
@@ -53,7 +55,7 @@ export class Channels {
     const { topic, key } = update;
     const kept = this.#byTopic.get(topic) ?? new Map<string, Delivery>();
     // Of one that is not here whole nothing is kept: a part of it would be taken for all.
-    if (this.#isEvicted(topic)) return delivery;
+    if (this.#mustAsk(topic)) return delivery;
     this.#byTopic.delete(topic);
     this.#byTopic.set(topic, kept);
     this.#bytes += delivery.bytes - (kept.get(key)?.bytes ?? 0);
@@ -66,7 +68,7 @@ export class Channels {
   /** The last value of each key, those that changed longest ago first; undefined where the log has to be asked. */
   retained(topic: string): Iterable<Delivery> | undefined {
     if (!this.#namespaces.isRetained(topic)) return [];
-    return this.#isEvicted(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
+    return this.#mustAsk(topic) ? undefined : this.#byTopic.get(topic)?.values() ?? [];
   }
 
   /** The channels that are held whole, of namespaces that there still are: the one that changed last, first. */
@@ -83,6 +85,16 @@ export class Channels {
     return held.sort((a, b) => b.seq - a.seq);
   }
 
+  /** Lets go of what is held of a namespace that was not there for a while: the log knows what came meanwhile. */
+  ask(namespace: string): void {
+    this.#unread.add(namespace);
+    for (const [topic, kept] of this.#byTopic) {
+      if (namespaceOf(topic) !== namespace) continue;
+      for (const { bytes } of kept.values()) this.#bytes -= bytes;
+      this.#byTopic.delete(topic);
+    }
+  }
+
   /** Retention took what lies before `firstSeq`. */
   expire(firstSeq: number): void {
     for (const [topic, kept] of this.#byTopic) {
@@ -93,6 +105,10 @@ export class Channels {
       }
       if (kept.size === 0) this.#byTopic.delete(topic);
     }
+  }
+
+  #mustAsk(topic: string): boolean {
+    return this.#isEvicted(topic) || this.#unread.has(namespaceOf(topic));
   }
 
   /** Of one that is held it is no question; a few that never were are taken for let go of, and cost a look into the log. */

@@ -1,8 +1,8 @@
 import type { EventLog, Page } from "../log/event_log.ts";
 import { LEVELS, type TaskState } from "../task/fold.ts";
-import { type ChannelUpdate, parseUpdate } from "../channel/channel_update.ts";
+import type { ChannelUpdate } from "../channel/channel_update.ts";
 import { isChannel, taskOf } from "../protocol/topics.ts";
-import { isTaskSubject, parseRecord, type TaskEvent } from "../task/worker_event.ts";
+import type { TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
 import { channelDelivery } from "./channel_delivery.ts";
 import { type Delivery, tagsOf } from "./delivery.ts";
@@ -179,7 +179,7 @@ export class History {
     const updates: ChannelUpdate[] = [];
     const { namespaces } = this.#projection;
     for (const entry of entries) {
-      const parsed = isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry, namespaces);
+      const parsed = namespaces.read(entry);
       if ("event" in parsed) events.push(parsed.event);
       else if ("update" in parsed) {
         const conflation = namespaces.conflationOf(parsed.update.topic);

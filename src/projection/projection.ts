@@ -1,18 +1,12 @@
 import type { TaskNames } from "../access/scope.ts";
+import { CHANNELS, TASKS } from "../channel/built_in.ts";
 import { Namespaces } from "../channel/namespaces.ts";
-import { type ChannelUpdate, type ParsedUpdate, parseUpdate } from "../channel/channel_update.ts";
+import type { ChannelUpdate, ParsedUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
 import { taskOf } from "../protocol/topics.ts";
 import type { TaskState } from "../task/fold.ts";
-import {
-  isKind,
-  isTaskSubject,
-  namesIn,
-  type Parsed,
-  parseRecord,
-  type TaskEvent,
-} from "../task/worker_event.ts";
+import { isKind, namesIn, type Parsed, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { boot } from "./boot.ts";
 import { Channels } from "./channels.ts";
 import { type Delivery, deliveryOf, namesOf } from "./delivery.ts";
@@ -28,7 +22,7 @@ export type ProjectionBounds = {
   readonly maxTasks: number;
   /** What the last values of channels may weigh, in bytes. Default: 64 MiB. */
   readonly channelBytes?: number;
-  /** Which namespaces of channels there are. Default: those of every gateway. */
+  /** Which namespaces there are. Default: those of every gateway. */
   readonly namespaces?: Namespaces;
   readonly tail: TailBounds;
   /** Default: nothing is remembered of where events lie. */
@@ -81,7 +75,7 @@ export class Projection {
     this.#log = log;
     this.#bounds = bounds;
     this.#table = new TaskTable(bounds.maxTasks);
-    this.namespaces = bounds.namespaces ?? new Namespaces();
+    this.namespaces = bounds.namespaces ?? new Namespaces([TASKS, ...CHANNELS]);
     this.#channels = new Channels(bounds.channelBytes ?? CHANNEL_BYTES, this.namespaces);
     this.#tail = new Tail(bounds.tail, 0);
     this.#whereabouts = new Whereabouts(bounds.whereabouts ?? NOWHERE);
@@ -111,6 +105,12 @@ export class Projection {
   /** The last values of channels. */
   get channels(): Channels {
     return this.#channels;
+  }
+
+  /** A namespace of channels is there from now on: what came of it until now was read by nobody, and is asked of the log. */
+  came(namespace: string): void {
+    this.#channels.ask(namespace);
+    this.#tail = new Tail(this.#bounds.tail, this.#head);
   }
 
   /** The task that a channel is about, by what is in memory of it; undefined where it is about none. */
@@ -311,7 +311,7 @@ export class Projection {
 type ReadEntry = { readonly entry: Entry } & (Parsed | ParsedUpdate);
 
 function readEntry(entry: Entry, namespaces: Namespaces): ReadEntry {
-  return { entry, ...(isTaskSubject(entry.subject) ? parseRecord(entry) : parseUpdate(entry, namespaces)) };
+  return { entry, ...(namespaces.read(entry)) };
 }
 
 function eventsOf(read: readonly ReadEntry[]): TaskEvent[] {

@@ -120,11 +120,6 @@ export function isKind(kind: string): kind is Kind {
   return Object.hasOwn(BODIES, kind);
 }
 
-/** Whether a subject is of tasks; all others are of channels. */
-export function isTaskSubject(subject: string): boolean {
-  return subject.startsWith(NAMESPACE);
-}
-
 /** The subject of a task's event, relative to the prefix: `task.<id>.<kind>`. */
 export function eventSubject(taskId: string, kind: Kind): string {
   return `task.${taskId}.${kind}`;

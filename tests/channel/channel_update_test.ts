@@ -1,11 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseUpdate } from "../../src/channel/channel_update.ts";
+import { CHANNELS } from "../../src/channel/built_in.ts";
 import { Namespaces } from "../../src/channel/namespaces.ts";
 
 function read(subject: string): unknown {
   const parsed = parseUpdate(
     { seq: 1, time: 0, subject, body: new TextEncoder().encode("7") },
-    new Namespaces(),
+    new Namespaces(CHANNELS),
   );
   return "update" in parsed ? `${parsed.update.topic} ${parsed.update.key}` : parsed.rejected;
 }

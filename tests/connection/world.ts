@@ -4,7 +4,7 @@ import { Gate } from "../../src/access/gate.ts";
 import { Connection } from "../../src/connection/connection.ts";
 import type { ConnectionCounts, ConnectionDeps, Identity } from "../../src/connection/connection_deps.ts";
 import { LogError } from "../../src/log/event_log.ts";
-import { registerBuiltIn } from "../../src/messages/built_in.ts";
+import { builtIn } from "../../src/plugins/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
 import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
@@ -107,7 +107,9 @@ export class World {
     const { namespaces } = this.projection;
     const publishing = new Publishing((entries) => this.log.append(entries), namespaces);
     const gate = new Gate(tokens, { now });
-    registerBuiltIn(this.messages, { queries: this.queries, tasks, gate, publishing, namespaces });
+    for (const { types = [] } of builtIn({ queries: this.queries, tasks, gate, publishing, namespaces })) {
+      for (const type of types) this.messages.register(type);
+    }
   }
 
   /** A world whose projection was booted from what `prepare` put into the log. */

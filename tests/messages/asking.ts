@@ -4,7 +4,7 @@ import type { RequestContext } from "../../src/connection/connection_deps.ts";
 import type { Outcome } from "../../src/connection/state.ts";
 import type { NewEntry } from "../../src/log/event_log.ts";
 import { openSqliteLog, type SqliteLog } from "../../src/log/sqlite_log.ts";
-import { registerBuiltIn } from "../../src/messages/built_in.ts";
+import { builtIn } from "../../src/plugins/built_in.ts";
 import { MessageRegistry } from "../../src/messages/message_registry.ts";
 import { Cancels } from "../../src/projection/cancels.ts";
 import { History } from "../../src/projection/history.ts";
@@ -44,7 +44,11 @@ export class Asking implements AsyncDisposable {
     const { namespaces } = projection;
     const publishing = new Publishing((entries) => this.log.append(entries), namespaces);
     const gate = new Gate(undefined, { now: () => NOW_MS });
-    registerBuiltIn(this.registry, { queries, tasks, gate, publishing, namespaces });
+    for (const { types = [] } of builtIn({ queries, tasks, gate, publishing, namespaces })) {
+      for (const type of types) {
+        this.registry.register(type);
+      }
+    }
   }
 
   /** Starts on a log that holds `entries`. */

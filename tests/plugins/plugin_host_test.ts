@@ -184,13 +184,13 @@ Deno.test("who watches a channel of a plug-in that goes is told so; it may come 
 Deno.test("what is taken already lets nothing of a plug-in in", async () => {
   await using live = await LiveGateway.start();
   const { plugins, messages, namespaces } = pipelineOf(live);
-  const before = [messages.types, namespaces.names];
+  const before = [messages.types, namespaces.names, plugins.list()];
   const taken = definePlugin({ ...ECHO, name: "taken", messages: [echo, { ...echo, type: "ping" }] });
   assertThrows(() => plugins.add(taken), RangeError, 'message type "ping"');
   assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "data" }] }), RangeError, "it exists");
-  assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "task" }] }), RangeError, "must be");
+  assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "task" }] }), RangeError, "it exists");
   assertThrows(() => plugins.add({ name: "No Name" }), RangeError, "must be");
-  assertEquals([messages.types, namespaces.names, plugins.list()], [...before, []]);
+  assertEquals([messages.types, namespaces.names, plugins.list()], before);
 });
 
 Deno.test("a plug-in is told of what happens, in order, and what it throws hurts nobody", async () => {
@@ -238,3 +238,34 @@ Deno.test("what came of a channel while its namespace was not there comes as it 
   plugins.enable("lines");
   assertEquals(await linesOf(`,lines:a&since=${epoch}:1`), [1, 2, 3]);
 });
+
+Deno.test("what came of a namespace while it was not there is told, and judged, once it is", async () => {
+  await using live = await LiveGateway.start();
+  const { plugins, log } = pipelineOf(live);
+  plugins.add(ECHO);
+  await using client = await live.connect("/ws?topics=chat:a");
+  await client.next("caught_up");
+  const say = (text: unknown) => log.append([{ subject: "data.~chat.a", body: utf8(JSON.stringify(text)) }]);
+  const [first] = await say({ text: "one" });
+  await eventually("it is live", () => client.of("channel_update").length === 1);
+  plugins.disable("echo");
+  for (const value of [{ text: "two" }, "no text", { text: "three" }]) await say(value);
+  await eventually("they are passed over", () => live.gateway.pipeline?.projection.rejected.total === 3);
+  plugins.enable("echo");
+  const { epoch } = (await client.next("welcome")).data;
+  await using back = await live.connect(`/ws?topics=chat:a&since=${epoch}:${first?.seq}`);
+  await back.next("caught_up");
+  await using late = await live.connect("/ws?topics=chat:a");
+  await late.next("caught_up");
+  await say({ text: "four" });
+  await eventually("and what comes is live", () => back.of("channel_update").length === 3);
+  const texts = (one: typeof back) =>
+    one.of("channel_update").map(({ data }) => (data.payload as { text: string }).text);
+  assertEquals(texts(back), ["two", "three", "four"]);
+  await eventually("late", () => late.of("channel_update").length === 2);
+  assertEquals(texts(late), ["three", "four"]);
+});
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

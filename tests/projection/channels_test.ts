@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { CHANNELS } from "../../src/channel/built_in.ts";
 import { Namespaces } from "../../src/channel/namespaces.ts";
 import { Channels } from "../../src/projection/channels.ts";
 import { payloadOf } from "../../src/projection/delivery.ts";
@@ -12,7 +13,7 @@ const value = (topic: string, seq: number, json = `${seq}`) => ({
 });
 
 Deno.test("what channels hold is bounded, and of those that were let go of little is remembered, however many", () => {
-  const channels = new Channels(20_000, new Namespaces());
+  const channels = new Channels(20_000, new Namespaces(CHANNELS));
   for (let seq = 1; seq <= 200_000; seq++) channels.put(value(`data:c${seq}`, seq));
   assert(channels.bytes <= 20_000);
   assertEquals(channels.retained("data:c1"), undefined, "the log has to be asked");
@@ -22,7 +23,7 @@ Deno.test("what channels hold is bounded, and of those that were let go of littl
 });
 
 Deno.test("a value's frame is made of its text, and is the one that its members make", () => {
-  const channels = new Channels(1_000_000, new Namespaces());
+  const channels = new Channels(1_000_000, new Namespaces(CHANNELS));
   for (const json of [`{"a":[1,"二",null]}`, `"\\"}"`, "7", "{}"]) {
     const { progress } = channels.put({
       topic: "strategy:s",

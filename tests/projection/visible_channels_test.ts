@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Access, Right } from "../../src/access/access.ts";
 import { taskOf } from "../../src/protocol/topics.ts";
 import { Scope, type TaskNames } from "../../src/access/scope.ts";
+import { CHANNELS } from "../../src/channel/built_in.ts";
 import { Namespaces } from "../../src/channel/namespaces.ts";
 import { Channels } from "../../src/projection/channels.ts";
 import { visibleChannels } from "../../src/projection/visible_channels.ts";
@@ -31,7 +32,7 @@ Deno.test("a channel about a task is listed for whoever may see the task", () =>
 });
 
 Deno.test("of the channels those are listed that somebody may follow, and the one that changed last is first", () => {
-  const namespaces = new Namespaces();
+  const namespaces = new Namespaces(CHANNELS);
   namespaces.add({ name: "chat" });
   const channels = new Channels(1_000_000, namespaces);
   const topics = ["data:a", "data:secret", "chat:x", "data:a", "strategy:s1"];
