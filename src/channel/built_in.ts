@@ -1,6 +1,6 @@
 import type { TopicShape } from "../protocol/topic_shape.ts";
 import { parseRecord } from "../task/worker_event.ts";
-import type { Namespace } from "./namespaces.ts";
+import type { Namespace } from "./namespace.ts";
 
 const PROGRESS = "task_progress";
 const STATUS = "task_status";

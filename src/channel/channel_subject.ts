@@ -1,4 +1,4 @@
-import type { Namespace } from "./namespaces.ts";
+import type { Namespace } from "./namespace.ts";
 import { isChannelKey, isChannelName, isNamespace, isTaskId } from "../protocol/names.ts";
 import { isFacet, namespaceOf, taskOf } from "../protocol/topics.ts";
 

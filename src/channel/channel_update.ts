@@ -1,4 +1,3 @@
-import type { Namespaces } from "./namespaces.ts";
 import { namespaceOf } from "../protocol/topics.ts";
 import type { EventRecord } from "../task/worker_event.ts";
 import { depthWithin, MAX_BODY_BYTES, MAX_BODY_DEPTH } from "../task/worker_event.ts";
@@ -18,10 +17,18 @@ export type ParsedUpdate = { readonly update: ChannelUpdate } | { readonly rejec
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/** What is known of namespaces, as far as values are judged by it. */
+export interface Rules {
+  /** Whether there is the namespace of a channel. */
+  isThere(topic: string): boolean;
+  /** Why a value may not be of its topic, in one sentence; undefined where it may. */
+  faultOf(value: { readonly topic: string; readonly payload: unknown }): string | undefined;
+}
+
 /** Understands a stored record of a channel, or says in one sentence why it is none. Never throws. */
 export function parseUpdate(
   { seq, time, subject, body }: EventRecord,
-  namespaces: Pick<Namespaces, "faultOf" | "isThere">,
+  namespaces: Rules,
 ): ParsedUpdate {
   const value = channelOf(subject);
   if (value === undefined) {

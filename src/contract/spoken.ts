@@ -1,4 +1,4 @@
-import type { Namespace } from "../channel/namespaces.ts";
+import type { Namespace } from "../channel/namespace.ts";
 import type { DescribedMessage } from "../messages/message_registry.ts";
 
 /** What of a gateway its documents are made of. */

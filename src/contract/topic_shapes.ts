@@ -1,4 +1,4 @@
-import { type Namespace, topicsOfNamespace } from "../channel/namespaces.ts";
+import { type Namespace, topicsOfNamespace } from "../channel/namespace.ts";
 import type { TopicShape } from "../protocol/topic_shape.ts";
 import { ID_PATTERNS, type JsonSchema } from "./json_schema.ts";
 

@@ -1,5 +1,5 @@
 import { channelSpace } from "../channel/channel_subject.ts";
-import { type Namespace, topicsOfNamespace } from "../channel/namespaces.ts";
+import { type Namespace, topicsOfNamespace } from "../channel/namespace.ts";
 import { CloudEvent } from "../task/cloud_event.ts";
 import { BODIES, KINDS, MAX_BODY_BYTES } from "../task/worker_event.ts";
 import { type Dialect, ID_PATTERNS, type JsonSchema, type Named, ofOthers, schemaOf } from "./json_schema.ts";

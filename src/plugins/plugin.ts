@@ -1,6 +1,6 @@
 import type * as v from "valibot";
 import type { Access, Right } from "../access/access.ts";
-import type { Namespace } from "../channel/namespaces.ts";
+import type { Namespace } from "../channel/namespace.ts";
 import type { MessageType, Schema } from "../messages/message_type.ts";
 import type { ErrorCode } from "../protocol/error_codes.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";

@@ -1,6 +1,6 @@
 import type { TaskNames } from "../access/scope.ts";
 import { namespaceOf } from "../protocol/topics.ts";
-import type { Conflation } from "../channel/namespaces.ts";
+import type { Conflation } from "../channel/namespace.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { ChannelFrame, Delivery, Prepared } from "./delivery.ts";
 

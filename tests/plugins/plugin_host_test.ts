@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { definePlugin, definePluginMessage, type Plugin, PluginError } from "../../src/plugins/plugin.ts";
 import type { ErrorCode } from "../../src/protocol/error_codes.ts";
 import { eventually } from "../eventually.ts";
+import { TestClient } from "../websocket_client.ts";
 import { eventOf, LiveGateway } from "../transport/live_gateway.ts";
 
 const echo = definePluginMessage({
@@ -243,7 +244,8 @@ Deno.test("what came of a namespace while it was not there is told, and judged, 
   await using live = await LiveGateway.start();
   const { plugins, log } = pipelineOf(live);
   plugins.add(ECHO);
-  await using client = await live.connect("/ws?topics=chat:a");
+  await using client = await TestClient.connect(live.url("/ws?topics=chat:a"));
+  const { epoch } = (await client.next("welcome")).data;
   await client.next("caught_up");
   const say = (text: unknown) => log.append([{ subject: "data.~chat.a", body: utf8(JSON.stringify(text)) }]);
   const [first] = await say({ text: "one" });
@@ -252,7 +254,6 @@ Deno.test("what came of a namespace while it was not there is told, and judged, 
   for (const value of [{ text: "two" }, "no text", { text: "three" }]) await say(value);
   await eventually("they are passed over", () => live.gateway.pipeline?.projection.rejected.total === 3);
   plugins.enable("echo");
-  const { epoch } = (await client.next("welcome")).data;
   await using back = await live.connect(`/ws?topics=chat:a&since=${epoch}:${first?.seq}`);
   await back.next("caught_up");
   await using late = await live.connect("/ws?topics=chat:a");
