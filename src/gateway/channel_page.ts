@@ -1,4 +1,3 @@
-import { parseUpdate } from "../channel/channel_update.ts";
 import type { Entry } from "../log/event_log.ts";
 import type { ChannelPage, ChannelQuery } from "../plugins/plugin.ts";
 import type { Projection } from "../projection/projection.ts";
@@ -78,8 +77,8 @@ function lastOf(entries: readonly Entry[], limit: number): readonly Entry[] {
 
 function valuesOf(projection: Projection, entries: readonly Entry[]): ChannelPage["values"] {
   return entries.flatMap((entry) => {
-    const parsed = parseUpdate(entry, projection.namespaces);
-    if ("rejected" in parsed) return [];
+    const parsed = projection.namespaces.read(entry);
+    if (!("update" in parsed)) return [];
     const { seq, time, key, json } = parsed.update;
     return [{ seq, time, ...(key === "" ? {} : { key }), payload: JSON.parse(json) }];
   });

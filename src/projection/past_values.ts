@@ -1,5 +1,5 @@
 import { channelSubject } from "../channel/channel_subject.ts";
-import { type ChannelUpdate, parseUpdate } from "../channel/channel_update.ts";
+import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import type { Entry, EventLog } from "../log/event_log.ts";
 
@@ -50,6 +50,6 @@ export async function lastValue(
 }
 
 function updateOf(entry: Entry, namespaces: Namespaces): ChannelUpdate | undefined {
-  const parsed = parseUpdate(entry, namespaces);
+  const parsed = namespaces.read(entry);
   return "update" in parsed ? parsed.update : undefined;
 }

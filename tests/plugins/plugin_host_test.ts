@@ -112,7 +112,10 @@ Deno.test("an answer that cannot be sent hurts itself alone", async () => {
     assertEquals(answer.type === "error" && answer.error.code, "SERVER_ERROR", `${answers[i]}`);
   }
   assertEquals((await client.request("ping")).type, "pong");
-  assertEquals(plugins.list().map(({ failed, enabled }) => [failed, enabled]), [[answers.length, true]]);
+  assertEquals(plugins.list().slice(0, 1).map(({ failed, enabled }) => [failed, enabled]), [[
+    answers.length,
+    true,
+  ]]);
 });
 
 Deno.test("what a plug-in publishes keeps the rules of everybody else's values", async () => {
