@@ -16,6 +16,9 @@ type UnderWay = {
 /** What the gateway could not do just now is asked of it again after this. */
 const AGAIN_MS = 1_000;
 
+/** As if it had been asked for just now: an error under an id of the gateway's own. */
+const UNASKED: TopicRequest = { type: "subscribe", topics: [], replay: "none" };
+
 /** Has the gateway hold what is watched here: asks, and asks again. */
 export class TopicRequests {
   readonly #hands: Hands;
@@ -75,9 +78,9 @@ export class TopicRequests {
     this.#sync();
   }
 
-  /** The gateway refused a request, if it is one of these. */
+  /** The gateway refused a request, if it is one of these; or it tells by itself of topics that it holds no more. */
   refused(id: string, { code, message, details }: ErrorBody): void {
-    const { request } = this.#settle(id);
+    const { request = id.startsWith("error_") ? UNASKED : undefined } = this.#settle(id);
     if (request === undefined) return;
     const { topics, max = Infinity, retry_after_ms: retryAfterMs } = details;
     const isForGood = request.type === "subscribe" && !isPassing(code);

@@ -1,4 +1,4 @@
-import { type Client, ClientError, type Store } from "../client/client.ts";
+import { type Client, ClientError, type Store, type Subscription } from "../client/client.ts";
 import { LiveStore } from "../client/store.ts";
 import { logTopic } from "../protocol/log_topic.ts";
 import { isAsLoud, type Level, lineIn, type LogLine, type LogPage, pageIn } from "./log_line.ts";
@@ -106,32 +106,37 @@ export function logReader(client: Client, id: string, least: Level): LogReader {
     store: new LiveStore<LogView>(NOTHING, (change) => {
       set = change;
       if (performance.now() - (without.get(client) ?? -Infinity) < AGAIN_MS) return () => set = undefined;
-      const { unsubscribe } = client.subscribe(logTopic(id), (frame) => {
-        if (frame.type === "gap") void run(open);
-        if (!("topic" in frame.data)) return;
-        const { payload } = frame.data;
-        const line = lineIn(payload, frame.seq ?? 0, new Date(frame.timestamp).toISOString());
-        if (line === undefined || !isAsLoud(line, least)) return;
-        window.came(line, isRead);
-        timer ??= setTimeout(show, SHOWN_EVERY_MS);
-      }, {
-        replay: "none",
-        onLive(isLive) {
-          if (!isLive || isThere) return;
-          isThere = true;
-          void run(open);
-        },
-        onError({ code }) {
-          if (code === "LIMIT_EXCEEDED") return; // it waits for its turn
-          without.set(client, performance.now());
-          isThere = false;
-          show();
-        },
-      });
+      let subscription: Subscription | undefined;
+      const subscribe = (): Subscription =>
+        client.subscribe(logTopic(id), (frame) => {
+          if (frame.type === "gap") void run(open);
+          if (!("topic" in frame.data)) return;
+          const { payload } = frame.data;
+          const line = lineIn(payload, frame.seq ?? 0, new Date(frame.timestamp).toISOString());
+          if (line === undefined || !isAsLoud(line, least)) return;
+          window.came(line, isRead);
+          timer ??= setTimeout(show, SHOWN_EVERY_MS);
+        }, {
+          replay: "none",
+          onLive(isLive) {
+            if (!isLive || isThere) return;
+            isThere = true;
+            void run(open);
+          },
+          onError({ code }) {
+            if (code === "LIMIT_EXCEEDED") return; // it waits for its turn
+            without.set(client, performance.now());
+            isThere = false;
+            show();
+          },
+        });
+      // In a request of its own: one that is refused is refused with all that it asks for.
+      const begin = setTimeout(() => subscription = subscribe());
       return () => {
         set = undefined;
+        clearTimeout(begin);
         clearTimeout(timer);
-        unsubscribe();
+        subscription?.unsubscribe();
       };
     }),
     earlier() {

@@ -248,3 +248,20 @@ Deno.test("who asks for a whole history is told where its beginning is gone, and
   assertEquals(told, ["all"]);
   other.close();
 });
+
+Deno.test("topics that the gateway leaves by itself are told of, and no others, nor are they asked for again", async () => {
+  const bench = await Bench.start();
+  const client = bench.connect();
+  const [left, both, stays] = ["data:a", ["data:b", "task:status"], "task:list"]
+    .map((topics) => new Watcher(client, topics));
+  await bench.pass(200);
+  bench.wire.withdraw("data");
+  await bench.pass(200);
+  const codes = [left, both, stays].map((watcher) => watcher?.errors.map(({ code }) => code));
+  assertEquals(codes, [["TOPIC_NOT_FOUND"], ["TOPIC_NOT_FOUND"], []]);
+  assertEquals([stays?.isLive, client.state.kind], [true, "open"]);
+  bench.wire.cut();
+  await bench.pass(2_000);
+  assertEquals([stays?.isLive, bench.world.counts.errors], [true, { TOPIC_NOT_FOUND: 1 }]);
+  client.close();
+});

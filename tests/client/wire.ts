@@ -45,6 +45,12 @@ export class Wire {
     for (const link of [...this.#links]) link.cut(ABNORMAL);
   }
 
+  /** A namespace of channels is there no more. */
+  withdraw(namespace: string): void {
+    this.#world.projection.namespaces.remove(namespace);
+    for (const link of this.#links) link.withdraw(namespace);
+  }
+
   /** Every link falls silent: nothing arrives any more, and nobody hears of it. */
   mute(): void {
     for (const link of this.#links) link.mute();
@@ -102,6 +108,10 @@ class Link {
 
   mute(): void {
     this.#isMute = true;
+  }
+
+  withdraw(namespace: string): void {
+    this.#peer?.connection.withdrawn(namespace);
   }
 
   #arrives(text: string): void {

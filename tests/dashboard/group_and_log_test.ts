@@ -132,5 +132,11 @@ inBrowser("a task's log is followed, read back page by page and sifted by level"
   await page.setViewportSize({ width: 390, height: 800 });
   const widest = Number(await page.evaluate("document.documentElement.scrollWidth"));
   assert(widest <= 390, `${widest}`);
+  await fetch(`${gateway.url}/api/plugins/task_log/disable`, { method: "POST" });
+  await eventually(
+    "what is there no more is not shown",
+    async () => await page.locator(".log").count() === 0,
+  );
+  assertEquals(await page.locator("[role=alert]").count(), 0);
   assertQuiet(dashboard);
 }, { ...PLUGINS, RETAIN_PER_SUBJECT: "5000" });
