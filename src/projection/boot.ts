@@ -152,7 +152,10 @@ class Booting implements Booted {
       this.rejected.add(entry, parsed.rejected, isNew);
       const names = namesIn(entry.subject);
       if (names !== undefined && isKind(names.kind) && isTaskId(names.taskId)) this.#hidden.add(names.taskId);
-      if (channelOf(entry.subject) !== undefined) this.#hiddenValues.add(entry.subject);
+      const value = channelOf(entry.subject);
+      if (value !== undefined && this.#pasts.isAsked(value.topic, this.#options.namespaces)) {
+        this.#hiddenValues.add(entry.subject);
+      }
       return;
     }
     const { event } = parsed;

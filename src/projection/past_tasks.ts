@@ -2,7 +2,7 @@ import { channelSubject } from "../channel/channel_subject.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { EventLog, Page, PageQuery } from "../log/event_log.ts";
-import { isChannel } from "../protocol/topics.ts";
+import { isChannel, parseTopic } from "../protocol/topics.ts";
 import { namesIn, parseRecord } from "../task/worker_event.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import { lastValue, lastValues } from "./past_values.ts";
@@ -72,6 +72,12 @@ export class PastTasks {
       .finally(() => this.#lasts.delete(name));
     this.#lasts.set(name, read);
     return await read;
+  }
+
+  /** Whether anybody may ask for a channel's last values: not where there is no such namespace, of which there may be much. */
+  isAsked(topic: string, namespaces: Namespaces): boolean {
+    const parsed = parseTopic(topic);
+    return parsed?.kind === "channel" && namespaces.has(parsed) && namespaces.isRetained(topic);
   }
 
   /** The last value under one subject of a channel, up to a position; none where there is none. */

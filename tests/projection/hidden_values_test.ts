@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { LiveGateway } from "../transport/live_gateway.ts";
-import type { NewEntry } from "../../src/log/event_log.ts";
+import type { NewEntry, PageQuery } from "../../src/log/event_log.ts";
 
 function written(subject: string, text: string): NewEntry {
   return { subject, body: new TextEncoder().encode(text) };
@@ -36,4 +36,31 @@ Deno.test("what is no value hides none: a gateway that starts later tells what t
     ["BTC 1", "ETH 2", " 3"],
     "by the log alone",
   );
+});
+
+Deno.test("of channels that nobody can ask for nothing is looked up at a start, however many there are", async () => {
+  await using live = await LiveGateway.start();
+  const { pipeline } = live.gateway;
+  assert(pipeline !== undefined);
+  pipeline.plugins.add({ name: "log", namespaces: [{ name: "log", conflation: "all", retained: false }] });
+  const ids = Array.from({ length: 50 }, (_, i) => i);
+  await live.append(
+    ...ids.map((i) => written(`data.~log.l${i}`, "no JSON")),
+    ...ids.map((i) => written(`data.~gone.g${i}`, "no JSON")),
+    written("data.quotes.BTC", "nor this"),
+  );
+  const { log } = pipeline;
+  const read = log.read.bind(log);
+  const asked: string[] = [];
+  Object.assign(log, {
+    read: (query: PageQuery) => {
+      asked.push(query.subject ?? "");
+      return read(query);
+    },
+  });
+  await pipeline.projection.boot();
+  assertEquals(asked.filter((subject) => subject.startsWith("data.")), [
+    "data.quotes.BTC",
+    "data.quotes.BTC",
+  ]);
 });
