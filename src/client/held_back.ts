@@ -24,8 +24,8 @@ export class HeldBack {
   keep(watch: Watch, frame: NewsFrame): boolean {
     const frames = this.#frames.get(watch);
     if (frames === undefined || frames.size >= MAX_FRAMES) return false;
-    // Whether the newest value of a key stands for those before it is not known of channels of plug-ins.
-    const key = /^(task_status|channel_update)$/.test(frame.type) ? frame.id : aboutOf(frame);
+    // Each status counts, and each value of a plug-in's channel: whether newer ones stand for it is not known.
+    const key = /us$|^c/.test(frame.type) ? frame.id : aboutOf(frame);
     const known = frames.get(key);
     if (known === undefined || positionOf(known) < positionOf(frame)) frames.set(key, frame);
     return true;

@@ -3,8 +3,6 @@ import { aboutOf, type NewsFrame, positionOf, saysEnded } from "./task_frame.ts"
 
 /** Of so many ended tasks the last frames are kept. */
 const MAX_ENDED = 1_000;
-/** Of so many keys of a channel the last values are: a channel may have a new key for each value. */
-const MAX_VALUES = 10_000;
 
 /** The newest frames of each task, or value of a channel, of one topic, for who comes to it when it is held already. */
 export class LatestFrames {
@@ -20,10 +18,6 @@ export class LatestFrames {
     const known = newest[type];
     if (known !== undefined && positionOf(known) >= positionOf(frame)) return;
     newest[type] = frame;
-    if (/_update$/.test(type)) {
-      this.#tasks.delete(id);
-      if (this.#tasks.size >= MAX_VALUES) forgetFirst(this.#tasks);
-    }
     this.#tasks.set(id, newest);
     if (type !== "task_status") return;
     this.#ended.delete(id);
