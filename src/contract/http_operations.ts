@@ -1,3 +1,4 @@
+import { PluginToAdd } from "../http/plugin_routes.ts";
 import * as v from "valibot";
 import { MAX_VALUES } from "../http/channel_routes.ts";
 import { CLOUD_EVENT_TYPES, MAX_EVENTS, WORKER_TYPES } from "../http/worker_events.ts";
@@ -37,7 +38,7 @@ export type Members = v.GenericSchema & { readonly entries: v.ObjectEntries };
 /** What can be asked over HTTP at one path in one way. */
 export type HttpOperation = {
   readonly id: string;
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   /** As the router has it. */
   readonly path: string;
   /** What `:name` in the path must be; `:id` is a task's. */
@@ -237,6 +238,26 @@ export const HTTP_OPERATIONS: readonly HttpOperation[] = [
     open: "token",
     answers: { 200: PluginsAnswer },
     problems: [],
+  },
+  {
+    id: "addPlugin",
+    method: "post",
+    path: "/api/plugins",
+    summary: "Adds the plug-in of a module, for operators.",
+    open: "token",
+    body: { types: { "application/json": PluginToAdd } },
+    answers: { 201: PluginsAnswer },
+    problems: [400, 409, 413, 415],
+  },
+  {
+    id: "removePlugin",
+    method: "delete",
+    path: "/api/plugins/:name",
+    summary: "Removes a plug-in, for operators.",
+    open: "token",
+    params: { name: v.string() },
+    answers: { 200: PluginsAnswer },
+    problems: [404, 409],
   },
   {
     id: "switchPlugin",

@@ -1,3 +1,4 @@
+import { loadFreshPlugin } from "../plugins/load_plugins.ts";
 import type { IncomingMessage } from "node:http";
 import type { Hono } from "hono";
 import { EVERYBODY } from "../access/access.ts";
@@ -87,6 +88,8 @@ export function gatewayApp(
       list: () => running().plugins.list(),
       enable: (name) => running().plugins.enable(name),
       disable: (name) => running().plugins.disable(name),
+      add: async (module) => running().plugins.add(await loadFreshPlugin(module)),
+      remove: (name) => running().plugins.remove(name),
     },
     operations: {
       rejected: () => {

@@ -67,7 +67,7 @@ export function createApp(deps: AppDeps): Hono<Asking> {
   app.route("/api", streamRoute(streams));
   app.route("/api", channelRoutes(deps.channels, memory));
   app.route("/api", ticketRoute(deps.issueTicket));
-  app.route("/api", pluginRoutes(deps.plugins));
+  app.route("/api", pluginRoutes(deps.plugins, memory));
   app.route("/", operationRoutes(operations));
   app.route("/", assetRoutes(assets));
   if (deps.documents !== undefined) app.route("/", documentRoutes(deps.documents));

@@ -37,14 +37,31 @@ export class PluginLoadError extends Error {
  */
 export async function loadPlugins(paths: readonly string[]): Promise<readonly Plugin[]> {
   const plugins: Plugin[] = [];
-  for (const path of paths) plugins.push(await loadPlugin(path));
+  for (const path of paths) plugins.push(await loadPlugin(path, new URL(path, `file://${Deno.cwd()}/`)));
   return plugins;
 }
 
-async function loadPlugin(path: string): Promise<Plugin> {
+/** What the path of a module looks like that may be loaded while the gateway runs: below the folders of plug-ins, and nowhere else. */
+export const PLUGIN_PATH: RegExp =
+  /^(?:\.\/)?(?:src\/)?plugins\/(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(?:ts|js|mjs)$/;
+
+/** The same of one module whose path is a {@link PLUGIN_PATH}, as its file is now: one that was changed since is another module. */
+export async function loadFreshPlugin(path: string): Promise<Plugin> {
+  const url = new URL(path, `file://${Deno.cwd()}/`);
+  let changed: number | undefined;
+  try {
+    changed = (await Deno.stat(url)).mtime?.getTime();
+  } catch (cause) {
+    throw new PluginLoadError(`Cannot load the plug-in ${path}: it cannot be read`, { cause });
+  }
+  url.searchParams.set("changed", `${changed ?? 0}`);
+  return await loadPlugin(path, url);
+}
+
+async function loadPlugin(path: string, url: URL): Promise<Plugin> {
   let exported: unknown;
   try {
-    const module: { readonly default?: unknown } = await import(new URL(path, `file://${Deno.cwd()}/`).href);
+    const module: { readonly default?: unknown } = await import(url.href);
     exported = module.default;
   } catch (cause) {
     throw new PluginLoadError(`Cannot load the plug-in ${path}`, { cause });

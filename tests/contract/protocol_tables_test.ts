@@ -154,7 +154,7 @@ function spelled(route: string): readonly string[] {
 function routesTold(): readonly string[] {
   return table("route", "10").flatMap((cells) => {
     let method = "GET";
-    return [...cells.join(" ").matchAll(/`(?:(GET|POST) )?(\/[^\s`]*)`/g)].map(([, own, path]) => {
+    return [...cells.join(" ").matchAll(/`(?:(GET|POST|DELETE) )?(\/[^\s`]*)`/g)].map(([, own, path]) => {
       method = own ?? method;
       return `${method} ${path}`;
     });

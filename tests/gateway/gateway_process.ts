@@ -201,7 +201,14 @@ class Run {
     flags: readonly string[] = [],
   ) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-P", `--allow-read=src,${dataDir}`, `--allow-write=${dataDir}`, ...flags, "main.ts"],
+      args: [
+        "run",
+        "-P",
+        `--allow-read=src,plugins,${dataDir}`,
+        `--allow-write=${dataDir}`,
+        ...flags,
+        "main.ts",
+      ],
       cwd: ROOT,
       clearEnv: true,
       env: { ...environment(), ...settings },

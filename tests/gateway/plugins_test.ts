@@ -205,3 +205,57 @@ Deno.test("a plug-in that cannot be used ends the start with one clear error", a
   assertMatch(wrong.stderr, /Cannot use the plug-in src\/protocol\/names\.ts: its default export: /);
   assert(!/\n\s+at /.test(missing.stderr + wrong.stderr), "no stack trace");
 });
+
+Deno.test("a plug-in is added, changed and removed while clients stay connected", async () => {
+  const folder = new URL("../../plugins/", import.meta.url);
+  const isNew = await Deno.mkdir(folder).then(() => true, () => false);
+  const name = `greeter_${crypto.randomUUID().slice(0, 8)}`;
+  const file = new URL(`${name}.ts`, folder);
+  const write = async (greeting: string): Promise<void> => {
+    await Deno.writeTextFile(
+      file,
+      `import * as v from "valibot";
+       import { definePlugin, definePluginMessage } from "../src/plugins/plugin.ts";
+       const greet = definePluginMessage({
+         type: "greet",
+         schema: v.object({ name: v.string() }),
+         handle: ({ name }) => ({ text: \`${greeting} \${name}\` }),
+       });
+       export default definePlugin({ name: "greeter", messages: [greet] });`,
+    );
+  };
+  await using _ = {
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(file);
+      if (isNew) await Deno.remove(folder);
+    },
+  };
+  await write("Hello");
+  await withGateway({}, async (gateway) => {
+    await using client = await TestClient.connect(`${gateway.wsUrl}/ws`);
+    const greeted = async (): Promise<unknown> => {
+      const answer = await client.request("greet", { name: "Ada" });
+      return answer.type === "error" ? answer.error.code : answer.data;
+    };
+    const add = async (): Promise<unknown> => {
+      const response = await fetch(`${gateway.url}/api/plugins`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ module: `./plugins/${name}.ts` }),
+      });
+      const { detail } = await response.json();
+      return detail ?? response.status;
+    };
+    assertEquals(await greeted(), "INVALID_MESSAGE");
+    assertEquals(await add(), 201);
+    assertEquals(await greeted(), { text: "Hello Ada" });
+    assertEquals(await add(), 'Cannot add the plug-in "greeter": it exists');
+    const removed = await fetch(`${gateway.url}/api/plugins/greeter`, { method: "DELETE" });
+    await removed.body?.cancel();
+    assertEquals([removed.status, await greeted()], [200, "INVALID_MESSAGE"]);
+    await write("Good evening");
+    await Deno.utime(file, new Date(), new Date(Date.now() + 5_000));
+    assertEquals(await add(), 201);
+    assertEquals(await greeted(), { text: "Good evening Ada" });
+  });
+});

@@ -62,7 +62,13 @@ export class FakeGateway {
           ),
         list: () => this.refusal ?? { channels: [], total: 0 },
       },
-      plugins: { list: () => [], enable: () => false, disable: () => false },
+      plugins: {
+        list: () => [],
+        enable: () => false,
+        disable: () => false,
+        add: async () => {},
+        remove: () => false,
+      },
       streams: {
         open: ({ query, lastEventId, address, headers, access }) =>
           this.#answerTo(
