@@ -48,10 +48,11 @@ export function pluginGateway(deps: PluginGatewayDeps): PluginGateway {
       return appended.seq;
     },
     task: (taskId) => told(projection.tasks.get(taskId)),
-    async maySee({ access: { scope } }, taskId) {
-      if (!isTaskId(taskId)) return false;
+    async seenFrom({ access: { scope } }, taskId) {
+      if (!isTaskId(taskId)) return undefined;
       const state = projection.tasks.get(taskId)?.state ?? (await projection.stateFromLog(taskId))?.state;
-      return scope.sees(state === undefined ? { taskId, tags: [] } : namesOf(state));
+      if (scope.sees({ taskId, tags: [] })) return 0;
+      return state !== undefined && scope.sees(namesOf(state)) ? state.greatest.created?.seq : undefined;
     },
     childrenOf: (taskId) => {
       if (!isTaskId(taskId)) return [];

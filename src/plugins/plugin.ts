@@ -25,8 +25,11 @@ export interface PluginGateway {
   ): Promise<number>;
   /** A task as this gateway has it in memory. */
   task(taskId: string): TaskStatusData | undefined;
-  /** Whether whoever asks may see a task. Rejects with a LogError where the log is out of reach. */
-  maySee(asker: Asker, taskId: string): Promise<boolean>;
+  /**
+   * After which position whoever asks may see what was said about a task: 0 for all of it, and where it is seen by its tags from
+   * when it has had them; undefined where it may not be seen. Rejects with a LogError where the log is out of reach.
+   */
+  seenFrom(asker: Asker, taskId: string): Promise<number | undefined>;
   /** The tasks in memory that are part of this one. */
   childrenOf(taskId: string): readonly TaskStatusData[];
   /** Some of the values of a channel that the log keeps, the oldest first: the first after a position, or the last before one. */

@@ -165,6 +165,14 @@ export function namesOf(state: TaskState): TaskNames {
   return { taskId: state.id, tags: tagsOf(state) };
 }
 
+/**
+ * What a task is known by to who asks for something that was said about it at a position: by its id, and by the tags that it has
+ * now where it had them by then.
+ */
+export function namesAt(state: TaskState, seq: number): TaskNames {
+  return { taskId: state.id, tags: (state.greatest.created?.seq ?? Infinity) < seq ? tagsOf(state) : [] };
+}
+
 /** A `task_progress` frame as of `seq`, which it carries where `positioned`. */
 export function progressFrame(
   state: TaskState,

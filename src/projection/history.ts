@@ -5,7 +5,7 @@ import { isChannel, taskOf } from "../protocol/topics.ts";
 import type { TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
 import { channelDelivery } from "./channel_delivery.ts";
-import { type Delivery, tagsOf } from "./delivery.ts";
+import { type Delivery, namesAt } from "./delivery.ts";
 import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
 import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
@@ -245,12 +245,15 @@ export class History {
     return all.sort((a, b) => a - b);
   }
 
-  /** What a value of a channel has to tell; where it is about a task, to who may see that now. */
+  /** What a value of a channel has to tell; where it is about a task, to who sees that by what it has been known by since. */
   #told(update: ChannelUpdate, known: ReadonlyMap<string, TaskState>): Delivery {
     const taskId = taskOf(update.topic);
     const state = known.get(taskId ?? "");
-    const tags = state === undefined ? [] : tagsOf(state);
-    const about = taskId === undefined ? undefined : { taskId, tags };
+    const about = taskId === undefined
+      ? undefined
+      : state === undefined
+      ? { taskId, tags: [] }
+      : namesAt(state, update.seq);
     return channelDelivery(update, this.#projection.namespaces.conflationOf(update.topic), about);
   }
 

@@ -9,7 +9,7 @@ import type { TaskState } from "../task/fold.ts";
 import { isKind, namesIn, type Parsed, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { boot } from "./boot.ts";
 import { Channels } from "./channels.ts";
-import { type Delivery, deliveryOf, namesOf } from "./delivery.ts";
+import { type Delivery, deliveryOf, namesAt, namesOf } from "./delivery.ts";
 import type { Past } from "./past.ts";
 import { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
@@ -113,12 +113,12 @@ export class Projection {
     this.#tail = new Tail(this.#bounds.tail, this.#head);
   }
 
-  /** The task that a channel is about, by what is in memory of it; undefined where it is about none. */
-  readonly aboutOf = (topic: string): TaskNames | undefined => {
+  /** The task that a value of a channel at `seq` is about, by what is in memory of it; undefined where it is about none. */
+  readonly aboutOf = (topic: string, seq: number): TaskNames | undefined => {
     const taskId = taskOf(topic);
     if (taskId === undefined) return undefined;
     const record = this.#table.get(taskId);
-    return record === undefined ? { taskId, tags: [] } : namesOf(record.state);
+    return record === undefined ? { taskId, tags: [] } : namesAt(record.state, seq);
   };
 
   /** The last value of each key of a channel, from the log; those that changed longest ago first. */
@@ -263,7 +263,7 @@ export class Projection {
       }
       if ("update" in one) {
         this.counts.updates++;
-        const delivery = this.#channels.put(one.update, this.aboutOf(one.update.topic));
+        const delivery = this.#channels.put(one.update, this.aboutOf(one.update.topic, one.update.seq));
         deliveries.push(delivery);
         if (this.namespaces.conflationOf(one.update.topic) !== "none") this.#tail.push(delivery);
         continue;

@@ -12,7 +12,10 @@ export type ListedChannel = Pick<HeldChannel, "topic" | "keys" | "seq"> & { read
 
 /** The channels that `access` may follow, the one that changed last first; `total` of those that are held. */
 export function visibleChannels(
-  { channels, aboutOf }: { readonly channels: Channels; aboutOf(topic: string): TaskNames | undefined },
+  { channels, aboutOf }: {
+    readonly channels: Channels;
+    aboutOf(topic: string, seq: number): TaskNames | undefined;
+  },
   access: Access,
 ): { readonly channels: readonly ListedChannel[]; readonly total: number } | Refused {
   const refused = refusalOf(access, { right: "subscribe" });
@@ -20,7 +23,7 @@ export function visibleChannels(
   const listed: ListedChannel[] = [];
   let total = 0;
   for (const { topic, keys, seq, atMs } of channels.newestFirst()) {
-    const about = aboutOf(topic);
+    const about = aboutOf(topic, seq);
     if (about === undefined ? !access.scope.allows(topic) : !access.scope.sees(about)) continue;
     total++;
     if (listed.length < MAX_LISTED) listed.push({ topic, keys, seq, time: new Date(atMs).toISOString() });

@@ -128,7 +128,7 @@ export class SnapshotWalk {
     let bytes = bytesOf(frames);
     for (let next = values.next(); next.done !== true; next = values.next()) {
       const { taskId, seq, progress } = next.value;
-      const about = this.#projection.aboutOf(taskId);
+      const about = this.#projection.aboutOf(taskId, seq);
       if (progress === undefined || !this.#isPast(seq) || (about && !this.#sees(about))) continue;
       const payload = concat([payloadOf(progress).subarray(0, -1), OF_SNAPSHOT]);
       frames.push({ payload, facet: "progress", taskId, tags: [] });

@@ -189,6 +189,18 @@ Deno.test("a task's log is for whoever may see the task, live, later and page by
     assertEquals(await published(alice, "task:id:alice-1:log"), "published");
     assertEquals(await published(alice, "log:alice-1"), "FORBIDDEN");
 
+    await say("/api/tasks/job/events", { kind: "created", tags: ["bob"] });
+    await say("/api/publish", { topic: "task:id:job:log", payload: { text: "three" } });
+    await using heir = await connect("bob-bob-bob-bob-bob", `${topics}&replay=all`);
+    await heir.next("caught_up");
+    const texts = heir.of("channel_update").map(({ data }) => (data.payload as { text: string }).text);
+    assertEquals(texts, ["three"], "who has a task now has not what was said before");
+    for (const more of [{}, { before_seq: 1_000 }]) {
+      const page = await heir.request("read_log", { task_id: "job", ...more });
+      assert(page.type === "result");
+      assertEquals((page.data as { lines: { text: string }[] }).lines.map(({ text }) => text), ["three"]);
+    }
+
     await using data = await connect("data-data-data-data", "&topics=data:a");
     await data.next("caught_up");
     await say("/api/publish", { topic: "data:a", payload: 1 });
