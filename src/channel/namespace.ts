@@ -19,7 +19,7 @@ export type Namespace = {
   readonly of?: "task";
   /** Default: `latest`. */
   readonly conflation?: Conflation;
-  /** Whether who comes to a channel gets the last value of each key. Default: of all but `none`. */
+  /** Whether who comes to a channel gets the last value of each key. Default: of all but `none`, of which nothing is. */
   readonly retained?: boolean;
   /** What its values must look like. Default: any JSON. */
   readonly payload?: v.GenericSchema;

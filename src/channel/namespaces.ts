@@ -43,7 +43,12 @@ export class Namespaces {
 
   /** Adds one. Throws a RangeError where its name is taken, or is none. */
   add(namespace: Namespace): void {
-    const { name, of } = namespace;
+    const { name, of, conflation, retained } = namespace;
+    if (conflation === "none" && retained === true) {
+      throw new RangeError(
+        `Cannot add the namespace "${name}": of what is kept for nobody nothing can be retained`,
+      );
+    }
     if (of === "task" && isFacet(name)) {
       throw new RangeError(`Cannot add the namespace "${name}": it is what tasks have themselves`);
     }

@@ -1,5 +1,6 @@
 import { refusalOf } from "../access/may.ts";
 import type * as v from "valibot";
+import type { Outcome } from "../connection/state.ts";
 import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Start } from "../connection/flow.ts";
 import type { TaskQueries } from "../projection/queries.ts";
@@ -23,12 +24,8 @@ export function subscribe(
     cost: 1,
     answeredBy: "subscribed",
     handle(data, context) {
-      const unknown = unknownTopics(data.topics, context.path, namespaces);
-      if (unknown.length > 0) {
-        return refuse("TOPIC_NOT_FOUND", `no such topic on ${context.path}: ${unknown[0]}`, {
-          topics: unknown,
-        });
-      }
+      const unknown = refusedAsUnknown(data.topics, context.path, namespaces);
+      if (unknown !== undefined) return unknown;
       const refused = refusalOf(context.access, { right: "subscribe", topics: data.topics });
       if (refused !== undefined) return { kind: "error", error: refused };
       const elsewhere = own === undefined ? undefined : topicsElsewhere(data.topics, own);
@@ -37,18 +34,28 @@ export function subscribe(
       const pace = data.max_rate_hz === undefined ? {} : { paceMs: paceMsOf(data.max_rate_hz) };
       const start = startOf(data, context, queries);
       return start instanceof Promise
-        ? start.then((late) => ({ kind: "subscribe", topics, start: late, ...pace }))
+        ? start.then((late) =>
+          // A namespace may have gone meanwhile.
+          refusedAsUnknown(topics, context.path, namespaces) ??
+            { kind: "subscribe", topics, start: late, ...pace }
+        )
         : { kind: "subscribe", topics, start, ...pace };
     },
   });
 }
 
-/** Those of `topics` that do not exist, or not on this path. */
-function unknownTopics(topics: readonly string[], path: string, namespaces: Namespaces): string[] {
-  return topics.filter((text) => {
+/** The answer where some of `topics` do not exist, or not on this path; undefined where all do. */
+function refusedAsUnknown(
+  topics: readonly string[],
+  path: string,
+  namespaces: Namespaces,
+): Outcome | undefined {
+  const unknown = topics.filter((text) => {
     const topic = parseTopic(text);
     return topic === undefined || !namespaces.has(topic) || !pathAllows(path, text);
   });
+  if (unknown.length === 0) return undefined;
+  return refuse("TOPIC_NOT_FOUND", `no such topic on ${path}: ${unknown[0]}`, { topics: unknown });
 }
 
 /** Names the first topic of a task of another partition, and those that are of the same one; undefined where there is none. */

@@ -194,6 +194,10 @@ Deno.test("what is taken already lets nothing of a plug-in in", async () => {
   assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "data" }] }), RangeError, "it exists");
   assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "task" }] }), RangeError, "it exists");
   assertThrows(() => plugins.add({ name: "No Name" }), RangeError, "must be");
+  for (const odd of [{ conflation: "none", retained: true }, { name: "status", of: "task" }] as const) {
+    const namespaces = [{ name: "odd", ...odd }];
+    assertThrows(() => plugins.add({ name: "odd", namespaces }), RangeError, "Cannot add the namespace");
+  }
   assertEquals([messages.types, namespaces.names, plugins.list()], before);
 });
 
