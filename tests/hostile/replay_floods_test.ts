@@ -109,13 +109,18 @@ async function asksAndDrops(): Promise<void> {
     const data = { topics, replay: "all" };
     return frame(JSON.stringify({ type: i % 2 === 0 ? "subscribe" : "unsubscribe", id: `q${i}`, data }));
   });
+  const answers: string[] = [];
   const closed = (async () => {
-    while (await peer.next() !== undefined);
+    for (let got = await peer.next(); got !== undefined; got = await peer.next()) {
+      const message = new TextDecoder().decode(got.payload);
+      if (/"id":"q\d+"/.test(message)) answers.push(message);
+    }
   })();
   await peer.send(joined(asked));
   await readsAll();
-  const refused = async () => await target.metric('taskwire_errors_total{code="RATE_LIMITED"}') >= 200;
-  await eventually("most were refused", refused);
+  await eventually("all were answered", () => answers.length === asked.length, 30_000);
+  // The longer a gateway that is starved takes for all of them, the more of them it owes an answer.
+  assert(answers.some((answer) => answer.includes("RATE_LIMITED")), "none was refused");
   peer.connection.closeWrite();
   await closed;
 }
