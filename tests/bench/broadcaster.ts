@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { WebSocketServer } from "ws";
+import { type ServerOptions, WebSocketServer } from "ws";
 
 /** A small server that sends to all of its clients what it is told. */
 export type Broadcaster = {
@@ -10,8 +10,11 @@ export type Broadcaster = {
 };
 
 /** Runs `use` on one, and ends it. */
-export async function withBroadcaster(use: (broadcaster: Broadcaster) => Promise<void>): Promise<void> {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
+export async function withBroadcaster(
+  use: (broadcaster: Broadcaster) => Promise<void>,
+  { perMessageDeflate = false }: Pick<ServerOptions, "perMessageDeflate"> = {},
+): Promise<void> {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate });
   const asked: string[] = [];
   server.on("connection", (_, { url = "" }) => asked.push(url));
   await new Promise<void>((resolve) => server.once("listening", resolve));

@@ -3,6 +3,8 @@ export type TakePayload = (bytes: Uint8Array, start: number, end: number) => voi
 
 const MOST_HEADER = 10;
 const PING = 9;
+/** The first reserved bit. */
+const COMPRESSED = 0x40;
 
 /**
  * Counts the WebSocket frames of a server by their headers (RFC 6455 §5.2), however the bytes are cut. Payloads are
@@ -15,6 +17,8 @@ export class FrameScanner {
   pings = 0;
   /** The payload of the latest data frame, in bytes. */
   latestBytes = 0;
+  /** Whether that is compressed (RFC 7692 §7.2.3.1). */
+  isCompressed = false;
   readonly #take: TakePayload | undefined;
   readonly #header = new Uint8Array(MOST_HEADER);
   #headerBytes = 0;
@@ -40,7 +44,10 @@ export class FrameScanner {
       const opcode = (this.#header[0] ?? 0) & 15;
       this.#isData = opcode < 3;
       if (opcode === PING) this.pings++;
-      if (this.#isData) this.latestBytes = length;
+      if (this.#isData) {
+        this.latestBytes = length;
+        this.isCompressed = ((this.#header[0] ?? 0) & COMPRESSED) !== 0;
+      }
       this.#left = length;
       if (length === 0 && this.#isData) this.frames++;
     }

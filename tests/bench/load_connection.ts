@@ -1,8 +1,9 @@
+import { constants, inflateRawSync } from "node:zlib";
 import { ARGUMENT_AT, comingBack, type Recovery, recoveryAfter } from "./engine_io.ts";
 import { clientBinary, clientText, FrameScanner, PONG } from "./frame_scanner.ts";
 import { close, type Fd, receive, send } from "./libc.ts";
 import { NatsScanner } from "./nats_scanner.ts";
-import { positionIn, startsWith } from "./positions.ts";
+import { positionIn, positionsIn, startsWith } from "./positions.ts";
 import type { Opening } from "./receiver.ts";
 import { FIRST_NUMBER } from "./workload.ts";
 
@@ -12,6 +13,9 @@ const STATUS = new TextEncoder().encode('{"type":"task_status"');
 const MOST_SAMPLES = 500_000;
 const buffer = new Uint8Array(1 << 18);
 const decoder = new TextDecoder();
+
+/** Ends what a message is deflated to (RFC 7692 §7.2.2). */
+const TAIL = new Uint8Array([0, 0, 0xff, 0xff]);
 
 /** What a connection leaves to the one that takes its place: its cursor, and what Socket.IO calls recovery. */
 export type Left = Recovery & { readonly last: number };
@@ -207,6 +211,15 @@ export class LoadConnection {
   }
 
   #take(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#scanner.isCompressed) return this.#look(bytes, start, end);
+    const whole = new Uint8Array(end - start + TAIL.length);
+    whole.set(bytes.subarray(start, end));
+    whole.set(TAIL, end - start);
+    const inflated = inflateRawSync(whole, { finishFlush: constants.Z_SYNC_FLUSH });
+    this.#look(inflated, 0, inflated.length);
+  }
+
+  #look(bytes: Uint8Array, start: number, end: number): void {
     if (this.#opening.keepFirst === true) this.first ??= decoder.decode(bytes.subarray(start, end));
     if (this.#opening.keepRecovery === true) {
       this.#recovery = recoveryAfter(decoder.decode(bytes.subarray(start, end)), this.#recovery);
@@ -215,6 +228,9 @@ export class LoadConnection {
       this.reachedAtMs ??= this.#nowMs;
     }
     if (this.read === "count") return;
+    if (this.#opening.batches === true) {
+      return positionsIn(bytes.subarray(start, end)).forEach(this.#note, this);
+    }
     const isStatus = startsWith(bytes, start + this.#frameAt, STATUS);
     if (this.read === "statuses" && !isStatus) return;
     const position = positionIn(bytes, start, end);
@@ -224,9 +240,14 @@ export class LoadConnection {
       if (position <= this.#last) this.order.doubles++;
       else if (this.#last > 0) this.order.holes += position - this.#last - 1;
       this.#last = Math.max(this.#last, position);
-    } else if (this.positions.length < MOST_SAMPLES) {
-      this.positions.push(position);
-      this.timesMs.push(this.#nowMs);
+    } else {
+      this.#note(position);
     }
+  }
+
+  #note(position: number): void {
+    if (this.positions.length >= MOST_SAMPLES) return;
+    this.positions.push(position);
+    this.timesMs.push(this.#nowMs);
   }
 }

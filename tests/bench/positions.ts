@@ -1,6 +1,8 @@
 const KEY = new TextEncoder().encode('"seq":');
 /** How far from its end a message is searched for its position. */
 const SEARCHED_BYTES = 96;
+const SEQ = /"seq":(\d+)/g;
+const decoder = new TextDecoder();
 const ZERO = 48;
 const NINE = 57;
 
@@ -22,6 +24,11 @@ export function positionIn(bytes: Uint8Array, start: number, end: number): numbe
     return digit === at + KEY.length ? undefined : position;
   }
   return undefined;
+}
+
+/** Every number after a `"seq":` of a message that holds several frames, in order. */
+export function positionsIn(message: Uint8Array): number[] {
+  return Array.from(decoder.decode(message).matchAll(SEQ), ([, digits]) => Number(digits));
 }
 
 /** Whether `bytes` go on with `text` at `at`. */

@@ -11,8 +11,10 @@ export type Opening = {
   readonly dialect: "websocket" | "engine.io" | "nats";
   /** The sub-protocol that is offered, where one is. */
   readonly protocol?: string;
-  /** Whether compression is offered. What comes compressed can be counted, and not looked at. */
+  /** Whether compression is offered, each message for itself. What comes compressed is inflated where it is looked at. */
   readonly compress?: boolean;
+  /** Whether a message may hold several frames, of which `positions` are to be noted each. */
+  readonly batches?: boolean;
   /** Messages to send at the beginning. */
   readonly hello: readonly string[];
   /** A connection is open when this many frames have come. */

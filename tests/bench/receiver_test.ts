@@ -119,3 +119,25 @@ function closedPort(): number {
   listener.close();
   return listener.addr.port;
 }
+
+Deno.test("the receiver finds every position of messages that hold several frames, deflated or not", async () => {
+  await withBroadcaster(async ({ port, broadcast }) => {
+    await using receiver = await Receiver.start(CORE);
+    const looked = {
+      count: 1,
+      read: "positions",
+      batches: true,
+      compress: true,
+      until: { frames: 3 },
+    } as const;
+    await receiver.connect("all", opening(port, looked));
+    await receiver.start();
+    broadcast('{"type":"batch","frames":[{"seq":7},{"seq":8}]}');
+    broadcast(`{"type":"batch","frames":[{"seq":9,"data":"${"x".repeat(3_000)}"},{"seq":12}]}`);
+    broadcast('{"seq":13}');
+    assertEquals((await receiver.reached("all", 5_000)).all, true);
+    const { samples, bytes = NaN } = (await receiver.report()).groups["all"] ?? {};
+    assertEquals(samples?.map(({ positions }) => positions), [[7, 8, 9, 12, 13]]);
+    assert(bytes < 1_000, `${bytes} bytes are not deflated`);
+  }, { perMessageDeflate: { serverNoContextTakeover: true, threshold: 1_024 } });
+});
