@@ -41,3 +41,8 @@ export function topicsOfNamespace({ name, of, topics }: Namespace): readonly Top
   const shape = of === "task" ? `task:id:<task_id>:${name}` : `${name}:<name>`;
   return topics ?? [{ shape, brings: ["channel_update"] }];
 }
+
+/** Whether who comes to a channel of it gets its last values. */
+export function retains({ retained, conflation }: Pick<Namespace, "retained" | "conflation">): boolean {
+  return retained ?? conflation !== "none";
+}

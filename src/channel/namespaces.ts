@@ -3,7 +3,7 @@ import { isNamespace } from "../protocol/names.ts";
 import { isFacet, namespaceOf, taskOf, type Topic } from "../protocol/topics.ts";
 import type { EventRecord, Parsed } from "../task/worker_event.ts";
 import { type ParsedUpdate, parseUpdate } from "./channel_update.ts";
-import type { Conflation, Namespace, OwnRecords } from "./namespace.ts";
+import { type Conflation, type Namespace, type OwnRecords, retains } from "./namespace.ts";
 
 /** The namespaces that there are. They come and go while the gateway runs. */
 export class Namespaces {
@@ -82,7 +82,7 @@ export class Namespaces {
   /** Whether who comes to a topic gets its last values. */
   isRetained(topic: string): boolean {
     const namespace = this.#of(topic);
-    return namespace?.retained ?? namespace?.conflation !== "none";
+    return namespace === undefined || retains(namespace);
   }
 
   /** Why a value may not be of its topic, in one sentence; undefined where it may. */

@@ -2,9 +2,10 @@ import { systemClock } from "./clock.ts";
 import type { Client } from "./client_interface.ts";
 import { guarded } from "./listener.ts";
 import { Decryption, type DecryptionOptions } from "./decryption.ts";
+import { Stores } from "./stores.ts";
 import type { SubscribeOptions } from "./source.ts";
 import { taskStore } from "./task_store.ts";
-import { tasksStore } from "./tasks_store.ts";
+import { filterKey, tasksStore } from "./tasks_store.ts";
 
 export type { DecryptionOptions, Trouble } from "./decryption.ts";
 
@@ -20,6 +21,7 @@ export type DecryptingClient = Pick<
  */
 export function decrypting(client: Client, options: DecryptionOptions): DecryptingClient {
   const decryption = new Decryption(options);
+  const stores = new Stores();
   const own: DecryptingClient = {
     get state() {
       return client.state;
@@ -39,8 +41,9 @@ export function decrypting(client: Client, options: DecryptionOptions): Decrypti
         },
       };
     },
-    task: (id) => taskStore(own, id),
-    tasks: (filter = {}) => tasksStore(own, filter, systemClock),
+    task: (id) => stores.of(`task ${id}`, () => taskStore(own, id)),
+    tasks: (filter = {}) =>
+      stores.of(`tasks ${filterKey(filter)}`, () => tasksStore(own, filter, systemClock)),
     getTask: async (id, options) => await decryption.task(await client.getTask(id, options)),
     async getTasks(query) {
       const page = await client.getTasks(query);

@@ -18,7 +18,7 @@ import { Stores } from "./stores.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Asking, SharedClient, TabRole, TabShare } from "./tab_sharing.ts";
 import { taskStore, type TaskView } from "./task_store.ts";
-import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { filterKey, tasksStore, type TasksView } from "./tasks_store.ts";
 import { Told } from "./told.ts";
 import { type Cursor, isTooLong, type TopicLimits } from "./topic_request.ts";
 import { TopicRequests } from "./topic_requests.ts";
@@ -147,8 +147,7 @@ export class LiveClient implements Client, SharedClient {
   }
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {
-    const key = JSON.stringify(filter, ["status", "tag", "parent_id", "type"]);
-    return this.#stores.of(`tasks ${key}`, () => tasksStore(this, filter, this.#clock));
+    return this.#stores.of(`tasks ${filterKey(filter)}`, () => tasksStore(this, filter, this.#clock));
   }
 
   getTask(

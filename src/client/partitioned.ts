@@ -5,7 +5,8 @@ import { systemClock } from "./clock.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import type { Source, SubscribeOptions, Subscription, TaskFilter, TasksPage } from "./source.ts";
 import type { Store } from "./store.ts";
-import { tasksStore, type TasksView } from "./tasks_store.ts";
+import { Stores } from "./stores.ts";
+import { filterKey, tasksStore, type TasksView } from "./tasks_store.ts";
 import type { PushedFrame } from "./watch.ts";
 
 export { partitionOf };
@@ -43,6 +44,7 @@ const PAGE = 100;
 class PartitionedClient implements Partitions {
   readonly clients: readonly Client[];
   readonly #clock;
+  readonly #stores = new Stores();
 
   constructor(clients: readonly Client[], { clock = systemClock }: Pick<ClientOptions, "clock">) {
     this.clients = clients;
@@ -129,7 +131,7 @@ class PartitionedClient implements Partitions {
   cancel: Client["cancel"] = (id, reason) => this.of(id).cancel(id, reason);
 
   tasks(filter: TaskFilter = {}): Store<TasksView> {
-    return tasksStore(this, filter, this.#clock);
+    return this.#stores.of(filterKey(filter), () => tasksStore(this, filter, this.#clock));
   }
 
   close(): void {

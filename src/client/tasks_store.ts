@@ -20,6 +20,11 @@ const MAX_TASKS = 20_000;
 /** Changes are shown together, so often. */
 const SHOWN_EVERY_MS = 50;
 
+/** Filters that let the same through have the same key. */
+export function filterKey(filter: TaskFilter): string {
+  return JSON.stringify(filter, ["status", "tag", "parent_id", "type"]);
+}
+
 /** The store of the tasks that fit `filter`. */
 export function tasksStore(client: Source, filter: TaskFilter, clock: Clock): Store<TasksView> {
   return new LiveStore<TasksView>({ tasks: [], isLoading: true, ...unconnected(client) }, (set) => {

@@ -160,7 +160,9 @@ export class Pipeline implements AsyncDisposable {
       }),
       clock,
       came: (namespace) => {
-        if (this.#booted) this.projection.came(namespace);
+        const unread = (error: unknown) =>
+          telemetry.log.warn("Channels are asked of the log each time", { namespace, error });
+        this.projection.came(namespace).catch(unread);
       },
       withdrawn: (namespace) => {
         for (const connection of connections()) connection.withdrawn(namespace);

@@ -9,6 +9,9 @@ import { KnownIds } from "./known_ids.ts";
 /** The last value of each key of the channels, as far as there is room. */
 type Kept = Map<string, Delivery>;
 
+/** The last values of a namespace are being read. */
+export type Reading = { readonly done: () => void };
+
 /** A channel, how many values it holds, and where and when (ms since the epoch) the last of them was published. */
 export type HeldChannel = {
   readonly topic: string;
@@ -27,8 +30,8 @@ export class Channels {
   /** The one that changed last, last. */
   readonly #byTopic = new Map<string, Kept>();
   readonly #evicted = new KnownIds();
-  /** Namespaces of which values came while they were not there. */
-  readonly #unread = new Set<string>();
+  /** Namespaces of which values came while they were not there, with the reading of them that is under way. */
+  readonly #unread = new Map<string, Reading>();
   #bytes = 0;
 
   constructor(maxBytes: number, namespaces: Namespaces) {
@@ -55,7 +58,7 @@ export class Channels {
     const { topic, key } = update;
     const kept = this.#byTopic.get(topic) ?? new Map<string, Delivery>();
     // Of one that is not here whole nothing is kept: a part of it would be taken for all.
-    if (this.#mustAsk(topic)) return delivery;
+    if (this.#isEvicted(topic) || (kept.get(key)?.seq ?? 0) > update.seq) return delivery;
     this.#byTopic.delete(topic);
     this.#byTopic.set(topic, kept);
     this.#bytes += delivery.bytes - (kept.get(key)?.bytes ?? 0);
@@ -76,7 +79,7 @@ export class Channels {
     const held: HeldChannel[] = [];
     for (const [topic, kept] of this.#byTopic) {
       const parsed = parseTopic(topic);
-      if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed)) continue;
+      if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed) || this.#mustAsk(topic)) continue;
       let [last = { seq: 0, atMs: 0 }] = kept.values();
       // A boot brings those last whose last record is no value.
       for (const one of kept.values()) if (one.seq > last.seq) last = one;
@@ -85,14 +88,23 @@ export class Channels {
     return held.sort((a, b) => b.seq - a.seq);
   }
 
-  /** Lets go of what is held of a namespace that was not there for a while: the log knows what came meanwhile. */
-  ask(namespace: string): void {
-    this.#unread.add(namespace);
+  /**
+   * Lets go of what is held of a namespace that was not there for a while: the log knows what came meanwhile, and is asked for
+   * each channel until all of it was {@link put} and `done`, which is of no effect where it was let go of anew since.
+   */
+  ask(namespace: string): Reading {
+    const reading: Reading = {
+      done: () => {
+        if (this.#unread.get(namespace) === reading) this.#unread.delete(namespace);
+      },
+    };
+    this.#unread.set(namespace, reading);
     for (const [topic, kept] of this.#byTopic) {
       if (namespaceOf(topic) !== namespace) continue;
       for (const { bytes } of kept.values()) this.#bytes -= bytes;
       this.#byTopic.delete(topic);
     }
+    return reading;
   }
 
   /** Retention took what lies before `firstSeq`. */

@@ -1,5 +1,6 @@
-import { channelSubject } from "../channel/channel_subject.ts";
+import { channelOf, channelSpace, channelSubject } from "../channel/channel_subject.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
+import { type Namespace, retains } from "../channel/namespace.ts";
 import type { Namespaces } from "../channel/namespaces.ts";
 import type { Entry, EventLog } from "../log/event_log.ts";
 
@@ -28,6 +29,33 @@ export async function lastValues(
   }
   for (const one of hidden) updates.push(...await lastValue(log, one, { namespaces }));
   return updates.sort((a, b) => a.seq - b.seq);
+}
+
+/** Puts the last value of each key of a namespace's channels, up to where the log is followed: what is newer comes by itself. */
+export async function readLasts(
+  log: EventLog,
+  namespace: Namespace,
+  { namespaces, head, channels }: {
+    readonly namespaces: Namespaces;
+    readonly head: () => number;
+    readonly channels: { put(update: ChannelUpdate): unknown };
+  },
+): Promise<void> {
+  if (!retains(namespace)) return;
+  const hidden: string[] = [];
+  for await (const entries of log.lastPerSubject(`${channelSpace(namespace)}.>`)) {
+    for (const entry of entries) {
+      if (entry.seq > head()) continue;
+      const update = updateOf(entry, namespaces);
+      if (update !== undefined) channels.put(update);
+      else hidden.push(entry.subject);
+    }
+  }
+  for (const subject of hidden) {
+    const { topic = "" } = channelOf(subject) ?? {};
+    if (!namespaces.isThere(topic)) continue;
+    for (const update of await lastValue(log, subject, { namespaces, upTo: head() })) channels.put(update);
+  }
 }
 
 /** The last value under one subject, up to a position; none where there is none. */

@@ -11,6 +11,7 @@ import { boot } from "./boot.ts";
 import { Channels } from "./channels.ts";
 import { type Delivery, deliveryOf, namesAt, namesOf } from "./delivery.ts";
 import type { Past } from "./past.ts";
+import { readLasts } from "./past_values.ts";
 import { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
 import { Tail, type TailBounds } from "./tail.ts";
@@ -68,6 +69,8 @@ export class Projection {
   #walked: Promise<void> = Promise.resolve();
   #epoch = "";
   #head = 0;
+  /** Namespaces that came since a boot began, which it may have passed over. */
+  #cameSince: Set<string> | undefined;
   /** The head at the last boot: what came later was noted as it came. */
   #bootedAt = 0;
 
@@ -107,10 +110,20 @@ export class Projection {
     return this.#channels;
   }
 
-  /** A namespace of channels is there from now on: what came of it until now was read by nobody, and is asked of the log. */
-  came(namespace: string): void {
-    this.#channels.ask(namespace);
+  /**
+   * A namespace of channels is there from now on: what came of it until now was read by nobody. Its last values are read; until
+   * they are, and where that fails, the log is asked for each channel. Rejects as the log does.
+   */
+  async came(name: string): Promise<void> {
+    this.#cameSince?.add(name);
+    if (this.#epoch === "") return; // the first boot reads it
+    const channels = this.#channels;
+    const reading = channels.ask(name);
     this.#tail = new Tail(this.#bounds.tail, this.#head);
+    const namespace = this.namespaces.described.find((one) => one.name === name);
+    if (namespace === undefined) return;
+    await readLasts(this.#log, namespace, { namespaces: this.namespaces, head: () => this.#head, channels });
+    reading.done();
   }
 
   /** The task that a value of a channel at `seq` is about, by what is in memory of it; undefined where it is about none. */
@@ -148,6 +161,8 @@ export class Projection {
    * with it; `isWhole` says that no task can have left any gateway's memory up to now.
    */
   async boot(built: (about: { readonly isWhole: boolean }) => void = () => {}): Promise<void> {
+    const cameSince = new Set<string>();
+    this.#cameSince = cameSince;
     // Positions of another life of the stream are those of other records.
     this.#whereabouts.giveUp();
     this.#whereabouts = new Whereabouts(this.#bounds.whereabouts ?? NOWHERE);
@@ -166,6 +181,8 @@ export class Projection {
     this.#head = booted.extent.lastSeq;
     this.#bootedAt = this.#head;
     this.#tail = new Tail(this.#bounds.tail, this.#head);
+    this.#cameSince = undefined;
+    for (const name of cameSince) void this.came(name).catch(() => {}); // the log is asked
     built({ isWhole: !this.#table.hasEvicted && booted.extent.firstSeq <= 1 });
   }
 

@@ -21,6 +21,10 @@ Deno.test("what a worker seals a client with the key reads, live and later, thro
         onLive: (is) => isLive = is,
       });
       const store = reading.task("pay");
+      assert(
+        reading.task("pay") === store && reading.tasks() === reading.tasks({}),
+        "another at each render",
+      );
       let shown = store.getSnapshot();
       const stop = store.subscribe((view) => shown = view);
       await eventually("it is live", () => isLive);

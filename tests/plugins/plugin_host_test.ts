@@ -274,6 +274,32 @@ Deno.test("what came of a namespace while it was not there is told, and judged, 
   assertEquals(texts(late), ["three", "four"]);
 });
 
+Deno.test("the channels of a namespace that is there again are held as if it had never gone", async () => {
+  await using live = await LiveGateway.start();
+  const { plugins, log, projection } = pipelineOf(live);
+  plugins.add(ECHO);
+  const say = (subject: string, text: unknown) =>
+    log.append([{ subject: `data.~chat.${subject}`, body: utf8(JSON.stringify(text)) }]);
+  await say("a", { text: "one" });
+  await say("b", { text: "before a fault" });
+  plugins.disable("echo");
+  assertEquals(projection.channels.newestFirst(), []);
+  await say("b", "no text");
+  await say("c.one", { text: "two" });
+  const [last] = await say("c.another", { text: "three" });
+  await eventually("all is followed", () => projection.head === last?.seq);
+  plugins.enable("echo");
+  const held = () => projection.channels.newestFirst().map(({ topic, keys }) => [topic, keys]);
+  await eventually("all are held", () => held().length === 3);
+  assertEquals(held(), [["chat:c", 2], ["chat:b", 1], ["chat:a", 1]]);
+  assertEquals(
+    Array.from(projection.channels.retained("chat:c") ?? [], ({ seq }) => seq),
+    [4, 5],
+  );
+  await say("a", { text: "four" });
+  await eventually("what comes is held as well", () => held()[0]?.[0] === "chat:a");
+});
+
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
