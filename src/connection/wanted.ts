@@ -1,3 +1,4 @@
+import { parseTopic } from "../protocol/topics.ts";
 import type { Behind, Wanted } from "./flow.ts";
 
 /** So many tasks are read by themselves in any case; and more, where the stream has so many positions for each. */
@@ -25,8 +26,8 @@ function scopeOf(flow: Behind, upTo: number): ReadonlySet<string> | undefined {
   const most = Math.max(SMALL_SCOPE, (upTo - flow.cursor) / POSITIONS_PER_TASK);
   for (const [topic, from] of flow.held) {
     if (from >= upTo) continue;
-    const [namespace, kind, id] = topic.split(":");
-    const one = namespace === "task" ? kind === "id" ? id : undefined : topic;
+    const parsed = parseTopic(topic);
+    const one = parsed?.kind === "task" ? parsed.taskId : parsed?.kind === "channel" ? topic : undefined;
     if (one === undefined || tasks.size >= most) return undefined;
     tasks.add(one);
   }

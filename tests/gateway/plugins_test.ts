@@ -92,6 +92,29 @@ Deno.test("the lines of a task's log reach who watches, all of them, and are rea
   );
 });
 
+Deno.test("the lines of a task's log are all there for who comes, or comes back, after kill -9 of the gateway", async () => {
+  await withGateway({ settings: { PLUGINS: `${EXAMPLES}/task_log.ts` } }, async (gateway) => {
+    const { epoch, first } = await (async () => {
+      await using writer = await TestClient.connect(`${gateway.wsUrl}/ws?topics=task:id:job:log`);
+      const { epoch } = (await writer.next("welcome")).data;
+      for (const text of ["one", "two", "three"]) {
+        await writer.request("publish", { topic: "task:id:job:log", payload: { text } });
+      }
+      const { seq: first } = await writer.next("channel_update");
+      return { epoch, first };
+    })();
+    await gateway.kill();
+    await gateway.start();
+    const textsOf = async (query: string): Promise<string[]> => {
+      await using client = await TestClient.connect(`${gateway.wsUrl}/ws?topics=task:id:job:log&${query}`);
+      await client.next("caught_up");
+      return client.of("channel_update").map(({ data }) => (data.payload as { text: string }).text);
+    };
+    assertEquals(await textsOf("replay=all"), ["one", "two", "three"]);
+    assertEquals(await textsOf(`since=${epoch}:${first}`), ["two", "three"]);
+  });
+});
+
 Deno.test("a parent's bar moves by its children's weights", async () => {
   await withGateway(
     { settings: { PLUGINS: `${EXAMPLES}/group_progress.ts,${EXAMPLES}/task_log.ts` } },
