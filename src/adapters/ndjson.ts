@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { brokenRule } from "../protocol/client_frames.ts";
 import { TaskId } from "../protocol/names.ts";
-import { isCloudEvent, parseCloudEvent } from "../task/cloud_event.ts";
+import { cloudEventKey, isCloudEvent, parseCloudEvent } from "../task/cloud_event.ts";
 import { EventKey } from "../task/event_key.ts";
 import { isKind, KINDS, parseBody } from "../task/worker_event.ts";
 import type { SaidEvent } from "./forwarder.ts";
@@ -63,7 +63,9 @@ function toldPlainly(value: unknown): Told | { readonly refused: string } {
 
 function toldByCloudEvent(value: unknown): Told | { readonly refused: string } {
   const parsed = parseCloudEvent(value);
-  return "rejected" in parsed ? { refused: parsed.rejected } : parsed.said;
+  if ("rejected" in parsed) return { refused: parsed.rejected };
+  const { taskId, kind, body } = parsed.said;
+  return { taskId, kind, id: cloudEventKey(parsed.said), body };
 }
 
 /** The lines of a text that comes in pieces. One that is too long comes cut, just beyond {@link MAX_LINE}. */

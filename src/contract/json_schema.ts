@@ -48,8 +48,11 @@ const EITHER_CASE: Readonly<Record<string, string>> = {
     .raw`^[Aa][Pp][Pp][Ll][Ii][Cc][Aa][Tt][Ii][Oo][Nn]\/(?:[\w.\-]+\+)?[Jj][Ss][Oo][Nn]\s*(?:;|$)`,
 };
 
-/** What the converter does not know and nothing has to be said of: names for the compiler, and that JSON has no infinities. */
-const SILENT: ReadonlySet<string> = new Set(["brand", "readonly", "finite"]);
+/**
+ * What the converter does not know and nothing has to be said of: names for the compiler, that JSON has no infinities, and that
+ * letters may be small.
+ */
+const SILENT: ReadonlySet<string> = new Set(["brand", "readonly", "finite", "to_upper_case"]);
 
 /** Schemas that have a name of their own in a document. */
 export type Named = Readonly<Record<string, v.GenericSchema>>;

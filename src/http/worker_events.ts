@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { NewEntry } from "../log/event_log.ts";
 import { brokenRule } from "../protocol/client_frames.ts";
 import type { TaskId } from "../protocol/names.ts";
-import { type CloudEventSaid, parseCloudEvent } from "../task/cloud_event.ts";
+import { cloudEventKey, type CloudEventSaid, parseCloudEvent } from "../task/cloud_event.ts";
 import { EventKey } from "../task/event_key.ts";
 import {
   depthWithin,
@@ -165,16 +165,17 @@ function toldByCloudEvent(
 ): Told | { readonly problem: Problem } {
   const parsed = parseCloudEvent(value);
   if ("rejected" in parsed) return { problem: invalid(parsed.rejected) };
-  const { kind, id, taskId = context.taskId, traceparent, body }: CloudEventSaid = parsed.said;
+  const { kind, taskId = context.taskId, traceparent, body }: CloudEventSaid = parsed.said;
+  const key = cloudEventKey(parsed.said);
   if (!isKind(kind)) return { problem: invalid(`type: must end in one of ${KINDS.join(", ")}`) };
   if (taskId === undefined) return { problem: invalid("subject: must be the task's id") };
   if (context.taskId !== undefined && taskId !== context.taskId) {
     return { problem: invalid(`subject: must be ${context.taskId}, as in the URL`) };
   }
   if (traceparent === undefined) {
-    return { taskId, kind, key: id, traceparent: context.traceparent, said: body };
+    return { taskId, kind, key, traceparent: context.traceparent, said: body };
   }
   const trace = parseTraceparent(traceparent);
   if (trace === undefined) return { problem: invalid("traceparent: must be a W3C traceparent") };
-  return { taskId, kind, key: id, traceparent: printTraceparent(trace), said: body };
+  return { taskId, kind, key, traceparent: printTraceparent(trace), said: body };
 }

@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { brokenRule, isObject } from "../protocol/client_frames.ts";
 import { TaskId } from "../protocol/names.ts";
-import { EventKey } from "./event_key.ts";
 
 /** What the `type` of a CloudEvent ends in before the kind. */
 const TYPE = "taskwire.task.";
 const RULE_OF_TYPE = `must be ${TYPE}<kind>, or that after a reverse domain name and a dot`;
+
+/** The most characters of what names an event. */
+const MAX_NAME = 1_024;
 
 const Data = v.pipe(
   v.custom<object>(isObject, "must be a JSON object, the event's body"),
@@ -15,11 +18,19 @@ const Data = v.pipe(
 /** The attributes of CloudEvents 1.0 that matter here; a null is none. Others are ignored. */
 export const CloudEvent = v.object({
   specversion: v.literal("1.0", "must be 1.0"),
-  id: EventKey,
-  source: v.pipe(v.string(), v.minLength(1, "must not be empty")),
+  id: v.pipe(
+    v.string(),
+    v.minLength(1, "must not be empty"),
+    v.maxLength(MAX_NAME, `must be at most ${MAX_NAME} long`),
+  ),
+  source: v.pipe(
+    v.string(),
+    v.minLength(1, "must not be empty"),
+    v.maxLength(MAX_NAME, `must be at most ${MAX_NAME} long`),
+  ),
   type: v.pipe(v.string(), v.regex(/^(?:[A-Za-z0-9.-]+\.)?taskwire\.task\.[a-z_]+$/, RULE_OF_TYPE)),
   subject: v.nullish(TaskId),
-  time: v.nullish(v.pipe(v.string(), v.isoTimestamp("must be an RFC 3339 time"))),
+  time: v.nullish(v.pipe(v.string(), v.toUpperCase(), v.isoTimestamp("must be an RFC 3339 time"))),
   datacontenttype: v.nullish(
     v.pipe(v.string(), v.regex(/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i, "must be application/json")),
   ),
@@ -36,7 +47,9 @@ export type CloudEventSaid = {
   readonly kind: string;
   /** Absent where it is left to what surrounds the event. */
   readonly taskId?: TaskId;
+  /** Together with `source` what makes it this event (CloudEvents 1.0, "id"). */
   readonly id: string;
+  readonly source: string;
   readonly traceparent?: string;
   readonly body: Readonly<Record<string, unknown>>;
 };
@@ -47,13 +60,18 @@ export function isCloudEvent(value: unknown): boolean {
     typeof value.specversion === "string";
 }
 
+/** What names it among its task's events, so that it is stored once: two are the same whose `source` and `id` are. */
+export function cloudEventKey({ source, id }: Pick<CloudEventSaid, "source" | "id">): string {
+  return createHash("sha256").update(JSON.stringify([source, id])).digest("base64url");
+}
+
 /** Understands a structured CloudEvent 1.0, or says in one sentence which attribute breaks which rule. Pure. */
 export function parseCloudEvent(
   value: unknown,
 ): { readonly said: CloudEventSaid } | { readonly rejected: string } {
   const result = v.safeParse(CloudEvent, value, { abortEarly: true });
   if (!result.success) return { rejected: brokenRule(result.issues) };
-  const { id, type, data } = result.output;
+  const { id, source, type, data } = result.output;
   const [subject, time, traceparent] = [
     result.output.subject ?? undefined,
     result.output.time ?? undefined,
@@ -63,6 +81,7 @@ export function parseCloudEvent(
     said: {
       kind: type.slice(type.lastIndexOf(".") + 1),
       id,
+      source,
       ...(subject === undefined ? {} : { taskId: subject }),
       ...(traceparent === undefined ? {} : { traceparent }),
       body: { ...data, ...(time === undefined ? {} : { at: time }) },

@@ -184,6 +184,10 @@ export function parseBody(
   value: unknown,
 ): { readonly body: Body<Kind> } | { readonly rejected: string } {
   if (!isJsonObject(value)) return { rejected: "body: must be a JSON object" };
+  // Whoever reads it would take it for the envelope of another.
+  if (isCloudEvent(value)) {
+    return { rejected: "body.specversion: must not be text: that is what CloudEvents are known by" };
+  }
   const plain = kind === "progress" ? plainProgress(value) : undefined;
   if (plain !== undefined) return { body: plain };
   if (kind === "completed" && !depthWithin(value, MAX_BODY_DEPTH)) {

@@ -1,3 +1,4 @@
+import { cloudEventKey } from "../../src/task/cloud_event.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { linesOf, MAX_LINE, readLine } from "../../src/adapters/ndjson.ts";
 import { cli, CliProcess } from "../cli/cli_process.ts";
@@ -29,8 +30,9 @@ Deno.test("a line says whose event it is, its kind and its body, or is a CloudEv
     data: { result: 7 },
   });
   const read = readLine(cloudEvent, NOBODYS);
+  const id = cloudEventKey({ source: "/x", id: "e2" });
   assertEquals(read, {
-    event: { taskId: "b", kind: "completed", id: "e2", atMs: NOBODYS.nowMs, body: { result: 7 } },
+    event: { taskId: "b", kind: "completed", id, atMs: NOBODYS.nowMs, body: { result: 7 } },
   });
   assertEquals(readLine('{"kind":"started"}\r', { ...NOBODYS, taskId: "c" }), {
     event: { taskId: "c", kind: "started", atMs: NOBODYS.nowMs, body: {} },
