@@ -4,8 +4,8 @@ import { eventually } from "../eventually.ts";
 import { eventOf, LiveGateway } from "../transport/live_gateway.ts";
 
 /** A gateway with groups; `percentage` is how far a task is for it. */
-async function setUp() {
-  const live = await LiveGateway.start();
+async function setUp(settings: Readonly<Record<string, string>> = {}) {
+  const live = await LiveGateway.start(settings);
   const { pipeline } = live.gateway;
   assert(pipeline !== undefined);
   pipeline.plugins.add(group);
@@ -37,4 +37,25 @@ Deno.test("a group of many parts is summed up now and then, and in the end", asy
   await eventually("all is done", () => percentageOf("all") === 100);
   assert((pipeline.projection.counts.events.progress ?? 0) < 100, "each part did not cost a walk over all");
   assertEquals(pipeline.plugins.list().slice(0, 1).map(({ failed, missed }) => [failed, missed]), [[0, 0]]);
+});
+
+Deno.test("a group does not go back when parts of it that have ended leave memory", async () => {
+  const { live, pipeline, percentageOf } = await setUp({ MAX_TASKS: "10000" });
+  await using _ = live;
+  await live.append(eventOf("all", "created"));
+  const parts = Array.from({ length: 10 }, (_, i) => `part-${i}`);
+  await live.append(...parts.map((id) => eventOf(id, "created", { parent_id: "all", total: 1 })));
+  await live.append(...parts.slice(0, 4).map((id) => eventOf(id, "completed")), eventOf("part-4", "failed"));
+  await eventually("half is done", () => percentageOf("all") === 50);
+  for (let from = 0; from < 11_000; from += 1_000) {
+    await live.append(...Array.from({ length: 1_000 }, (_, i) => eventOf(`other-${from + i}`, "completed")));
+  }
+  const { tasks } = pipeline.projection;
+  await eventually("those that ended are gone", () => tasks.get("part-0") === undefined);
+  await live.append(eventOf("part-5", "completed"));
+  await eventually("the sixth counts beside them", () => percentageOf("all") === 60);
+  const { body } = tasks.get("all")?.state.greatest.progress ?? {};
+  assertEquals([body?.total, body?.completed, body?.failed], [10, 5, 1]);
+  await live.append(...parts.slice(6).map((id) => eventOf(id, "completed")));
+  await eventually("then all is done", () => percentageOf("all") === 100);
 });

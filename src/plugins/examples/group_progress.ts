@@ -1,7 +1,7 @@
 /**
  * The progress of a group: a task with children moves as they do. Each child counts as its `total` (as 1 where that is not
- * known), so that large ones weigh more; one that has parts itself counts as they do. Those count that carry all tags of their parent: so whoever may not write under its
- * tags does not move it. A parent without tags is moved by whoever names it. Whoever works on the parent says no progress of it,
+ * known), so that large ones weigh more; one that has parts itself counts as they do. Those count that carry all tags of their
+ * parent: so whoever may not write under its tags does not move it. A parent without tags is moved by whoever names it. Whoever works on the parent says no progress of it,
  * not even a heartbeat (`connectWorker(url, { heartbeatMs: 0 })`).
  *
  *     PLUGINS=src/plugins/examples/group_progress.ts deno task start
@@ -40,17 +40,47 @@ async function sumUp(parentId: string, seq: number, gateway: PluginGateway): Pro
   const parent = gateway.task(parentId);
   if (parent === undefined || ENDED.has(parent.status)) return;
   const parts = partsOf(parent, gateway);
-  const percentage = shareOf(parts, gateway);
-  const { progress } = parent;
   if (parts.length === 0) return;
-  const completed = parts.filter(({ status }) => status === "completed").length;
-  const failed = parts.filter(({ status }) => status === "failed" || status === "cancelled").length;
-  const isKnown = progress.percentage === percentage && progress.total === parts.length &&
+  const { progress } = parent;
+  const { total, completed, failed, percentage } = sumOf(parent, parts, gateway);
+  const isKnown = progress.percentage === percentage && progress.total === total &&
     progress.completed === completed && progress.failed === failed;
   if (isKnown) return;
-  const current = `${completed + failed} of ${parts.length} parts`;
-  const body = { attempt: parent.attempt, total: parts.length, completed, failed, percentage, current };
+  const current = `${completed + failed} of ${total} parts`;
+  const body = { attempt: parent.attempt, total, completed, failed, percentage, current };
   await gateway.append(parentId, "progress", body, { eventId: `group ${seq}` });
+}
+
+/** How far a group is. */
+type Sum = {
+  readonly total: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** 0–100 with two decimals. */
+  readonly percentage: number;
+};
+
+/**
+ * How far a group is by its parts, and by what it said itself of those that a gateway knows no more: only what has ended leaves
+ * memory. Of those the weights are forgotten: they count as the others do on average, and the bar does not go back for it.
+ */
+function sumOf(
+  { progress, attempt }: TaskStatusData,
+  parts: readonly TaskStatusData[],
+  gateway: PluginGateway,
+): Sum {
+  const completed = parts.filter(({ status }) => status === "completed").length;
+  const failed = parts.filter(({ status }) => status === "failed" || status === "cancelled").length;
+  const left = progress.attempt === attempt ? Math.max(0, (progress.total ?? 0) - parts.length) : 0;
+  const percentage = shareOf(parts, left, gateway);
+  if (left === 0) return { total: parts.length, completed, failed, percentage };
+  const leftFailed = Math.min(left, Math.max(0, (progress.failed ?? 0) - failed));
+  return {
+    total: parts.length + left,
+    completed: completed + left - leftFailed,
+    failed: failed + leftFailed,
+    percentage: Math.max(percentage, progress.percentage ?? 0),
+  };
 }
 
 /** The tasks that count for one. */
@@ -63,15 +93,16 @@ function partsOf(
   );
 }
 
-/** The share of all parts that is done, 0–100 with two decimals, each by its weight. */
-function shareOf(parts: readonly TaskStatusData[], gateway: PluginGateway): number {
+/** The share of all parts that is done, 0–100 with two decimals, each by its weight; `left` more have ended. */
+function shareOf(parts: readonly TaskStatusData[], left: number, gateway: PluginGateway): number {
   let [done, all] = [0, 0];
   for (const part of parts) {
     const weight = weightOf(part, gateway);
     all += weight;
     done += weight * (ENDED.has(part.status) ? 100 : part.progress.percentage ?? 0) / 100;
   }
-  return all === 0 ? 0 : Math.round(done / all * 10_000) / 100;
+  const ofLeft = left * all / parts.length;
+  return all === 0 ? 0 : Math.round((done + ofLeft) / (all + ofLeft) * 10_000) / 100;
 }
 
 /** What a task counts as within its group. */
