@@ -1,7 +1,14 @@
 import type { Entry } from "../log/event_log.ts";
 import type { ChannelPage, ChannelQuery } from "../plugins/plugin.ts";
 import type { Projection } from "../projection/projection.ts";
+import type { Turns } from "../projection/turns.ts";
 import { parseTopic } from "../protocol/topics.ts";
+
+/** What pages are read from. */
+export type ChannelSource = { readonly projection: Projection; readonly turns: Turns };
+
+/** Reads records of one channel. */
+type ReadRecords = (page: Parameters<Projection["readTask"]>[1]) => ReturnType<Projection["readTask"]>;
 
 /** The most values of one page. */
 const MAX_LIMIT = 1_000;
@@ -10,17 +17,21 @@ const PAGE_BYTES = 524_288;
 /** Towards the beginning so many times as many positions are looked through each time there was too little. */
 const FURTHER = 4;
 
-/** A page of the values of a channel that the log keeps. Rejects with a RangeError where `topic` is of none. */
+/**
+ * A page of the values of a channel that the log keeps; each read of the log waits for its turn among all that read the past. Rejects
+ * with a RangeError where `topic` is of none.
+ */
 export async function readChannel(
-  projection: Projection,
+  { projection, turns }: ChannelSource,
   topic: string,
   query: ChannelQuery,
 ): Promise<ChannelPage> {
   if (parseTopic(topic)?.kind !== "channel") throw new RangeError(`${JSON.stringify(topic)} is no channel`);
   const limit = Math.min(MAX_LIMIT, Math.max(1, Math.floor(query.limit)));
-  if ("beforeSeq" in query) return await readBack(projection, topic, query.beforeSeq, limit);
+  const read: ReadRecords = (page) => turns.run(() => projection.readTask(topic, page));
+  if ("beforeSeq" in query) return await readBack(projection, read, query.beforeSeq, limit);
   const { head } = projection;
-  const { entries, through } = await projection.readTask(topic, {
+  const { entries, through } = await read({
     after: query.afterSeq,
     upTo: head,
     limit,
@@ -36,7 +47,7 @@ export async function readChannel(
  */
 async function readBack(
   projection: Projection,
-  topic: string,
+  read: ReadRecords,
   beforeSeq: number,
   limit: number,
 ): Promise<ChannelPage> {
@@ -47,7 +58,7 @@ async function readBack(
     const start = Math.max(0, upTo - length);
     let stretch: readonly Entry[] = [];
     for (let after = start; after < upTo;) {
-      const page = await projection.readTask(topic, { after, upTo, limit: MAX_LIMIT, maxBytes: PAGE_BYTES });
+      const page = await read({ after, upTo, limit: MAX_LIMIT, maxBytes: PAGE_BYTES });
       const kept = lastOf([...stretch, ...page.entries], limit);
       isCut ||= kept.length < stretch.length + page.entries.length;
       stretch = kept;

@@ -155,6 +155,7 @@ export class Pipeline implements AsyncDisposable {
       namespaces: this.namespaces,
       gateway: pluginGateway({
         projection: this.projection,
+        turns: this.history.turns,
         publishing: this.publishing,
         append: (entries) => this.append(entries),
       }),

@@ -7,6 +7,7 @@ import { PluginError, type PluginGateway } from "../plugins/plugin.ts";
 import type { Appended, NewEntry } from "../log/event_log.ts";
 import { namesOf } from "../projection/delivery.ts";
 import type { Projection } from "../projection/projection.ts";
+import type { Turns } from "../projection/turns.ts";
 import type { Publishing } from "../projection/publishing.ts";
 import type { TaskRecord } from "../projection/task_table.ts";
 import { readChannel } from "./channel_page.ts";
@@ -18,6 +19,8 @@ const encoder = new TextEncoder();
 /** What of a gateway plug-ins are given, in a form of their own. */
 export type PluginGatewayDeps = {
   readonly projection: Projection;
+  /** Whose turn it is to read the past. */
+  readonly turns: Turns;
   readonly publishing: Publishing;
   readonly append: (entries: readonly NewEntry[]) => Promise<readonly Appended[]>;
 };
@@ -61,7 +64,7 @@ export function pluginGateway(deps: PluginGatewayDeps): PluginGateway {
         record.state.greatest.created?.body.parent_id === taskId ? told(record) ?? [] : []
       );
     },
-    read: (topic, page) => readChannel(projection, topic, page),
+    read: (topic, page) => readChannel(deps, topic, page),
   };
 }
 

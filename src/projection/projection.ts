@@ -69,6 +69,8 @@ export class Projection {
   #walked: Promise<void> = Promise.resolve();
   #epoch = "";
   #head = 0;
+  /** How many namespaces came so far. */
+  #came = 0;
   /** Namespaces that came since a boot began, which it may have passed over. */
   #cameSince: Set<string> | undefined;
   /** The head at the last boot: what came later was noted as it came. */
@@ -115,6 +117,7 @@ export class Projection {
    * they are, and where that fails, the log is asked for each channel. Rejects as the log does.
    */
   async came(name: string): Promise<void> {
+    this.#came++;
     this.#cameSince?.add(name);
     if (this.#epoch === "") return; // the first boot reads it
     const channels = this.#channels;
@@ -228,11 +231,13 @@ export class Projection {
 
   /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
   async apply(batch: readonly Entry[]): Promise<Applied> {
-    const read = batch.filter(({ seq }) => seq > this.#head).map((entry) =>
-      readEntry(entry, this.namespaces)
-    );
+    const fresh = batch.filter(({ seq }) => seq > this.#head);
+    const read = fresh.map((entry) => readEntry(entry, this.namespaces));
+    const came = this.#came;
     if (this.#table.hasEvicted) await this.#recall(eventsOf(read));
-    return this.#applyAll(read);
+    return this.#applyAll(
+      came === this.#came ? read : fresh.map((entry) => readEntry(entry, this.namespaces)),
+    );
   }
 
   /** A task from the log alone, by the last event of each kind; undefined where the log has none of it. */
