@@ -35,6 +35,11 @@ export function channelSpace({ name, of }: Pick<Namespace, "name" | "of">): stri
   return OWN.has(name) ? name : `data.~${name}`;
 }
 
+/** Whether values of channels lie under subjects that begin with `<space>.`. */
+export function isChannelSpace(space: string): boolean {
+  return OWN.has(space);
+}
+
 /** The inverse of {@link channelSubject}; undefined where `subject` is of no channel. */
 export function channelOf(subject: string): ChannelValue | undefined {
   const [space = "", ...tokens] = subject.split(".");

@@ -21,7 +21,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export interface Rules {
   /** Whether there is the namespace of a channel. */
   isThere(topic: string): boolean;
-  /** Why a value may not be of its topic, in one sentence; undefined where it may. */
+  /** Why a value may not be of its topic, in one sentence; undefined where it may. Never throws. */
   faultOf(value: { readonly topic: string; readonly payload: unknown }): string | undefined;
 }
 
@@ -44,15 +44,16 @@ export function parseUpdate(
   }
   const fault = bodyFault(body);
   if (fault !== undefined) return { rejected: fault };
+  let payload: unknown;
   try {
-    const payload: unknown = JSON.parse(decoder.decode(body));
-    const broken = payloadFault(payload) ?? namespaces.faultOf({ topic: value.topic, payload });
-    return broken === undefined
-      ? { update: { ...value, seq, time, json: JSON.stringify(payload) } }
-      : { rejected: broken };
+    payload = JSON.parse(decoder.decode(body));
   } catch {
     return { rejected: "body: must be UTF-8 JSON" };
   }
+  const broken = payloadFault(payload) ?? namespaces.faultOf({ topic: value.topic, payload });
+  return broken === undefined
+    ? { update: { ...value, seq, time, json: JSON.stringify(payload) } }
+    : { rejected: broken };
 }
 
 /** Why a payload cannot be published, in one sentence; undefined where it can. */

@@ -1,18 +1,40 @@
 import * as v from "valibot";
+import { brokenRule } from "../protocol/client_frames.ts";
 import { isNamespace } from "../protocol/names.ts";
 import { isFacet, namespaceOf, taskOf, type Topic } from "../protocol/topics.ts";
 import type { EventRecord, Parsed } from "../task/worker_event.ts";
+import { isChannelSpace } from "./channel_subject.ts";
 import { type ParsedUpdate, parseUpdate } from "./channel_update.ts";
 import { type Conflation, type Namespace, type OwnRecords, retains } from "./namespace.ts";
 
+/** Runs what looks at a value, with what is a plug-in's in it, and says what is wrong: that it failed, where it did. Never throws. */
+export type Judge = (fault: () => string | undefined) => string | undefined;
+
+type There = { readonly namespace: Namespace; readonly judge: Judge };
+
+/** What namespaces may be. */
+export type NamespacesOptions = {
+  /** Whether there may be channels, which are nowhere in a log of partitions. Default: true. */
+  readonly areChannels?: boolean;
+};
+
 /** The namespaces that there are. They come and go while the gateway runs. */
 export class Namespaces {
-  readonly #byName = new Map<string, Namespace>();
+  readonly #areChannels: boolean;
+  readonly #byName = new Map<string, There>();
   /** Those with records of their own, by their space. */
   readonly #bySpace = new Map<string, OwnRecords>();
 
-  constructor(namespaces: readonly Namespace[]) {
+  #generation = 0;
+
+  constructor(namespaces: readonly Namespace[], { areChannels = true }: NamespacesOptions = {}) {
+    this.#areChannels = areChannels;
     for (const namespace of namespaces) this.add(namespace);
+  }
+
+  /** Another number whenever one came or went: what was read by others is not what it is by these, whatever their names are. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Their names, sorted. */
@@ -22,14 +44,14 @@ export class Namespaces {
 
   /** What they are, in the order in which they came. */
   get described(): readonly Namespace[] {
-    return [...this.#byName.values()];
+    return Array.from(this.#byName.values(), ({ namespace }) => namespace);
   }
 
   /** Whether there is the namespace of a topic, for what it is about. */
   has(topic: Topic): boolean {
     if (topic.kind !== "channel") return this.#byName.has("task");
     const { namespace, taskId } = topic;
-    const known = this.#byName.get(namespace);
+    const known = this.#byName.get(namespace)?.namespace;
     return known !== undefined && known.records === undefined &&
       (known.of === "task") === (taskId !== undefined);
   }
@@ -41,9 +63,22 @@ export class Namespaces {
     return own === undefined ? parseUpdate(record, this) : own.read(record);
   }
 
-  /** Adds one. Throws a RangeError where its name is taken, or is none. */
-  add(namespace: Namespace): void {
-    const { name, of, conflation, retained } = namespace;
+  /**
+   * Adds one whose values are looked at as `judge` does. Throws a RangeError where its name is taken, or is none, or it is one
+   * that cannot be.
+   */
+  add(namespace: Namespace, judge: Judge = (fault) => fault()): void {
+    const { name, of, conflation, retained, records } = namespace;
+    if (records === undefined && !this.#areChannels) {
+      throw new RangeError(
+        `Cannot add the namespace "${name}": in a log of partitions there are no channels`,
+      );
+    }
+    if (records !== undefined && (this.#bySpace.has(records.space) || isChannelSpace(records.space))) {
+      throw new RangeError(
+        `Cannot add the namespace "${name}": what is under ${records.space}. is another's`,
+      );
+    }
     if (conflation === "none" && retained === true) {
       throw new RangeError(
         `Cannot add the namespace "${name}": of what is kept for nobody nothing can be retained`,
@@ -58,14 +93,18 @@ export class Namespaces {
       );
     }
     if (this.#byName.has(name)) throw new RangeError(`Cannot add the namespace "${name}": it exists`);
-    this.#byName.set(name, namespace);
-    if (namespace.records !== undefined) this.#bySpace.set(namespace.records.space, namespace.records);
+    this.#byName.set(name, { namespace, judge });
+    if (records !== undefined) this.#bySpace.set(records.space, records);
+    this.#generation++;
   }
 
   /** Removes one; false where there was none. */
   remove(name: string): boolean {
-    const space = this.#byName.get(name)?.records?.space;
-    if (space !== undefined) this.#bySpace.delete(space);
+    const there = this.#byName.get(name);
+    if (there === undefined) return false;
+    const { records } = there.namespace;
+    if (records !== undefined) this.#bySpace.delete(records.space);
+    this.#generation++;
     return this.#byName.delete(name);
   }
 
@@ -76,31 +115,29 @@ export class Namespaces {
 
   /** How values of a topic are merged. */
   conflationOf(topic: string): Conflation {
-    return this.#of(topic)?.conflation ?? "latest";
+    return this.#of(topic)?.namespace.conflation ?? "latest";
   }
 
   /** Whether who comes to a topic gets its last values. */
   isRetained(topic: string): boolean {
-    const namespace = this.#of(topic);
-    return namespace === undefined || retains(namespace);
+    const there = this.#of(topic);
+    return there === undefined || retains(there.namespace);
   }
 
   /** Why a value may not be of its topic, in one sentence; undefined where it may. */
   faultOf({ topic, payload }: { readonly topic: string; readonly payload: unknown }): string | undefined {
-    const schema = this.#of(topic)?.payload;
+    const there = this.#of(topic);
+    const schema = there?.namespace.payload;
     if (schema === undefined) return undefined;
-    const result = v.safeParse(schema, payload, { abortEarly: true });
-    if (result.success) return undefined;
-    const [issue] = result.issues;
-    const path = issue === undefined ? undefined : v.getDotPath(issue);
-    return `payload${path === null || path === undefined ? "" : `.${path}`}: ${
-      issue?.message ?? "is none of these"
-    }`;
+    return there?.judge(() => {
+      const result = v.safeParse(schema, payload, { abortEarly: true });
+      return result.success ? undefined : brokenRule(result.issues, "payload");
+    });
   }
 
-  #of(topic: string): Namespace | undefined {
-    const namespace = this.#byName.get(namespaceOf(topic));
-    if (namespace?.records !== undefined) return undefined;
-    return (namespace?.of === "task") === (taskOf(topic) !== undefined) ? namespace : undefined;
+  #of(topic: string): There | undefined {
+    const there = this.#byName.get(namespaceOf(topic));
+    if (there?.namespace.records !== undefined) return undefined;
+    return (there?.namespace.of === "task") === (taskOf(topic) !== undefined) ? there : undefined;
   }
 }

@@ -88,7 +88,14 @@ export function gatewayApp(
       list: () => running().plugins.list(),
       enable: (name) => running().plugins.enable(name),
       disable: (name) => running().plugins.disable(name),
-      add: async (module) => running().plugins.add(await loadFreshPlugin(module)),
+      add: async (module) => {
+        try {
+          running().plugins.add(await loadFreshPlugin(module));
+        } catch (error) {
+          telemetry.log.warn("A plug-in is not added", { module, error });
+          throw error;
+        }
+      },
       remove: (name) => running().plugins.remove(name),
     },
     operations: {

@@ -79,7 +79,7 @@ export class Pipeline implements AsyncDisposable {
     const { log, settings, telemetry, clock } = options;
     this.#options = options;
     this.log = log;
-    this.namespaces = new Namespaces([]);
+    this.namespaces = new Namespaces([], { areChannels: settings.partition === undefined });
     this.projection = new Projection(log, {
       namespaces: this.namespaces,
       maxTasks: settings.maxTasks,

@@ -1,8 +1,7 @@
-import * as v from "valibot";
 import type { Dispatcher, RequestContext } from "../connection/connection_deps.ts";
 import type { Outcome } from "../connection/state.ts";
-import { brokenRule, type ClientFrame } from "../protocol/client_frames.ts";
-import { type MessageType, refuse, type Schema } from "./message_type.ts";
+import type { ClientFrame } from "../protocol/client_frames.ts";
+import { checkedBy, type MessageType, refuse, type Schema } from "./message_type.ts";
 
 /** What a type of message looks like from outside. */
 export type DescribedMessage = Pick<MessageType, "type" | "schema" | "cost" | "answeredBy">;
@@ -29,18 +28,17 @@ export class MessageRegistry implements Dispatcher {
 
   /** Adds a type. Throws a RangeError when its name is taken: a type is replaced by removing it first. */
   register<S extends Schema>(type: MessageType<S>): void {
-    if (this.#types.has(type.type)) {
-      throw new RangeError(`Cannot register message type "${type.type}": it exists`);
-    }
-    this.#types.set(type.type, {
-      described: type,
-      cost: type.cost,
-      answer(data, context) {
-        const parsed = v.safeParse(type.schema, data, { abortEarly: true });
-        if (!parsed.success) return refuse("INVALID_MESSAGE", brokenRule(parsed.issues, "data"));
-        return type.handle(parsed.output, context);
-      },
+    this.registerAnswer(type, (data, context) => {
+      const checked = checkedBy(type.schema, data);
+      return "refusal" in checked ? checked.refusal : type.handle(checked.data, context);
     });
+  }
+
+  /** The same of one whose `answer` checks the data itself, by {@link checkedBy}. */
+  registerAnswer(described: DescribedMessage, answer: Registered["answer"]): void {
+    const { type, cost } = described;
+    if (this.#types.has(type)) throw new RangeError(`Cannot register message type "${type}": it exists`);
+    this.#types.set(type, { described, cost, answer });
   }
 
   /** Removes a type; frames of it are answered INVALID_MESSAGE from then on. False when there was none. */

@@ -1,6 +1,7 @@
-import type * as v from "valibot";
+import * as v from "valibot";
 import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Outcome } from "../connection/state.ts";
+import { brokenRule } from "../protocol/client_frames.ts";
 import type { ErrorCode } from "../protocol/error_codes.ts";
 import type { Refused } from "../protocol/server_frames.ts";
 
@@ -25,6 +26,17 @@ export type Schema = v.GenericSchema<unknown, object>;
 /** Keeps the type of `data` between a message type's schema and its handler. */
 export function defineMessage<S extends Schema>(type: MessageType<S>): MessageType<S> {
   return type;
+}
+
+/** The `data` of a message by its schema, or what refuses it. */
+export function checkedBy<S extends Schema>(
+  schema: S,
+  data: unknown,
+): { readonly data: v.InferOutput<S> } | { readonly refusal: Outcome } {
+  const parsed = v.safeParse(schema, data, { abortEarly: true });
+  return parsed.success
+    ? { data: parsed.output }
+    : { refusal: refuse("INVALID_MESSAGE", brokenRule(parsed.issues, "data")) };
 }
 
 /** An error as the answer. */

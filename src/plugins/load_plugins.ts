@@ -1,30 +1,11 @@
 import * as v from "valibot";
 import type { Plugin } from "./plugin.ts";
+import { PluginShape } from "./plugin_shape.ts";
 
-const callable = v.function();
-
-/** As far as a plug-in can be looked at before it is used. */
-const PluginShape = v.object({
-  name: v.string(),
-  messages: v.optional(
-    v.array(v.object({
-      type: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
-      schema: v.looseObject({}),
-      right: v.optional(v.picklist(["subscribe", "publish", "cancel", "admin"])),
-      cost: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1_000))),
-      handle: callable,
-    })),
-  ),
-  namespaces: v.optional(
-    v.array(v.object({
-      name: v.string(),
-      conflation: v.optional(v.picklist(["latest", "all", "none"])),
-      retained: v.optional(v.boolean()),
-      payload: v.optional(v.looseObject({})),
-    })),
-  ),
-  onPublish: v.optional(callable),
-});
+/** So long, s, a module may take until it is there: at a start, where it may have to be fetched, and while others wait for an answer. */
+const LOAD_S = { atStart: 60, whileRunning: 5 } as const;
+/** Why a module is not loaded is told in so many characters. */
+const MAX_WHY_CHARS = 1_000;
 
 /** A plug-in cannot be used. */
 export class PluginLoadError extends Error {
@@ -37,7 +18,9 @@ export class PluginLoadError extends Error {
  */
 export async function loadPlugins(paths: readonly string[]): Promise<readonly Plugin[]> {
   const plugins: Plugin[] = [];
-  for (const path of paths) plugins.push(await loadPlugin(path, new URL(path, `file://${Deno.cwd()}/`)));
+  for (const path of paths) {
+    plugins.push(await loadPlugin(path, new URL(path, `file://${Deno.cwd()}/`), LOAD_S.atStart));
+  }
   return plugins;
 }
 
@@ -46,7 +29,7 @@ export const PLUGIN_PATH: RegExp =
   /^(?:\.\/)?(?:src\/)?plugins\/(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(?:ts|js|mjs)$/;
 
 /** The same of one module whose path is a {@link PLUGIN_PATH}, as its file is now: one that was changed since is another module. */
-export async function loadFreshPlugin(path: string): Promise<Plugin> {
+export async function loadFreshPlugin(path: string, withinS: number = LOAD_S.whileRunning): Promise<Plugin> {
   const url = new URL(path, `file://${Deno.cwd()}/`);
   let changed: number | undefined;
   try {
@@ -55,22 +38,49 @@ export async function loadFreshPlugin(path: string): Promise<Plugin> {
     throw new PluginLoadError(`Cannot load the plug-in ${path}: it cannot be read`, { cause });
   }
   url.searchParams.set("changed", `${changed ?? 0}`);
-  return await loadPlugin(path, url);
+  return await loadPlugin(path, url, withinS);
 }
 
-async function loadPlugin(path: string, url: URL): Promise<Plugin> {
-  let exported: unknown;
-  try {
-    const module: { readonly default?: unknown } = await import(url.href);
-    exported = module.default;
-  } catch (cause) {
-    throw new PluginLoadError(`Cannot load the plug-in ${path}`, { cause });
-  }
-  const result = v.safeParse(PluginShape, exported, { abortEarly: true });
-  if (result.success) return exported as Plugin; // it has just been looked at
-  const [issue] = result.issues;
-  const where = v.getDotPath(issue);
-  throw new PluginLoadError(
-    `Cannot use the plug-in ${path}: ${where === null ? "its default export" : where}: ${issue.message}`,
+async function loadPlugin(path: string, url: URL, withinS: number): Promise<Plugin> {
+  const exported = await exportedBy(path, url, withinS);
+  const fault = faultOf(exported);
+  if (fault === undefined) return exported as Plugin; // it has just been looked at
+  throw new PluginLoadError(`Cannot use the plug-in ${path}: ${fault}`);
+}
+
+/** What a module exports as `default`. One that is late is let go of: it cannot be broken off, and may be there when it is asked for anew. */
+async function exportedBy(path: string, url: URL, withinS: number): Promise<unknown> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`it did not load within ${withinS} s`)),
+    withinS * 1_000,
   );
+  try {
+    const module: { readonly default?: unknown } = await Promise.race([import(url.href), late.promise]);
+    return module.default;
+  } catch (cause) {
+    throw new PluginLoadError(
+      `Cannot load the plug-in ${path}: ${whyOf(cause)}`,
+      cause instanceof Error ? { cause } : {},
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What is wrong with what a module exports; undefined where it is a plug-in. */
+function faultOf(exported: unknown): string | undefined {
+  try {
+    const result = v.safeParse(PluginShape, exported, { abortEarly: true });
+    if (result.success) return undefined;
+    const [issue] = result.issues;
+    return `${v.getDotPath(issue) ?? "its default export"}: ${issue.message}`;
+  } catch (error) {
+    return `it cannot be looked at: ${whyOf(error)}`;
+  }
+}
+
+function whyOf(thrown: unknown): string {
+  const why = thrown instanceof Error ? thrown.message : `it throws a ${typeof thrown}`;
+  return why.length > MAX_WHY_CHARS ? `${why.slice(0, MAX_WHY_CHARS - 1)}…` : why;
 }

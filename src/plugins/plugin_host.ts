@@ -1,13 +1,13 @@
 import { refusalOf } from "../access/may.ts";
-import type { Namespaces } from "../channel/namespaces.ts";
+import type { Judge, Namespaces } from "../channel/namespaces.ts";
 import type { RequestContext } from "../connection/connection_deps.ts";
 import type { Outcome } from "../connection/state.ts";
-import { defineMessage } from "../messages/message_type.ts";
+import { checkedBy } from "../messages/message_type.ts";
 import type { MessageRegistry } from "../messages/message_registry.ts";
 import type { Delivery } from "../projection/delivery.ts";
 import { isChannel } from "../protocol/topics.ts";
 import { soundRefusal, soundResult } from "./answer.ts";
-import { BUDGET, type Budget, Guarded, type PluginCounts, type Stopwatch } from "./guarded.ts";
+import { BUDGET, type Budget, GivenUpError, Guarded, type PluginCounts, type Stopwatch } from "./guarded.ts";
 import type { Happened, Plugin, PluginGateway, PluginMessage } from "./plugin.ts";
 
 /** What plug-ins are put into. */
@@ -79,7 +79,7 @@ export class PluginHost {
     }
     if (this.#hosted.has(name)) throw new RangeError(`Cannot add the plug-in "${name}": it exists`);
     const { clock, budget = BUDGET } = this.#options;
-    const guarded = new Guarded(clock, budget, (why) => this.#giveUp(name, why));
+    const guarded = new Guarded(clock, budget, (why) => this.#giveUp(hosted, why));
     const hosted: Hosted = {
       plugin,
       isBuiltIn,
@@ -160,11 +160,13 @@ export class PluginHost {
     const done: (() => void)[] = [];
     try {
       for (const namespace of hosted.plugin.namespaces ?? []) {
-        namespaces.add(namespace);
+        namespaces.add(namespace, this.#judgeOf(hosted));
         done.push(() => namespaces.remove(namespace.name));
       }
       for (const message of hosted.plugin.messages ?? []) {
-        messages.register(this.#typeOf(hosted, message));
+        const { type, schema, cost = 1 } = message;
+        const described = { type, schema, cost, answeredBy: "result" };
+        messages.registerAnswer(described, this.#answerOf(hosted, message));
         done.push(() => messages.unregister(message.type));
       }
       for (const type of hosted.plugin.types ?? []) {
@@ -181,38 +183,47 @@ export class PluginHost {
     hosted.isEnabled = true;
   }
 
-  #giveUp(name: string, why: string): void {
-    const hosted = this.#hosted.get(name);
-    if (hosted?.isEnabled !== true) return;
+  #giveUp(hosted: Hosted, why: string): void {
+    if (!hosted.isEnabled) return;
+    const { name } = hosted.plugin;
     this.disable(name);
     hosted.why = why;
     this.#options.disabled(name, why);
   }
 
-  #typeOf(
+  /** Looks at values of its namespaces: what fails in its schemas is its own fault, and the value is refused. */
+  #judgeOf({ plugin, guarded }: Hosted): Judge {
+    return (fault) => {
+      try {
+        return guarded.turn(fault);
+      } catch (error) {
+        if (!(error instanceof GivenUpError)) this.#options.failed(plugin.name, error);
+        return "payload: its schema failed";
+      }
+    };
+  }
+
+  #answerOf(
     { plugin, guarded }: Hosted,
-    { type, schema, right = "subscribe", cost = 1, handle }: PluginMessage,
-  ) {
+    { schema, right = "subscribe", handle }: PluginMessage,
+  ): (data: unknown, context: RequestContext) => Promise<Outcome> {
     const { gateway, failed } = this.#options;
-    return defineMessage({
-      type,
-      schema,
-      cost,
-      answeredBy: "result",
-      handle: async (data: object, { access, nowMs }: RequestContext): Promise<Outcome> => {
-        const refused = refusalOf(access, { right });
-        if (refused !== undefined) return { kind: "error", error: refused };
-        try {
-          const answer = async () => soundResult(await handle(data, { access, nowMs }, gateway));
-          return { kind: "reply", type: "result", data: await guarded.call(answer, isRefusal) };
-        } catch (error) {
-          const refusal = soundRefusal(error);
-          if (refusal !== undefined) return { kind: "error", error: refusal, isValid: true };
-          failed(plugin.name, error);
-          throw error;
-        }
-      },
-    });
+    return async (data, { access, nowMs }) => {
+      // Whoever may not ask lets nothing of it fail, either.
+      const refused = refusalOf(access, { right });
+      if (refused !== undefined) return { kind: "error", error: refused };
+      try {
+        const checked = guarded.turn(() => checkedBy(schema, data));
+        if ("refusal" in checked) return checked.refusal;
+        const answer = async () => soundResult(await handle(checked.data, { access, nowMs }, gateway));
+        return { kind: "reply", type: "result", data: await guarded.call(answer, isRefusal) };
+      } catch (error) {
+        const refusal = soundRefusal(error);
+        if (refusal !== undefined) return { kind: "error", error: refusal, isValid: true };
+        failed(plugin.name, error);
+        throw error;
+      }
+    };
   }
 
   async #tell(hosted: Hosted): Promise<void> {

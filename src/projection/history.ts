@@ -114,7 +114,7 @@ export class History {
   /** Which life of the stream is read, and by which namespaces: what was read by others is not what it is by these. */
   get #reading(): string {
     const { epoch, namespaces } = this.#projection;
-    return `${epoch} ${namespaces.names.join()}`;
+    return `${epoch} ${namespaces.generation}`;
   }
 
   /** The page of the whole stream that has what follows `after`: from the last one that begins before it. */

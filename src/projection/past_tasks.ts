@@ -65,7 +65,7 @@ export class PastTasks {
     { namespaces, head }: { readonly namespaces: Namespaces; readonly head: number },
   ): Promise<readonly ChannelUpdate[]> {
     // Who comes later needs what is newer by then.
-    const name = `${topic} ${head}`;
+    const name = `${topic} ${head} ${namespaces.generation}`;
     const known = this.#lasts.get(name);
     if (known !== undefined) return await known;
     const read = this.#turns.run(() => lastValues(this.#log, topic, namespaces))

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../eventually.ts";
 import { TestClient } from "../websocket_client.ts";
-import { runToItsEnd, withGateway } from "./gateway_process.ts";
+import { type GatewayProcess, runToItsEnd, withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
 
 const EXAMPLES = "src/plugins/examples";
@@ -241,14 +241,44 @@ Deno.test("a plug-in that cannot be used ends the start with one clear error", a
   assert(!/\n\s+at /.test(missing.stderr + wrong.stderr), "no stack trace");
 });
 
-Deno.test("a plug-in is added, changed and removed while clients stay connected", async () => {
+/** A module below `./plugins` of a name that nothing else has; it is gone afterwards, and so is the folder where it was not there. */
+async function pluginModule(): Promise<
+  AsyncDisposable & { readonly path: string; readonly write: (source: string) => Promise<void> }
+> {
   const folder = new URL("../../plugins/", import.meta.url);
   const isNew = await Deno.mkdir(folder).then(() => true, () => false);
-  const name = `greeter_${crypto.randomUUID().slice(0, 8)}`;
+  const name = `made_${crypto.randomUUID().slice(0, 8)}`;
   const file = new URL(`${name}.ts`, folder);
-  const write = async (greeting: string): Promise<void> => {
-    await Deno.writeTextFile(
-      file,
+  let writes = 0;
+  return {
+    path: `./plugins/${name}.ts`,
+    async write(source) {
+      await Deno.writeTextFile(file, source);
+      await Deno.utime(file, new Date(), new Date(Date.now() + 5_000 * writes++));
+    },
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(file);
+      // Others may have theirs there.
+      if (isNew) await Deno.remove(folder).catch(() => {});
+    },
+  };
+}
+
+/** Asks a gateway for the plug-in of a module; returns why it is not added, or 201. */
+async function added(gateway: GatewayProcess, module: string): Promise<unknown> {
+  const response = await fetch(`${gateway.url}/api/plugins`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ module }),
+  });
+  const { detail } = await response.json();
+  return detail ?? response.status;
+}
+
+Deno.test("a plug-in is added, changed and removed while clients stay connected", async () => {
+  await using module = await pluginModule();
+  const write = (greeting: string): Promise<void> =>
+    module.write(
       `import * as v from "valibot";
        import { definePlugin, definePluginMessage } from "../src/plugins/plugin.ts";
        const greet = definePluginMessage({
@@ -258,13 +288,6 @@ Deno.test("a plug-in is added, changed and removed while clients stay connected"
        });
        export default definePlugin({ name: "greeter", messages: [greet] });`,
     );
-  };
-  await using _ = {
-    async [Symbol.asyncDispose]() {
-      await Deno.remove(file);
-      if (isNew) await Deno.remove(folder);
-    },
-  };
   await write("Hello");
   await withGateway({}, async (gateway) => {
     await using client = await TestClient.connect(`${gateway.wsUrl}/ws`);
@@ -272,25 +295,44 @@ Deno.test("a plug-in is added, changed and removed while clients stay connected"
       const answer = await client.request("greet", { name: "Ada" });
       return answer.type === "error" ? answer.error.code : answer.data;
     };
-    const add = async (): Promise<unknown> => {
-      const response = await fetch(`${gateway.url}/api/plugins`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ module: `./plugins/${name}.ts` }),
-      });
-      const { detail } = await response.json();
-      return detail ?? response.status;
-    };
     assertEquals(await greeted(), "INVALID_MESSAGE");
-    assertEquals(await add(), 201);
+    assertEquals(await added(gateway, module.path), 201);
     assertEquals(await greeted(), { text: "Hello Ada" });
-    assertEquals(await add(), 'Cannot add the plug-in "greeter": it exists');
+    assertEquals(await added(gateway, module.path), 'Cannot add the plug-in "greeter": it exists');
     const removed = await fetch(`${gateway.url}/api/plugins/greeter`, { method: "DELETE" });
     await removed.body?.cancel();
     assertEquals([removed.status, await greeted()], [200, "INVALID_MESSAGE"]);
     await write("Good evening");
-    await Deno.utime(file, new Date(), new Date(Date.now() + 5_000));
-    assertEquals(await add(), 201);
+    assertEquals(await added(gateway, module.path), 201);
     assertEquals(await greeted(), { text: "Good evening Ada" });
+  });
+});
+
+Deno.test("an operator is told why a plug-in is not added, and so is the log; tasks stay what they were", async () => {
+  await using module = await pluginModule();
+  const start = `Cannot load the plug-in ${module.path}: `;
+  await withGateway({}, async (gateway) => {
+    await gateway.post("job", { kind: "created" });
+    await module.write(`throw new Error("no such database");`);
+    assertEquals(await added(gateway, module.path), `${start}no such database`);
+    await eventually(
+      "the log says so",
+      () => gateway.said.includes("warn A plug-in is not added") && gateway.said.includes("no such database"),
+    );
+    await module.write("await new Promise(() => {});");
+    assertEquals(await added(gateway, module.path), `${start}it did not load within 5 s`);
+    const records = `{ space: "task", read: () => ({ rejected: "mine" }) }`;
+    await module.write(
+      `export default { name: "thief", namespaces: [{ name: "thief", records: ${records} }] };`,
+    );
+    assertEquals(
+      await added(gateway, module.path),
+      `Cannot use the plug-in ${module.path}: namespaces.0.records: is of what is built in alone`,
+    );
+    await gateway.post("job", { kind: "completed" });
+    await eventually("the task goes on", async () => {
+      const { status } = await gateway.get("/api/tasks/job") as { readonly status: string };
+      return status === "completed";
+    });
   });
 });

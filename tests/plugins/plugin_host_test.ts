@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as v from "valibot";
 import { definePlugin, definePluginMessage, type Plugin, PluginError } from "../../src/plugins/plugin.ts";
+import type { Namespace } from "../../src/channel/namespace.ts";
 import type { ErrorCode } from "../../src/protocol/error_codes.ts";
 import { eventually } from "../eventually.ts";
 import { TestClient } from "../websocket_client.ts";
@@ -75,6 +76,105 @@ Deno.test("one that hangs is answered for, and one that fails too often is disab
   plugins.enable("echo");
   assertEquals((await client.request("echo", { text: "x" })).type, "result");
   assertMatch(await metrics(), /^taskwire_plugins_disabled\{?.*\}? 0$/m);
+});
+
+/** A plug-in of which the schema of its message, and that of its values, does what it is told to. */
+function judging(what: () => boolean): Plugin {
+  const schema = v.pipe(v.object({}), v.check(what, "is not so"));
+  return {
+    name: "judging",
+    messages: [definePluginMessage({ type: "judge", schema, handle: () => ({}) })],
+    namespaces: [{ name: "judged", payload: v.pipe(v.unknown(), v.check(what, "is not so")) }],
+  };
+}
+
+function block(ms: number): void {
+  for (const endMs = performance.now() + ms; performance.now() < endMs;);
+}
+
+Deno.test("what fails in a schema of a plug-in is its own fault: it is counted, and a value is refused for what it is", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect();
+  const { plugins, log, projection } = pipelineOf(live);
+  let what = (): boolean => true;
+  plugins.add(judging(() => what()));
+  const state = () =>
+    plugins.list().slice(0, 1).map(({ calls, failed, overdue }) => [calls, failed, overdue])[0];
+  const publish = async (): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${live.port}/api/publish`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ topic: "judged:a", payload: 1 }),
+    });
+    const { detail } = await response.json();
+    return [response.status, detail];
+  };
+  assertEquals((await client.request("judge")).type, "result");
+  assertEquals(await publish(), [202, undefined]);
+  what = () => false;
+  assertEquals(await publish(), [400, "payload: is not so"]);
+  const refused = await client.request("judge");
+  assertEquals(refused.type === "error" && refused.error.code, "INVALID_MESSAGE");
+  assertEquals([state(), live.incidents.length], [[1, 0, 0], 0], "to refuse is no failure");
+  what = () => {
+    throw new Error("its own fault");
+  };
+  const failed = await client.request("judge");
+  assertEquals(failed.type === "error" && failed.error.code, "SERVER_ERROR");
+  assertEquals(await publish(), [400, "payload: its schema failed"]);
+  await log.append([{ subject: "data.~judged.a", body: utf8("2") }]);
+  await eventually("it is passed over", () => projection.rejected.total === 1);
+  assertEquals(projection.rejected.list().map(({ reason }) => reason), ["payload: its schema failed"]);
+  assertEquals(state(), [1, 3, 0]);
+  assert(live.incidents.some((line) => line.includes("plug-in judging") && line.includes("its own fault")));
+  what = () => {
+    block(150);
+    return true;
+  };
+  assertEquals((await client.request("judge")).type, "result");
+  assertEquals(await publish(), [202, undefined]);
+  await eventually("it is followed", () => projection.channels.newestFirst()[0]?.seq === 3);
+  assertEquals(state(), [2, 3, 3], "asked for, published and followed, each of which took too long");
+});
+
+Deno.test("a schema that fails too often takes its plug-in away, and holds the log up no longer", async () => {
+  await using live = await LiveGateway.start();
+  await using client = await live.connect("/ws?topics=task:status");
+  const { plugins, log, projection } = pipelineOf(live);
+  let asked = 0;
+  plugins.add(judging(() => {
+    asked++;
+    throw new Error("always");
+  }));
+  const values = Array.from({ length: 100 }, () => ({ subject: "data.~judged.a", body: utf8("1") }));
+  await log.append([...values, eventOf("after", "created")]);
+  await client.next("task_status");
+  assertEquals([asked, projection.rejected.total], [20, 100]);
+  await eventually("it is gone", () => plugins.list()[0]?.enabled === false);
+  assertMatch(plugins.list()[0]?.why ?? "", /^20 failures within a minute, the last: always$/);
+  plugins.enable("judging");
+  await log.append([{ subject: "data.~judged.a", body: utf8("1") }]);
+  await eventually("it is asked anew", () => asked > 20);
+});
+
+Deno.test("who has not the right lets nothing of a plug-in fail", async () => {
+  const AUTH_TOKENS = "reader:reader-reader-reader:subscribe:*";
+  await using live = await LiveGateway.start({ AUTH: "token", AUTH_TOKENS });
+  await using client = await live.connect("/ws?token=reader-reader-reader");
+  const { plugins } = pipelineOf(live);
+  const schema = v.pipe(
+    v.object({}),
+    v.check(() => {
+      throw new Error("not for you");
+    }),
+  );
+  plugins.add({
+    name: "own",
+    messages: [definePluginMessage({ type: "own", schema, right: "admin", handle: () => ({}) })],
+  });
+  const answer = await client.request("own");
+  assertEquals(answer.type === "error" && answer.error.code, "FORBIDDEN");
+  assertEquals(plugins.list()[0]?.failed, 0);
 });
 
 Deno.test("an answer that cannot be sent hurts itself alone", async () => {
@@ -194,6 +294,11 @@ Deno.test("what is taken already lets nothing of a plug-in in", async () => {
   assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "data" }] }), RangeError, "it exists");
   assertThrows(() => plugins.add({ name: "taken", namespaces: [{ name: "task" }] }), RangeError, "it exists");
   assertThrows(() => plugins.add({ name: "No Name" }), RangeError, "must be");
+  for (const space of ["task", "data", "strategy"]) {
+    const records = { space, read: () => ({ rejected: "taken" }) };
+    const thief = { name: "thief", namespaces: [{ name: "thief", records }] };
+    assertThrows(() => plugins.add(thief), RangeError, `under ${space}. is another's`);
+  }
   for (const odd of [{ conflation: "none", retained: true }, { name: "status", of: "task" }] as const) {
     const namespaces = [{ name: "odd", ...odd }];
     assertThrows(() => plugins.add({ name: "odd", namespaces }), RangeError, "Cannot add the namespace");
@@ -298,6 +403,27 @@ Deno.test("the channels of a namespace that is there again are held as if it had
   );
   await say("a", { text: "four" });
   await eventually("what comes is held as well", () => held()[0]?.[0] === "chat:a");
+});
+
+Deno.test("a plug-in that comes again as another one is asked about what lies in the log already", async () => {
+  await using live = await LiveGateway.start({ TAIL_EVENTS: "0" });
+  const { plugins, log, projection } = pipelineOf(live);
+  const values = [1, 2, 3].map((n) => ({ subject: "data.~lines.a", body: utf8(`${n}`) }));
+  await log.append(values);
+  await eventually("all is followed", () => projection.head === 3);
+  const replayed = async (): Promise<unknown[]> => {
+    await using client = await live.connect("/ws?topics=lines:a&replay=all");
+    await client.next("caught_up");
+    return client.of("channel_update").map(({ data }) => data.payload);
+  };
+  const became = async (namespace: Omit<Namespace, "name">): Promise<unknown[]> => {
+    plugins.remove("lines");
+    plugins.add({ name: "lines", namespaces: [{ name: "lines", retained: false, ...namespace }] });
+    return await replayed();
+  };
+  assertEquals(await became({ conflation: "none" }), []);
+  assertEquals(await became({ conflation: "all" }), [1, 2, 3]);
+  assertEquals(await became({ conflation: "all", payload: v.pipe(v.number(), v.minValue(2)) }), [2, 3]);
 });
 
 function utf8(text: string): Uint8Array {
