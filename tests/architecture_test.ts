@@ -29,7 +29,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   dashboard: ["client", "protocol"],
   demo: ["worker"],
   examples: ["worker", "demo"],
-  archive: ["protocol", "task", "log"],
+  archive: ["protocol", "task", "channel", "log"],
   adapters: ["protocol", "task", "worker"],
   cli: ["client", "worker", "adapters", "settings", "access", "log", "archive", "nats", "protocol", "task"],
 };

@@ -1,5 +1,7 @@
-import { type Extent, LogError, type Page } from "../log/event_log.ts";
+import { ABOUT_TASKS, channelOf } from "../channel/channel_subject.ts";
+import { type Entry, type Extent, LogError, type Page } from "../log/event_log.ts";
 import type { ReadableLog } from "../log/sqlite_beside.ts";
+import { taskOf } from "../protocol/topics.ts";
 import type { Header } from "./archive_line.ts";
 import type { Place } from "./archive_reader.ts";
 import { ArchiveWriter } from "./archive_writer.ts";
@@ -47,8 +49,8 @@ export async function exportLog(log: ReadableLog, options: ExportOptions): Promi
   if (first !== undefined) await sink([first]);
   const before = writer.records;
   const upTo = Math.min(options.upTo, extent.lastSeq);
-  const subject = task === undefined ? {} : { subject: `task.${task}.>` };
-  const ask = (after: number): Promise<Page> => log.read({ after, upTo, ...subject, ...PAGE, ids: true });
+  const ask = (after: number): Promise<Page> =>
+    task === undefined ? log.read({ after, upTo, ...PAGE, ids: true }) : pageOf(log, task, { after, upTo });
   let next: Promise<Page> | undefined;
   try {
     while (writer.through < upTo && !signal.aborted) {
@@ -78,6 +80,20 @@ export async function exportLog(log: ReadableLog, options: ExportOptions): Promi
   const { line, sha256 } = writer.end();
   await sink([line]);
   return { ...result, ...missed, sha256 };
+}
+
+/** A page of one task: of its events, and of the channels about it, which lie among those about others. */
+async function pageOf(
+  log: ReadableLog,
+  task: string,
+  range: { readonly after: number; readonly upTo: number },
+): Promise<Page> {
+  const read = (subject: string): Promise<Page> => log.read({ ...range, subject, ...PAGE, ids: true });
+  const [events, values] = await Promise.all([read(`task.${task}.>`), read(`${ABOUT_TASKS}.>`)]);
+  const isItsOwn = ({ subject }: Entry): boolean => taskOf(channelOf(subject)?.topic ?? "") === task;
+  const through = Math.min(events.through, values.through);
+  const entries = [...events.entries, ...values.entries.filter(isItsOwn)].filter(({ seq }) => seq <= through);
+  return { entries: entries.sort((a, b) => a.seq - b.seq), through };
 }
 
 async function assertLife(log: ReadableLog, epoch: string): Promise<void> {

@@ -4,7 +4,7 @@ import { type Header, nameOf } from "./archive_line.ts";
 import type { Part } from "./archive_reader.ts";
 import { bodyWithTime } from "./event_time.ts";
 import { MAX_IN_FLIGHT, namedEntry, type Standing, type Target } from "./imported.ts";
-import { OthersTasks, type TasksThere } from "./others_tasks.ts";
+import { FromElsewhere, type ThereAlready } from "./from_elsewhere.ts";
 
 /** So many bytes of bodies may be on their way at once; one batch alone always may. */
 const MAX_BYTES_IN_FLIGHT = 16 * 1024 * 1024;
@@ -24,8 +24,8 @@ export type ImportResult = {
   readonly leftOut: { readonly count: number; readonly first: readonly Remark[] };
   /** Records that are none of those asked for. */
   readonly passedOver: number;
-  /** Tasks that the target has from elsewhere, of which nothing was stored. */
-  readonly tasksThere: TasksThere;
+  /** Tasks and channels that the target has from elsewhere, of which nothing was stored. */
+  readonly thereAlready: ThereAlready;
   /** Up to which position of the archive's log all is stored. */
   readonly through: number;
   /** Lines that break a rule: how many, and the first of them. Nothing from the checkpoint before them on is stored. */
@@ -86,7 +86,7 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
           if (flight !== undefined) {
             const missing = flight.missing(entries);
             known += entries.length - missing.length;
-            await flight.send(await flight.others.without(missing), part);
+            await flight.send(await flight.elsewhere.without(missing), part);
           }
           read += part.entries.length;
           through = part.place.through;
@@ -109,7 +109,7 @@ export async function importArchive(options: ImportOptions): Promise<ImportResul
     known,
     leftOut: leftOut.told(),
     passedOver,
-    tasksThere: flight?.others.told() ?? { count: 0, records: 0, first: [] },
+    thereAlready: flight?.elsewhere.told() ?? { count: 0, records: 0, first: [] },
     through,
     broken: broken.told(),
     ...(cut === undefined ? {} : { cut }),
@@ -125,7 +125,7 @@ async function started(target: Target, header: Header, append: boolean): Promise
       `The target holds records already (positions ${extent.firstSeq}–${extent.lastSeq})`,
     );
   }
-  return new Flight(target, name, standing, new OthersTasks(isEmpty ? undefined : target.log, standing));
+  return new Flight(target, name, standing, new FromElsewhere(isEmpty ? undefined : target.log, standing));
 }
 
 /** Those that a log takes; the others are remarked. `from` is the line of the first. */
@@ -147,7 +147,7 @@ function namespaceFault(subject: string): string | undefined {
 /** Batches on their way to the target: several at once, in order. */
 class Flight {
   stored = 0;
-  readonly others: OthersTasks;
+  readonly elsewhere: FromElsewhere;
   readonly #target: Target;
   readonly #name: string;
   readonly #standing: Standing;
@@ -155,11 +155,11 @@ class Flight {
     [];
   #failure: unknown;
 
-  constructor(target: Target, name: string, standing: Standing, others: OthersTasks) {
+  constructor(target: Target, name: string, standing: Standing, elsewhere: FromElsewhere) {
     this.#target = target;
     this.#name = name;
     this.#standing = standing;
-    this.others = others;
+    this.elsewhere = elsewhere;
   }
 
   missing(entries: readonly Entry[]): readonly Entry[] {

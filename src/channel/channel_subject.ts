@@ -9,6 +9,8 @@ export type ChannelValue = { readonly topic: string; readonly key: string };
 const OWN: ReadonlySet<string> = new Set(["data", "strategy"]);
 /** What stands in the place of a namespace where it is about tasks. */
 const ABOUT = "~task";
+/** What the subjects of all channels about tasks begin with, relative to the prefix. */
+export const ABOUT_TASKS = `data.${ABOUT}`;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -31,7 +33,7 @@ export function channelSubject({ topic, key }: ChannelValue): string {
 
 /** What the subjects of a namespace begin with, relative to the prefix. */
 export function channelSpace({ name, of }: Pick<Namespace, "name" | "of">): string {
-  if (of === "task") return `data.${ABOUT}.${name}`;
+  if (of === "task") return `${ABOUT_TASKS}.${name}`;
   return OWN.has(name) ? name : `data.~${name}`;
 }
 

@@ -74,12 +74,13 @@ function tell(result: ImportResult, { check, json }: ImportOptions, world: World
     const what = check ? "nothing stored, only read" : `${stored} records stored${before}`;
     world.out.write(`${what}; whole up to position ${through} of the archive's log\n`);
   }
-  const { leftOut, passedOver, tasksThere, broken, cut } = result;
+  const { leftOut, passedOver, thereAlready, broken, cut } = result;
   if (passedOver > 0) world.out.complain(`left out: ${passedOver} records that are not of this partition\n`);
-  if (tasksThere.count > 0) {
-    const names = tasksThere.first.join(", ") + (tasksThere.count > tasksThere.first.length ? ", …" : "");
+  if (thereAlready.count > 0) {
+    const names = thereAlready.first.join(", ") +
+      (thereAlready.count > thereAlready.first.length ? ", …" : "");
     world.out.complain(
-      `left out: ${tasksThere.records} records of ${tasksThere.count} tasks that the log has from elsewhere: ${names}\n`,
+      `left out: ${thereAlready.records} records of ${thereAlready.count} tasks and channels that the log has from elsewhere: ${names}\n`,
     );
   }
   remark(world, "left out", leftOut.count, leftOut.first);

@@ -115,18 +115,62 @@ for (const where of ["embedded", "NATS"] as const) {
     await target.append([event("t1", "created"), event("t1", "progress", { completed: 900 })]);
     const { text } = await exportedText(source);
     const begun = await importedFrom(text.slice(0, text.length * 0.8), target, { append: true });
-    assertEquals(begun.tasksThere.first, ["t1"]);
+    assertEquals(begun.thereAlready.first, ["t1"]);
     // A task that came from the archive and moves on is the archive's all the same.
     await target.append([event("t2", "progress", { completed: 1_000 })]);
     await windowPassed();
     const rest = await importedFrom(text, target);
-    assertEquals([rest.tasksThere.count, rest.tasksThere.first], [1, ["t1"]]);
+    assertEquals([rest.thereAlready.count, rest.thereAlready.first], [1, ["t1"]]);
     const of = (task: string, all: Awaited<ReturnType<typeof entriesOf>>) =>
       all.filter(({ subject }) => subject.startsWith(`task.${task}.`));
     const [was, is] = [await entriesOf(source), await entriesOf(target)];
     assertEquals(of("t1", is).length, 2);
     assertEquals(of("t2", is).length, of("t2", was).length + 1);
     for (const task of ["t0", "t3"]) assertEquals(of(task, is).map(said), of(task, was).map(said));
+  });
+}
+
+for (const where of ["embedded", "NATS"] as const) {
+  Deno.test(`channels come with their task, and what the target has from elsewhere stays as it is: ${where}`, async () => {
+    const value = (subject: string, text: string) => ({
+      subject,
+      body: new TextEncoder().encode(`"${text}"`),
+    });
+    await using source = await embedded();
+    await source.append([
+      event("mine", "created"),
+      event("shared", "created", { tags: ["a"] }),
+      value("data.price", "old"),
+      value("data.price.x", "old"),
+      value("data.new", "old"),
+      value("data.~task.log.shared", "a secret of the first tenant"),
+      value("data.~task.log.mine", "my line"),
+      value("data.~task.log.bare", "of a task without events"),
+    ]);
+    const only = await exportedText(source, { task: "mine" });
+    await using alone = await embedded();
+    await importedFrom(only.text, alone);
+    const subjects = async (log: Parameters<typeof entriesOf>[0]) =>
+      (await entriesOf(log)).map(({ subject }) => subject);
+    assertEquals(await subjects(alone), ["task.mine.created", "data.~task.log.mine"]);
+
+    await using target = where === "NATS" ? await natsLog("CHANNELS") : await embedded();
+    const there = [
+      event("shared", "created", { tags: ["b"] }),
+      value("data.price.y", "new"),
+      value("data.~task.log.bare", "there already"),
+    ];
+    await target.append(there);
+    const { text } = await exportedText(source);
+    const { thereAlready } = await importedFrom(text, target, { append: true });
+    assertEquals(await subjects(target), [
+      ...there.map(({ subject }) => subject),
+      "task.mine.created",
+      "data.new",
+      "data.~task.log.mine",
+    ]);
+    assertEquals([thereAlready.count, thereAlready.records], [3, 5]);
+    assertEquals([...thereAlready.first].sort(), ["data:price", "shared", "task:id:bare:log"]);
   });
 }
 
@@ -155,7 +199,7 @@ Deno.test("one task, and a part by positions or times, are exported by themselve
   // The whole log is another archive, though it is of the same log: of a task that is there nothing is stored twice.
   await windowPassed();
   const whole = await importedFrom((await exportedText(source)).text, target, { append: true });
-  assertEquals([whole.stored, whole.tasksThere], [all.length - ofTask.length, {
+  assertEquals([whole.stored, whole.thereAlready], [all.length - ofTask.length, {
     count: 1,
     records: ofTask.length,
     first: ["t3"],
