@@ -4,6 +4,7 @@ import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { builtIn } from "../plugins/built_in.ts";
 import { pluginGateway } from "./plugin_gateway.ts";
+import { isOfTheLog } from "../plugins/guarded.ts";
 import { PluginHost } from "../plugins/plugin_host.ts";
 import { Liveness } from "../liveness/liveness.ts";
 import { MessageRegistry } from "../messages/message_registry.ts";
@@ -168,7 +169,8 @@ export class Pipeline implements AsyncDisposable {
       withdrawn: (namespace) => {
         for (const connection of connections()) connection.withdrawn(namespace);
       },
-      failed: (plugin, error) => void telemetry.incident(`plug-in ${plugin}`, error),
+      failed: (plugin, error) =>
+        void telemetry.incident(`plug-in ${plugin}`, error, isOfTheLog(error) ? "world" : "ours"),
       disabled: (plugin, why) =>
         telemetry.log.warn("A plug-in is disabled: it fails too often", { plugin, why }),
     });

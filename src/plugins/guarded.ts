@@ -1,3 +1,7 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { LogError } from "../log/event_log.ts";
+import { Waited } from "./waited.ts";
+
 /** What may go wrong with a plug-in before it is disabled. */
 export type Budget = {
   /** How long one turn of the event loop may take, ms. */
@@ -46,6 +50,8 @@ export class Guarded {
   readonly #clock: Stopwatch;
   readonly #budget: Budget;
   readonly #tooMany: (why: string) => void;
+  /** What the call under way waits for that is not its own. */
+  readonly #waiting = new AsyncLocalStorage<Waited>();
   #failures: number[] = [];
   #isGivenUp = false;
 
@@ -55,24 +61,39 @@ export class Guarded {
     this.#tooMany = tooMany;
   }
 
-  /** What `call` comes to. Rejects as it does, and with {@link OverdueError} where it does not come to an end. */
+  /**
+   * What `call` comes to. Rejects as it does, and where it does not come to an end: with {@link OverdueError}, or with a LogError
+   * where it waited mostly for what it was {@link lent}. What the log fails with is no failure of its own.
+   */
   async call<T>(
     call: () => T | Promise<T>,
     isRefusal: (error: unknown) => boolean = () => false,
   ): Promise<T> {
     this.counts.calls++;
     const startedMs = this.#clock.elapsed();
+    const waited = new Waited();
     try {
-      const begun = Promise.try(call);
+      const begun = this.#waiting.run(waited, () => Promise.try(call));
       this.#tookTurn(startedMs);
-      return await this.#within(begun);
+      return await this.#within(begun, waited);
     } catch (error) {
       const isOverdue = error instanceof OverdueError;
-      if (!isRefusal(error)) {
+      if (!isRefusal(error) && !isOfTheLog(error)) {
         const weight = isOverdue ? OVERDUE_WEIGHT : 1;
         this.#failed(whatOf(error), { how: isOverdue ? "overdue" : "failed", weight });
       }
       throw error;
+    }
+  }
+
+  /** What the gateway does for the call under way: that time is not the plug-in's. */
+  async lent<T>(work: () => Promise<T>): Promise<T> {
+    const waited = this.#waiting.getStore();
+    waited?.begin(this.#clock.elapsed());
+    try {
+      return await work();
+    } finally {
+      waited?.end(this.#clock.elapsed());
     }
   }
 
@@ -108,13 +129,16 @@ export class Guarded {
     this.#failed(`a turn of ${Math.round(turnMs)} ms`, { how: "overdue", weight, isWithin });
   }
 
-  #within<T>(begun: Promise<T>): Promise<T> {
+  #within<T>(begun: Promise<T>, waited: Waited): Promise<T> {
     const { answerMs } = this.#budget;
     return new Promise((resolve, reject) => {
-      const callOff = this.#clock.after(
-        answerMs,
-        () => reject(new OverdueError(`no answer within ${answerMs} ms`)),
-      );
+      const callOff = this.#clock.after(answerMs, () => {
+        const why = `no answer within ${answerMs} ms`;
+        const isOfTheLog = waited.ms(this.#clock.elapsed()) > answerMs / 2;
+        reject(
+          isOfTheLog ? new LogError("unreachable", `${why}: the log takes longer`) : new OverdueError(why),
+        );
+      });
       begun.finally(callOff).then(resolve, reject);
     });
   }
@@ -138,6 +162,16 @@ export class Guarded {
     // Whoever enabled it anew meanwhile meant it.
     else this.#clock.after(0, () => this.#isGivenUp && this.#tooMany(told));
   }
+}
+
+/** Whether it is the log that failed, and whoever asked it could do nothing about it. */
+export function isOfTheLog(error: unknown): boolean {
+  let cause = error;
+  for (let depth = 0; depth < 8 && cause instanceof Error; depth++) {
+    if (cause instanceof LogError) return true;
+    cause = cause.cause;
+  }
+  return false;
 }
 
 function whatOf(error: unknown): string {

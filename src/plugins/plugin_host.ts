@@ -50,6 +50,8 @@ type Hosted = {
   readonly plugin: Plugin;
   readonly isBuiltIn: boolean;
   readonly guarded: Guarded;
+  /** The gateway, as this one has it: what it waits for there is not its own time. */
+  readonly gateway: PluginGateway;
   readonly waiting: Omit<Happened, "waiting">[];
   isEnabled: boolean;
   isTold: boolean;
@@ -78,12 +80,13 @@ export class PluginHost {
       throw new RangeError(`Cannot add the plug-in ${JSON.stringify(name)}: must be 1–64 of a-z0-9_-`);
     }
     if (this.#hosted.has(name)) throw new RangeError(`Cannot add the plug-in "${name}": it exists`);
-    const { clock, budget = BUDGET } = this.#options;
+    const { clock, gateway, budget = BUDGET } = this.#options;
     const guarded = new Guarded(clock, budget, (why) => this.#giveUp(hosted, why));
     const hosted: Hosted = {
       plugin,
       isBuiltIn,
       guarded,
+      gateway: lentBy(gateway, guarded),
       waiting: [],
       isEnabled: false,
       isTold: false,
@@ -204,10 +207,10 @@ export class PluginHost {
   }
 
   #answerOf(
-    { plugin, guarded }: Hosted,
+    { plugin, guarded, gateway }: Hosted,
     { schema, right = "subscribe", handle }: PluginMessage,
   ): (data: unknown, context: RequestContext) => Promise<Outcome> {
-    const { gateway, failed } = this.#options;
+    const { failed } = this.#options;
     return async (data, { access, nowMs }) => {
       // Whoever may not ask lets nothing of it fail, either.
       const refused = refusalOf(access, { right });
@@ -228,8 +231,8 @@ export class PluginHost {
 
   async #tell(hosted: Hosted): Promise<void> {
     hosted.isTold = true;
-    const { gateway, clock, failed } = this.#options;
-    const { plugin: { name, onPublish }, guarded, waiting } = hosted;
+    const { clock, failed } = this.#options;
+    const { plugin: { name, onPublish }, guarded, gateway, waiting } = hosted;
     let sinceMs = clock.elapsed();
     for (let happened = waiting.shift(); happened !== undefined; happened = waiting.shift()) {
       const one = { ...happened, waiting: waiting.length };
@@ -241,6 +244,17 @@ export class PluginHost {
     }
     hosted.isTold = false;
   }
+}
+
+function lentBy(gateway: PluginGateway, guarded: Guarded): PluginGateway {
+  return {
+    publish: (...publication) => guarded.lent(() => gateway.publish(...publication)),
+    append: (...event) => guarded.lent(() => gateway.append(...event)),
+    task: (taskId) => gateway.task(taskId),
+    seenFrom: (...asked) => guarded.lent(() => gateway.seenFrom(...asked)),
+    childrenOf: (taskId) => gateway.childrenOf(taskId),
+    read: (...asked) => guarded.lent(() => gateway.read(...asked)),
+  };
 }
 
 function typesOf({ messages = [], types = [] }: Plugin): string[] {

@@ -94,6 +94,13 @@ Deno.test("two gateways with a partition each", async (t) => {
       const refused = await assertRejects(() => wrong.getTask(OTHER), ClientError);
       assertEquals([refused.code, refused.details.partition], ["TASK_NOT_FOUND", 1]);
       wrong.close();
+      const body = JSON.stringify({ module: "./src/plugins/examples/task_log.ts" });
+      const headers = { "content-type": "application/json" };
+      const added = await fetch(`${first.url}/api/plugins`, { method: "POST", headers, body });
+      assertEquals([added.status, (await added.json()).detail], [
+        409,
+        'Cannot add the namespace "log": in a log of partitions there are no channels',
+      ]);
     });
 
     await t.step("a rate that is asked for holds at both", async () => {

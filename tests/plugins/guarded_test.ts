@@ -1,10 +1,11 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { GivenUpError, Guarded } from "../../src/plugins/guarded.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { LogError } from "../../src/log/event_log.ts";
+import { GivenUpError, Guarded, OverdueError } from "../../src/plugins/guarded.ts";
 
 /** Time that passes when it is told to. */
 class Hands {
   #nowMs = 0;
-  readonly #later: (() => void)[] = [];
+  #later: { readonly delayMs: number; readonly run: () => void }[] = [];
 
   elapsed(): number {
     return this.#nowMs;
@@ -15,13 +16,15 @@ class Hands {
   }
 
   after(delayMs: number, run: () => void): () => void {
-    if (delayMs === 0) this.#later.push(run);
-    return () => {};
+    const later = { delayMs, run };
+    this.#later.push(later);
+    return () => this.#later = this.#later.filter((one) => one !== later);
   }
 
-  /** Runs what was put off to the next turn. */
-  turn(): void {
-    for (const run of this.#later.splice(0)) run();
+  /** Runs what was put off to the next turn, or for so long. */
+  turn(delayMs = 0): void {
+    for (const { run } of this.#later.filter((one) => one.delayMs === delayMs)) run();
+    this.#later = this.#later.filter((one) => one.delayMs !== delayMs);
   }
 }
 
@@ -67,4 +70,40 @@ Deno.test("who fails too often within a turn of another is asked no more, and gi
   assertEquals(why.length, 1, "who enabled it anew meanwhile meant it");
   for (let i = 0; i < 20; i++) await assertRejects(() => guarded.call(fail), Error, "always");
   assertEquals(why.length, 2, "a call of its own is nobody else's turn");
+});
+
+Deno.test("what the log fails with is no failure of who asked it, and the time that it takes is not theirs", async () => {
+  const hands = new Hands();
+  let told = 0;
+  const guarded = new Guarded(hands, BUDGET, () => told++);
+  const away = new LogError("unreachable", "NATS is out of reach");
+  for (const error of [away, new Error("cannot tell", { cause: away })]) {
+    for (let i = 0; i < 30; i++) {
+      await assertRejects(() => guarded.call(() => guarded.lent(() => Promise.reject(error))), Error);
+    }
+  }
+  /** A call that is overdue after it waited for the log for so long, and is that still where it `waits`. */
+  const overdue = async (ms: number, waits: boolean): Promise<unknown> => {
+    const never = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    const called = guarded.call(async () => {
+      await guarded.lent(() => read.promise);
+      await never.promise;
+    });
+    hands.pass(ms);
+    if (!waits) read.resolve();
+    await Promise.resolve().then(() => {}).then(() => {}).then(() => {});
+    hands.pass(5_000 - ms);
+    hands.turn(5_000);
+    const error = await called.then(() => undefined, (one: unknown) => one);
+    never.resolve();
+    read.resolve();
+    return error;
+  };
+  assert(await overdue(5_000, true) instanceof LogError);
+  assert(await overdue(1_000, true) instanceof LogError);
+  assert(await overdue(4_000, false) instanceof LogError);
+  assertEquals([told, guarded.counts], [0, { calls: 63, failed: 0, overdue: 0 }]);
+  assert(await overdue(1_000, false) instanceof OverdueError);
+  assertEquals(guarded.counts, { calls: 64, failed: 0, overdue: 1 });
 });
