@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../eventually.ts";
+import { startNatsServer } from "../nats_server.ts";
 import { TestClient } from "../websocket_client.ts";
 import { type GatewayProcess, runToItsEnd, withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
@@ -334,5 +335,40 @@ Deno.test("an operator is told why a plug-in is not added, and so is the log; ta
       const { status } = await gateway.get("/api/tasks/job") as { readonly status: string };
       return status === "completed";
     });
+  });
+});
+
+Deno.test("an outage of the log takes no plug-in away, however much it is asked meanwhile", async () => {
+  await using nats = await startNatsServer();
+  const settings = { NATS_URL: nats.url, PLUGINS: `${EXAMPLES}/task_log.ts`, MESSAGES_BURST: "1000" };
+  await withGateway({ settings }, async (gateway) => {
+    await gateway.post("job", { kind: "created" });
+    await using client = await TestClient.connect(`${gateway.wsUrl}/ws?topics=task:id:job:log`);
+    await client.next("caught_up");
+    const published = await client.request("publish", { topic: "task:id:job:log", payload: { text: "one" } });
+    assertEquals(published.type, "published");
+    await nats.kill();
+    const asked = await Promise.all(
+      Array.from({ length: 30 }, () => client.request("read_log", { task_id: "job" })),
+    );
+    assertEquals(
+      new Set(asked.map((one) => one.type === "error" && one.error.code)),
+      new Set<unknown>(["SERVER_ERROR"]),
+    );
+    await nats.restart();
+    const state = async (): Promise<unknown> => {
+      const { plugins } = await gateway.get("/api/plugins") as {
+        plugins: { enabled: boolean; failed: number; overdue: number }[];
+      };
+      return plugins.slice(0, 1).map(({ enabled, failed, overdue }) => [enabled, failed, overdue])[0];
+    };
+    assertEquals(await state(), [true, 0, 0]);
+    await eventually(
+      "the log is in reach",
+      async () => (await client.request("read_log", { task_id: "job" })).type === "result",
+      30_000,
+    );
+    assertEquals(client.of("unsubscribed"), []);
+    assertEquals(await state(), [true, 0, 0]);
   });
 });
