@@ -81,7 +81,7 @@ export function gatewayApp(
     },
     channels: {
       publish: async (access, publications) => await running().publishing.publishAll(access, publications),
-      list: (access) => visibleChannels(running().projection, access),
+      list: async (access) => await visibleChannels(running().projection, access),
     },
     streams: { open: (request, response) => gateway.streams.open(request, response) },
     plugins: {

@@ -51,11 +51,11 @@ export function pluginGateway(deps: PluginGatewayDeps): PluginGateway {
       return appended.seq;
     },
     task: (taskId) => told(projection.tasks.get(taskId)),
-    async seenFrom({ access: { scope } }, taskId) {
-      if (!isTaskId(taskId)) return undefined;
+    async sees({ access: { scope } }, taskId) {
+      if (!isTaskId(taskId)) return false;
+      if (scope.sees({ taskId, tags: [] })) return true;
       const state = projection.tasks.get(taskId)?.state ?? (await projection.stateFromLog(taskId))?.state;
-      if (scope.sees({ taskId, tags: [] })) return 0;
-      return state !== undefined && scope.sees(namesOf(state)) ? state.greatest.created?.seq : undefined;
+      return state !== undefined && scope.sees(namesOf(state));
     },
     childrenOf: (taskId) => {
       if (!isTaskId(taskId)) return [];

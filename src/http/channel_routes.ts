@@ -17,10 +17,10 @@ export type ChannelDeps = {
     access: Access,
     publications: readonly ChannelPublication[],
   ) => Promise<readonly Appended[] | Refused>;
-  /** The channels that `access` may follow. */
+  /** The channels that `access` may follow. Rejects with a LogError. */
   readonly list: (
     access: Access,
-  ) => { readonly channels: readonly ListedChannel[]; readonly total: number } | Refused;
+  ) => Promise<{ readonly channels: readonly ListedChannel[]; readonly total: number } | Refused>;
 };
 
 /** So many values are published at once. */
@@ -31,8 +31,8 @@ const Values = v.pipe(v.array(ChannelPublication), v.minLength(1));
 /** `POST /api/publish`: a value to a channel, or an array of them; 202 when they are durable. `GET /api/channels`. */
 export function channelRoutes({ publish, list }: ChannelDeps, memory: BodyMemory): Hono<Asking> {
   const routes = new Hono<Asking>();
-  routes.get("/channels", (c) => {
-    const told = list(c.var.access);
+  routes.get("/channels", async (c) => {
+    const told = await list(c.var.access);
     return "refused" in told ? problemResponse(refused(told.refused)) : c.json(told);
   });
   routes.post("/publish", async (c) => {

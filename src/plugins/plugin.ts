@@ -25,21 +25,21 @@ export interface PluginGateway {
   ): Promise<number>;
   /** A task as this gateway has it in memory. */
   task(taskId: string): TaskStatusData | undefined;
-  /**
-   * After which position whoever asks may see what was said about a task: 0 for all of it, and where it is seen by its tags from
-   * when it has had them; undefined where it may not be seen. Rejects with a LogError where the log is out of reach.
-   */
-  seenFrom(asker: Asker, taskId: string): Promise<number | undefined>;
+  /** Whether whoever asks may see a task now. */
+  sees(asker: Asker, taskId: string): Promise<boolean>;
   /** The tasks in memory that are part of this one. */
   childrenOf(taskId: string): readonly TaskStatusData[];
-  /** Some of the values of a channel that the log keeps, the oldest first: the first after a position, or the last before one. */
+  /**
+   * Some of the values of a channel that the log keeps, the oldest first: the first after a position, or the last before one. Of a
+   * channel about a task those that came while `asker` could see it, where one is given; there may be more though there are none.
+   */
   read(topic: string, page: ChannelQuery): Promise<ChannelPage>;
 }
 
 /** Which values of a channel are read. */
 export type ChannelQuery =
   & ({ readonly afterSeq: number } | { readonly beforeSeq: number })
-  & { readonly limit: number };
+  & { readonly limit: number; readonly asker?: Asker };
 
 /** Values of a channel as they were published; where there are more, `next_after_seq` or `next_before_seq` is where to go on. */
 export type ChannelPage = {

@@ -5,6 +5,7 @@ import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { Delivery } from "./delivery.ts";
 import { channelDelivery } from "./channel_delivery.ts";
 import { KnownIds } from "./known_ids.ts";
+import type { Whose } from "./whose.ts";
 
 /** The last value of each key of the channels, as far as there is room. */
 type Kept = Map<string, Delivery>;
@@ -12,9 +13,13 @@ type Kept = Map<string, Delivery>;
 /** The last values of a namespace are being read. */
 export type Reading = { readonly done: () => void };
 
-/** A channel, how many values it holds, and where and when (ms since the epoch) the last of them was published. */
+/**
+ * A channel, how many values it holds, and where and when (ms since the epoch) the last of them was published; about which task,
+ * as it was known by then, where that is {@link Channels.settle | known}.
+ */
 export type HeldChannel = {
   readonly topic: string;
+  readonly about?: TaskNames | undefined;
   readonly keys: number;
   readonly seq: number;
   readonly atMs: number;
@@ -80,12 +85,29 @@ export class Channels {
     for (const [topic, kept] of this.#byTopic) {
       const parsed = parseTopic(topic);
       if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed) || this.#mustAsk(topic)) continue;
-      let [last = { seq: 0, atMs: 0 }] = kept.values();
+      let last: Pick<Delivery, "seq" | "atMs" | "about"> = { seq: 0, atMs: 0 };
       // A boot brings those last whose last record is no value.
       for (const one of kept.values()) if (one.seq > last.seq) last = one;
-      held.push({ topic, keys: kept.size, seq: last.seq, atMs: last.atMs });
+      held.push({ topic, keys: kept.size, seq: last.seq, atMs: last.atMs, about: last.about });
     }
     return held.sort((a, b) => b.seq - a.seq);
+  }
+
+  /** The first position of a value of a channel about a task of which it is not known whose that was; undefined where there is none. */
+  unsettledFrom(topic: string): number | undefined {
+    let from: number | undefined;
+    for (const { about, seq } of this.#byTopic.get(topic)?.values() ?? []) {
+      if (about === undefined) from = Math.min(seq, from ?? Infinity);
+    }
+    return from;
+  }
+
+  /** Says whose the task was when those values came. */
+  settle(topic: string, whose: Whose): void {
+    const kept = this.#byTopic.get(topic);
+    for (const [key, delivery] of kept ?? []) {
+      if (delivery.about === undefined) kept?.set(key, { ...delivery, about: whose.at(delivery.seq) });
+    }
   }
 
   /**

@@ -33,7 +33,7 @@ export type Delivery = {
   readonly formerTags?: readonly string[];
   /** Retention took what told its tags: they are a guess, by which nobody sees it. */
   readonly isGuess?: boolean;
-  /** The task that the channel is about: who may not see that gets nothing of this. */
+  /** The task that the channel is about, by the tags that it had by then: who could not see that gets nothing of this. */
   readonly about?: TaskNames;
   /** Whether the task ended with this event: progress before it is not merged with progress after it. */
   readonly terminal: boolean;
@@ -163,14 +163,6 @@ export function tagsOf(state: TaskState): readonly string[] {
 /** What a task is known by. */
 export function namesOf(state: TaskState): TaskNames {
   return { taskId: state.id, tags: tagsOf(state) };
-}
-
-/**
- * What a task is known by to who asks for something that was said about it at a position: by its id, and by the tags that it has
- * now where it had them by then.
- */
-export function namesAt(state: TaskState, seq: number): TaskNames {
-  return { taskId: state.id, tags: (state.greatest.created?.seq ?? Infinity) < seq ? tagsOf(state) : [] };
 }
 
 /** A `task_progress` frame as of `seq`, which it carries where `positioned`. */

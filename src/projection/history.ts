@@ -5,7 +5,7 @@ import { isChannel, taskOf } from "../protocol/topics.ts";
 import type { TaskEvent } from "../task/worker_event.ts";
 import { Block } from "./block.ts";
 import { channelDelivery } from "./channel_delivery.ts";
-import { type Delivery, namesAt } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import { type Held, Interest } from "./interest.ts";
 import type { Projection } from "./projection.ts";
 import { isDoubtful, isSilent, pastOf, type PastStates, replayed, upTo } from "./replay.ts";
@@ -13,6 +13,7 @@ import { type PastTask, Scans } from "./scans.ts";
 import { type SharedPage, SharedPages } from "./shared_pages.ts";
 import { type EventPage, eventPage, type EventQuery } from "./task_events.ts";
 import { Turns } from "./turns.ts";
+import type { Whose } from "./whose.ts";
 
 /** What of a block follows a position; `through` is the position up to which none is missing. */
 export type ReplayPage = {
@@ -188,10 +189,7 @@ export class History {
     }
     const tasks = this.#scans.take(scope, after);
     if (missedTo > after) tasks.clear();
-    const known = await this.#knownNow([
-      ...events.map(({ taskId }) => taskId),
-      ...updates.flatMap(({ topic }) => taskOf(topic) ?? []),
-    ]);
+    const known = await this.#knownNow(events.map(({ taskId }) => taskId));
     const before = await this.#statesBefore(events, known, {
       after: missedTo,
       forgotten: firstSeq > 1,
@@ -203,11 +201,10 @@ export class History {
       tasks.set(id, past);
     }
     this.#scans.put(scope, through, tasks);
-    const deliveries = updates.length === 0
+    const told = await this.#told(updates);
+    const deliveries = told.length === 0
       ? page.deliveries
-      : [...page.deliveries, ...updates.map((update) => this.#told(update, known))].sort((a, b) =>
-        a.seq - b.seq
-      );
+      : [...page.deliveries, ...told].sort((a, b) => a.seq - b.seq);
     return { block: new Block(deliveries), through, missedTo };
   }
 
@@ -225,9 +222,13 @@ export class History {
     const limit = Math.max(50, Math.floor(records / tasks.size));
     const maxBytes = Math.floor(bytes / tasks.size);
     this.#searches += tasks.size;
-    const pages = await Promise.all(
-      [...tasks].map((id) => this.#projection.readTask(id, { after, upTo, limit, maxBytes })),
-    ).finally(() => this.#searches -= tasks.size);
+    const bounds = { after, upTo, limit, maxBytes };
+    // Whoever follows but a channel about a task has to hear when that goes out of sight.
+    const abouts = new Set([...tasks].flatMap((id) => taskOf(id) ?? []));
+    const pages = await Promise.all([
+      ...[...tasks].map((id) => this.#projection.readTask(id, bounds)),
+      ...[...abouts].flatMap((id) => tasks.has(id) ? [] : this.#projection.createdPage(id, bounds) ?? []),
+    ]).finally(() => this.#searches -= tasks.size);
     const through = Math.min(...pages.map((page) => page.through));
     const entries = pages.flatMap((page) => page.entries.filter((entry) => entry.seq <= through));
     return { entries: entries.sort((a, b) => a.seq - b.seq), through };
@@ -245,16 +246,19 @@ export class History {
     return all.sort((a, b) => a - b);
   }
 
-  /** What a value of a channel has to tell; where it is about a task, to who sees that by what it has been known by since. */
-  #told(update: ChannelUpdate, known: ReadonlyMap<string, TaskState>): Delivery {
-    const taskId = taskOf(update.topic);
-    const state = known.get(taskId ?? "");
-    const about = taskId === undefined
-      ? undefined
-      : state === undefined
-      ? { taskId, tags: [] }
-      : namesAt(state, update.seq);
-    return channelDelivery(update, this.#projection.namespaces.conflationOf(update.topic), about);
+  /** What values of channels have to tell; where they are about tasks, to who could see those when they came. */
+  async #told(updates: readonly ChannelUpdate[]): Promise<readonly Delivery[]> {
+    const froms = new Map<string, number>();
+    for (const { topic, seq } of updates) {
+      const taskId = taskOf(topic);
+      if (taskId !== undefined && !froms.has(taskId)) froms.set(taskId, seq);
+    }
+    const whose: ReadonlyMap<string, Whose> = await this.#projection.whose(froms);
+    return updates.map((update) => {
+      const { topic, seq } = update;
+      const about = whose.get(taskOf(topic) ?? "")?.at(seq);
+      return channelDelivery(update, this.#projection.namespaces.conflationOf(topic), about);
+    });
   }
 
   /** The present states of these tasks, from memory or the log. */

@@ -3,11 +3,12 @@ import type { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate } from "../channel/channel_update.ts";
 import type { EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isChannel, parseTopic } from "../protocol/topics.ts";
-import { namesIn, parseRecord } from "../task/worker_event.ts";
+import { eventSubject, namesIn, parseRecord } from "../task/worker_event.ts";
 import { isStraggler, type Past, pastAfter } from "./past.ts";
 import { lastValue, lastValues } from "./past_values.ts";
 import { Turns } from "./turns.ts";
 import type { Whereabouts } from "./whereabouts.ts";
+import { Whose } from "./whose.ts";
 
 /** Most reads of the log at once. */
 const READS_AT_ONCE = 16;
@@ -42,6 +43,34 @@ export class PastTasks {
     const positions = this.#whereabouts().of(taskId, page.after);
     const query = { ...page, subject: `task.${taskId}.>` };
     return await this.#log.read(positions === undefined ? query : { ...query, positions });
+  }
+
+  /** A page of those of a task's records that say what it is; rejects as `EventLog.read` does. */
+  async createdPage(
+    taskId: string,
+    page: Pick<PageQuery, "after" | "upTo" | "limit" | "maxBytes">,
+  ): Promise<Page> {
+    const positions = this.#whereabouts().of(taskId, page.after, "created");
+    const query = { ...page, subject: eventSubject(taskId, "created") };
+    return await this.#log.read(positions === undefined ? query : { ...query, positions });
+  }
+
+  /** Whose tasks were at each position, by every one of their `created` that the log has up to `upTo`. */
+  async whose(ids: Iterable<string>, upTo: number): Promise<ReadonlyMap<string, Whose>> {
+    const all = new Map([...ids].map((id) => [id, new Whose(id)]));
+    await inTurns([...all].map(([id, whose]) => async () => {
+      for (let after = 0; after < upTo;) {
+        const bounds = { after, upTo, limit: PAGE_RECORDS, maxBytes: PAGE_BYTES };
+        const { entries, through } = await this.createdPage(id, bounds);
+        for (const entry of entries) {
+          const parsed = parseRecord(entry);
+          if ("event" in parsed && parsed.event.kind === "created") whose.add(parsed.event);
+        }
+        if (through <= after) break;
+        after = through;
+      }
+    }));
+    return all;
   }
 
   /** A channel's values with keys and its one without lie under different subjects. */

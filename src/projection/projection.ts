@@ -1,5 +1,6 @@
 import type { TaskNames } from "../access/scope.ts";
 import { CHANNELS, TASKS } from "../channel/built_in.ts";
+import { channelOf } from "../channel/channel_subject.ts";
 import { Namespaces } from "../channel/namespaces.ts";
 import type { ChannelUpdate, ParsedUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
@@ -9,14 +10,15 @@ import type { TaskState } from "../task/fold.ts";
 import { isKind, namesIn, type Parsed, parseRecord, type TaskEvent } from "../task/worker_event.ts";
 import { boot } from "./boot.ts";
 import { Channels } from "./channels.ts";
-import { type Delivery, deliveryOf, namesAt, namesOf } from "./delivery.ts";
+import { type Delivery, deliveryOf, namesOf } from "./delivery.ts";
 import type { Past } from "./past.ts";
 import { readLasts } from "./past_values.ts";
 import { PastTasks } from "./past_tasks.ts";
 import { RejectedRecords } from "./rejected.ts";
 import { Tail, type TailBounds } from "./tail.ts";
-import { TaskTable } from "./task_table.ts";
+import { type TaskRecord, TaskTable } from "./task_table.ts";
 import { Whereabouts, type WhereaboutsBounds } from "./whereabouts.ts";
+import { Whose } from "./whose.ts";
 
 /** Bounds of a projection's memory. */
 export type ProjectionBounds = {
@@ -31,6 +33,8 @@ export type ProjectionBounds = {
 };
 
 const CHANNEL_BYTES = 67_108_864;
+/** So many tasks are searched for at once rather than waiting until it is known where their events lie. */
+const FEW = 8;
 const NOWHERE: WhereaboutsBounds = { perSubject: 0, maxBytes: 0 };
 
 /** What the projection counted since the start, for `/metrics`. */
@@ -129,13 +133,61 @@ export class Projection {
     reading.done();
   }
 
-  /** The task that a value of a channel at `seq` is about, by what is in memory of it; undefined where it is about none. */
-  readonly aboutOf = (topic: string, seq: number): TaskNames | undefined => {
-    const taskId = taskOf(topic);
-    if (taskId === undefined) return undefined;
+  /**
+   * Whose tasks were, each from the position on that is given with it: by memory where it tells that, else by the log, so that it
+   * is the same on every gateway.
+   */
+  async whose(froms: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, Whose>> {
+    const told = new Map<string, Whose>();
+    const asked: string[] = [];
+    for (const [taskId, from] of froms) {
+      const known = this.#whoseByMemory(taskId, from);
+      if (known === undefined) asked.push(taskId);
+      else told.set(taskId, known);
+    }
+    const head = this.#head;
+    if (asked.length > FEW) await this.#walked;
+    for (const [taskId, whose] of await this.#pasts.whose(asked, head)) told.set(taskId, whose);
+    return told;
+  }
+
+  #whoseByMemory(taskId: string, from: number): Whose | undefined {
     const record = this.#table.get(taskId);
-    return record === undefined ? { taskId, tags: [] } : namesAt(record.state, seq);
-  };
+    if (record === undefined) return this.#table.mayBeEvicted(taskId) ? undefined : new Whose(taskId);
+    const { created } = record.state.greatest;
+    if (created === undefined) return new Whose(taskId);
+    const isOnly = created.seq <= from || created.seq === record.bornSeq;
+    return isOnly ? new Whose(taskId).add(created) : undefined;
+  }
+
+  /**
+   * Finds out whose the tasks were that the values of these channels are about, where those were not followed but found at the
+   * boot; undefined where nothing is to be found out. Rejects as the log does.
+   */
+  settle(topics: Iterable<string>): Promise<void> | undefined {
+    const channels = this.#channels;
+    const unsettled: string[] = [];
+    const froms = new Map<string, number>();
+    for (const topic of topics) {
+      const taskId = taskOf(topic);
+      const from = taskId === undefined ? undefined : channels.unsettledFrom(topic);
+      if (taskId === undefined || from === undefined) continue;
+      const known = this.#whoseByMemory(taskId, from);
+      if (known !== undefined) {
+        channels.settle(topic, known);
+        continue;
+      }
+      unsettled.push(topic);
+      froms.set(taskId, Math.min(from, froms.get(taskId) ?? Infinity));
+    }
+    if (unsettled.length === 0) return undefined;
+    return this.whose(froms).then((told) => {
+      for (const topic of unsettled) {
+        const whose = told.get(taskOf(topic) ?? "");
+        if (whose !== undefined) channels.settle(topic, whose);
+      }
+    });
+  }
 
   /** The last value of each key of a channel, from the log; those that changed longest ago first. */
   async lastsFromLog(topic: string): Promise<readonly ChannelUpdate[]> {
@@ -234,15 +286,28 @@ export class Projection {
     const fresh = batch.filter(({ seq }) => seq > this.#head);
     const read = fresh.map((entry) => readEntry(entry, this.namespaces));
     const came = this.#came;
-    if (this.#table.hasEvicted) await this.#recall(eventsOf(read));
+    if (!this.#table.hasEvicted) return this.#applyAll(read);
+    await this.#recall(eventsOf(read));
+    const strangers = await this.#whoseOfStrangers(fresh);
     return this.#applyAll(
       came === this.#came ? read : fresh.map((entry) => readEntry(entry, this.namespaces)),
+      strangers,
     );
   }
 
   /** A task from the log alone, by the last event of each kind; undefined where the log has none of it. */
   async stateFromLog(taskId: string): Promise<Past | undefined> {
     return await this.#pasts.now(taskId);
+  }
+
+  /** A page of those of a task's records that say what it is; undefined where there is none after `after`. */
+  createdPage(
+    taskId: string,
+    page: Pick<PageQuery, "after" | "upTo" | "limit" | "maxBytes">,
+  ): Promise<Page> | undefined {
+    return this.#whoseByMemory(taskId, page.after) === undefined
+      ? this.#pasts.createdPage(taskId, page)
+      : undefined;
   }
 
   /** A page of one task's records; rejects as `EventLog.read` does. */
@@ -276,7 +341,7 @@ export class Projection {
     return gone.map(({ state }) => namesOf(state));
   }
 
-  #applyAll(read: readonly ReadEntry[]): Applied {
+  #applyAll(read: readonly ReadEntry[], strangers?: ReadonlyMap<string, Whose>): Applied {
     const deliveries: Delivery[] = [];
     for (const one of read) {
       if ("rejected" in one) {
@@ -285,9 +350,14 @@ export class Projection {
       }
       if ("update" in one) {
         this.counts.updates++;
-        const delivery = this.#channels.put(one.update, this.aboutOf(one.update.topic, one.update.seq));
+        const { topic, seq } = one.update;
+        const taskId = taskOf(topic);
+        const about = taskId === undefined
+          ? undefined
+          : namesNow(this.#table.get(taskId)) ?? strangers?.get(taskId)?.at(seq) ?? { taskId, tags: [] };
+        const delivery = this.#channels.put(one.update, about);
         deliveries.push(delivery);
-        if (this.namespaces.conflationOf(one.update.topic) !== "none") this.#tail.push(delivery);
+        if (this.namespaces.conflationOf(topic) !== "none") this.#tail.push(delivery);
         continue;
       }
       const { event } = one;
@@ -327,6 +397,21 @@ export class Projection {
     if (strangers.size === 0) return;
     for (const [id, past] of await this.#pasts.at(strangers)) table.restore(id, past);
   }
+
+  /** Whose the tasks are that left memory and that nothing but values of channels is told of. */
+  async #whoseOfStrangers(batch: readonly Entry[]): Promise<ReadonlyMap<string, Whose>> {
+    const strangers = new Set<string>();
+    for (const { subject } of batch) {
+      const taskId = taskOf(channelOf(subject)?.topic ?? "");
+      if (taskId === undefined || this.#table.get(taskId) !== undefined) continue;
+      if (this.#table.mayBeEvicted(taskId)) strangers.add(taskId);
+    }
+    return await this.#pasts.whose(strangers, this.#head);
+  }
+}
+
+function namesNow(record: TaskRecord | undefined): TaskNames | undefined {
+  return record && namesOf(record.state);
 }
 
 /** A record as it was understood, or why it was not. */

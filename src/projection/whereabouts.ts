@@ -130,9 +130,11 @@ export class Whereabouts {
     while (this.#bytes > this.#bounds.maxBytes) this.#forget();
   }
 
-  /** The positions of a task's events after `after`, ascending; undefined where not all of them are known. */
-  of(taskId: string, after: number): readonly number[] | undefined {
-    return this.#known(taskId)?.map(positionOf).filter((seq) => seq > after);
+  /** The positions of a task's events after `after`, ascending, of one kind alone where asked; undefined where not all of them are known. */
+  of(taskId: string, after: number, kind?: Kind): readonly number[] | undefined {
+    const codes = this.#known(taskId);
+    const some = kind === undefined ? codes : codes?.filter((code) => kindOf(code) === NUMBERS[kind]);
+    return some?.map(positionOf).filter((seq) => seq > after);
   }
 
   /**

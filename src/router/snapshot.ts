@@ -13,7 +13,15 @@ import type { Projection } from "../projection/projection.ts";
 import { progressNow, statusNow, type TaskRecord } from "../projection/task_table.ts";
 import { concat, encodeJson, type Payload } from "../protocol/codec.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
-import { type Facet, isChannel, parseTopic, printTopic, type Topic, topicsOf } from "../protocol/topics.ts";
+import {
+  type Facet,
+  isChannel,
+  parseTopic,
+  printTopic,
+  taskOf,
+  type Topic,
+  topicsOf,
+} from "../protocol/topics.ts";
 
 /** A frame of a snapshot, encoded, and what it is about: `list` is a `task_list` frame. */
 export type SnapshotFrame =
@@ -44,6 +52,8 @@ export function payloadOfSnapshot(frame: SnapshotFrame): Payload {
   return { bytes: payload, type, cursor: undefined };
 }
 
+/** Something has to be looked up first. */
+const NOT_YET: SnapshotChunk = { frames: [], done: false };
 const CHUNK_TASKS = 100;
 /** How the JSON of a frame ends that is of a snapshot. */
 const OF_SNAPSHOT = new TextEncoder().encode(`,"snapshot":true}`);
@@ -112,6 +122,10 @@ export class SnapshotWalk {
       if (bytesOf(frames) >= CHUNK_BYTES) return { frames, done: false };
     }
     for (let topic = this.#channels[0]; topic !== undefined; topic = this.#channels[0]) {
+      const settling = this.#values === undefined ? this.#projection.settle([topic]) : undefined;
+      if (settling !== undefined) {
+        return frames.length > 0 ? { frames, done: false } : settling.then(() => NOT_YET);
+      }
       this.#values ??= this.#projection.channels.retained(topic)?.[Symbol.iterator]();
       if (this.#values === undefined) {
         return frames.length > 0 ? { frames, done: false } : this.#lookAtChannel(topic);
@@ -127,9 +141,10 @@ export class SnapshotWalk {
   #takeValues(values: Iterator<Delivery>, frames: SnapshotFrame[]): boolean {
     let bytes = bytesOf(frames);
     for (let next = values.next(); next.done !== true; next = values.next()) {
-      const { taskId, seq, progress } = next.value;
-      const about = this.#projection.aboutOf(taskId, seq);
-      if (progress === undefined || !this.#isPast(seq) || (about && !this.#sees(about))) continue;
+      const { taskId, seq, progress, about } = next.value;
+      if (progress === undefined || !this.#isPast(seq)) continue;
+      const aboutTask = taskOf(taskId);
+      if (aboutTask !== undefined && !this.#sees(about ?? { taskId: aboutTask, tags: [] })) continue;
       const payload = concat([payloadOf(progress).subarray(0, -1), OF_SNAPSHOT]);
       frames.push({ payload, facet: "progress", taskId, tags: [] });
       bytes += payload.length;
@@ -141,8 +156,15 @@ export class SnapshotWalk {
   async #lookAtChannel(topic: string): Promise<SnapshotChunk> {
     const updates = await this.#projection.lastsFromLog(topic);
     const conflation = this.#projection.namespaces.conflationOf(topic);
-    this.#values = updates.values().map((update) => channelDelivery(update, conflation, undefined));
-    return { frames: [], done: false };
+    const taskId = taskOf(topic);
+    const from = updates[0]?.seq ?? 0;
+    const whose = taskId === undefined
+      ? undefined
+      : (await this.#projection.whose(new Map([[taskId, from]]))).get(taskId);
+    this.#values = updates.values().map((update) =>
+      channelDelivery(update, conflation, whose?.at(update.seq))
+    );
+    return NOT_YET;
   }
 
   #walk(frames: SnapshotFrame[], nowMs: number): SnapshotChunk {
@@ -248,7 +270,7 @@ export class SnapshotWalk {
       : Math.max(...Object.values(last.state.greatest).map(({ seq }) => seq));
     const past = newest <= this.#at ? last : await this.#projection.stateAt(id, this.#at);
     this.#looked = { id, past };
-    return { frames: [], done: false };
+    return NOT_YET;
   }
 }
 

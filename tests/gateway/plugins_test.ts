@@ -213,6 +213,14 @@ Deno.test("a task's log is for whoever may see the task, live, later and page by
     assertEquals(await published(alice, "task:id:alice-1:log"), "published");
     assertEquals(await published(alice, "log:alice-1"), "FORBIDDEN");
 
+    await say("/api/tasks/job/events", { kind: "created", name: "again", tags: ["alice"] });
+    for (const more of [{}, { before_seq: 1_000 }]) {
+      const page = await tagged.request("read_log", { task_id: "job", ...more });
+      assert(page.type === "result");
+      const texts = (page.data as { lines: { text: string }[] }).lines.map(({ text }) => text);
+      assertEquals(texts, ["one", "two"], "another attempt takes nothing away");
+    }
+
     await say("/api/tasks/job/events", { kind: "created", tags: ["bob"] });
     await say("/api/publish", { topic: "task:id:job:log", payload: { text: "three" } });
     await using heir = await connect("bob-bob-bob-bob-bob", `${topics}&replay=all`);

@@ -42,16 +42,15 @@ const readLog = definePluginMessage({
   cost: 5,
   async handle(asked, asker, gateway) {
     const { task_id: id, after_seq: afterSeq, before_seq: beforeSeq, level: least, limit } = asked;
-    const seenFrom = await gateway.seenFrom(asker, id);
-    if (seenFrom === undefined) {
+    if (!await gateway.sees(asker, id)) {
       throw new PluginError("TASK_NOT_FOUND", `no task ${id}`, { task_id: id });
     }
-    const where = beforeSeq === undefined ? { afterSeq: Math.max(afterSeq, seenFrom) } : { beforeSeq };
-    const { values, ...next } = await gateway.read(topicOf(id), { ...where, limit });
+    const where = beforeSeq === undefined ? { afterSeq } : { beforeSeq };
+    const { values, ...next } = await gateway.read(topicOf(id), { ...where, limit, asker });
     const lines = values.flatMap(({ seq, time, payload }) => {
       const line = v.parse(Line, payload);
       const isLoud = LEVELS.indexOf(line.level) >= LEVELS.indexOf(least);
-      return isLoud && seq > seenFrom ? [{ seq, time: new Date(time).toISOString(), ...line }] : [];
+      return isLoud ? [{ seq, time: new Date(time).toISOString(), ...line }] : [];
     });
     return { lines, ...next };
   },
