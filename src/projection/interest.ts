@@ -29,6 +29,8 @@ export class Interest {
   /** By ids of tasks, and by topics of channels. */
   readonly #tasks = new Map<string, Facets>();
   readonly #tags = new Map<string, Facets>();
+  /** The tasks that topics name, those of channels about them too. */
+  readonly #named = new Set<string>();
   #list = Infinity;
 
   constructor(held: Held, scope?: Scope) {
@@ -42,7 +44,8 @@ export class Interest {
 
   /** Whether there may be anything in a block; false only where there is nothing. */
   mayWant(block: Block): boolean {
-    return this.#isBroad(block) || block.hasAny(this.#tasks.keys(), this.#tags.keys());
+    return this.#isBroad(block) || block.hasAny(this.#tasks.keys(), this.#tags.keys()) ||
+      (block.hasLost && block.hasAny(this.#named, []));
   }
 
   /** What of a block's deliveries after `after` and up to `through` is wanted. */
@@ -70,13 +73,13 @@ export class Interest {
     return progress || status || list ? { delivery, progress, status, list } : undefined;
   }
 
-  /** The tasks held by their ids that go out of sight in the same part of a block. */
+  /** The tasks of which topics are held, by their ids, that go out of sight in the same part of a block. */
   *lost(
     block: Block,
     { after, through }: { readonly after: number; readonly through: number },
   ): Generator<string> {
-    if (this.#scope === undefined || this.#tasks.size === 0) return;
-    for (const delivery of block.those(this.#tasks.keys(), [])) {
+    if (this.#scope === undefined || this.#named.size === 0) return;
+    for (const delivery of block.those(this.#named, [])) {
       const { seq, taskId } = delivery;
       if (seq > after && seq <= through && isLost(delivery, this.#scope)) yield taskId;
     }
@@ -102,10 +105,12 @@ export class Interest {
         this.#list = Math.min(this.#list, from);
         return;
       case "task":
+        this.#named.add(topic.taskId);
         return lower(facetsIn(this.#tasks, topic.taskId), topic.facet, from);
       case "tag":
         return lower(facetsIn(this.#tags, topic.tag), topic.facet, from);
       case "channel":
+        if (topic.taskId !== undefined) this.#named.add(topic.taskId);
         return lower(facetsIn(this.#tasks, printTopic(topic)), undefined, from);
     }
   }

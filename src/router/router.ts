@@ -4,7 +4,7 @@ import { type Held, Interest, keyOf } from "../projection/interest.ts";
 import type { Told } from "../projection/forgotten.ts";
 import { Removals } from "../projection/removals.ts";
 import type { Codec } from "../protocol/codec.ts";
-import { topicsOf } from "../protocol/topics.ts";
+import { parseTopic, topicsOf } from "../protocol/topics.ts";
 import { Audience, type Member } from "./audience.ts";
 import type { Part } from "./conflation.ts";
 import { DELTA_BYTES } from "./deltas.ts";
@@ -51,6 +51,8 @@ export class Router {
   readonly #counts: RouterCounts;
   readonly #audiences = new Map<string, Audience>();
   readonly #byTopic = new Map<string, Holders>();
+  /** The topics that somebody live holds and that name a task, by the task. */
+  readonly #naming = new Map<string, Set<string>>();
   readonly #homes = new Map<Member, Audience>();
   readonly #dirty = new Set<Audience>();
   /** Of all audiences that are told what changed. */
@@ -110,6 +112,7 @@ export class Router {
         const holders = this.#byTopic.get(topic) ?? new Holders();
         holders.add(audience);
         this.#byTopic.set(topic, holders);
+        this.#name(topic);
       }
     }
     const left = this.#outstanding.get(member);
@@ -217,14 +220,30 @@ export class Router {
   /** Whoever held a task by its id until it went out of sight gets what came before, and is told. */
   #tellLost(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
-      const { taskId } = delivery;
-      for (const topic of [`task:id:${taskId}`, `task:id:${taskId}:progress`, `task:id:${taskId}:status`]) {
-        for (const audience of this.#losing(topic, delivery)) {
-          if (audience.dirty) this.#flush(audience, false);
-          for (const member of [...audience.members]) member.lost(taskId);
-        }
+      const { taskId, formerTags } = delivery;
+      if (formerTags === undefined) continue;
+      const losing = new Set<Audience>();
+      for (const topic of this.#naming.get(taskId) ?? []) {
+        for (const audience of this.#losing(topic, delivery)) losing.add(audience);
+      }
+      for (const audience of losing) {
+        if (audience.dirty) this.#flush(audience, false);
+        for (const member of [...audience.members]) member.lost(taskId);
       }
     }
+  }
+
+  #name(topic: string): void {
+    const taskId = namedIn(topic);
+    if (taskId === undefined) return;
+    const topics = this.#naming.get(taskId) ?? new Set();
+    this.#naming.set(taskId, topics.add(topic));
+  }
+
+  #unname(topic: string): void {
+    const taskId = namedIn(topic);
+    const topics = this.#naming.get(taskId ?? "");
+    if (topics?.delete(topic) === true && topics.size === 0) this.#naming.delete(taskId ?? "");
   }
 
   /** Those who hold a topic and out of whose sight a task goes. */
@@ -310,9 +329,17 @@ export class Router {
     for (const topic of audience.topics) {
       const holders = this.#byTopic.get(topic);
       holders?.delete(audience);
-      if (holders?.isEmpty === true) this.#byTopic.delete(topic);
+      if (holders?.isEmpty !== true) continue;
+      this.#byTopic.delete(topic);
+      this.#unname(topic);
     }
   }
+}
+
+/** The task that a topic names, or whose channel it is. */
+function namedIn(topic: string): string | undefined {
+  const parsed = parseTopic(topic);
+  return parsed?.kind === "task" || parsed?.kind === "channel" ? parsed.taskId : undefined;
 }
 
 function interestOf(interested: Map<Audience, Wanted>, audience: Audience): Wanted {

@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import type { Access } from "../../src/access/access.ts";
 import { Scope } from "../../src/access/scope.ts";
+import { CHANNELS, TASKS } from "../../src/channel/built_in.ts";
+import { channelSubject } from "../../src/channel/channel_subject.ts";
+import { Namespaces } from "../../src/channel/namespaces.ts";
 import { boundsOf } from "../projection/bounds.ts";
 import { type Peer, settled, World, type WorldOptions } from "./world.ts";
 
@@ -158,6 +161,57 @@ for (
     assertEquals(told(back).slice(2), ["t2 pending", "t2 1", "t2 running"]);
     assertEquals(told(root).filter((word) => word.startsWith("FORBIDDEN")), []);
   });
+}
+
+for (
+  const [what, bounds] of [
+    ["from memory", boundsOf()],
+    ["from the log", boundsOf({ maxEvents: 0 })],
+    ["from a log that does not know where events lie", boundsOf({ maxEvents: 0, whereaboutsBytes: 0 })],
+  ] as const
+) {
+  Deno.test(`who loses a task from sight does not hold its channels any more, ${what}`, async () => {
+    const namespaces = new Namespaces([TASKS, ...CHANNELS, { name: "log", of: "task", conflation: "all" }]);
+    const world = await World.booted({ bounds: { ...bounds, namespaces } });
+    const line = async (text: string): Promise<void> => {
+      const subject = channelSubject({ topic: "task:id:t1:log", key: "" });
+      world.log.put({ subject, body: new TextEncoder().encode(JSON.stringify(text)) });
+      await world.follow();
+      world.clock.advance(20);
+      await settled();
+    };
+    const replayed = async (access: Access, topics: readonly string[]): Promise<readonly unknown[]> => {
+      const peer = world.connect({ access, query: { topics, replay: "all" } });
+      await settled();
+      world.clock.advance(100);
+      await settled();
+      return [linesOf(peer), told(peer)];
+    };
+    const topics = ["task:id:t1:log"];
+    await say(world, "t1", "created", { tags: ["ann"] });
+    const live = world.connect({ access: ANN, query: { topics, replay: "none" } });
+    const root = world.connect({ query: { topics, replay: "none" } });
+    await line("one");
+    await say(world, "t1", "created", { tags: ["ann", "again"], name: "again" });
+    await line("two");
+    assertEquals(linesOf(live), ["one", "two"], "another attempt takes nothing away");
+    assertEquals(await replayed(ANN, topics), [["one", "two"], []], "nor of the past");
+    await say(world, "t1", "created", { tags: ["bob"] });
+    await line("three");
+    const left = ['FORBIDDEN {"topics":["task:id:t1:log"]}', "holds "];
+    assertEquals([linesOf(live), told(live)], [["one", "two"], left]);
+    assertEquals(await replayed(ANN, topics), [["one", "two"], left], "what was hers is hers");
+    assertEquals(await replayed(BOB, topics), [["three"], []]);
+    assertEquals([linesOf(root), told(root)], [["one", "two", "three"], []]);
+    await say(world, "t1", "created", { tags: ["ann"] });
+    await line("four");
+    assertEquals(await replayed(ANN, topics), [["one", "two", "four"], []]);
+  });
+}
+
+/** The values of channels that a peer was told. */
+function linesOf({ socket }: Peer): unknown[] {
+  return socket.frames.flatMap((frame) => frame.type === "channel_update" ? [frame.data.payload] : []);
 }
 
 Deno.test("who lost a task and got it back is told what the list came to", async () => {
