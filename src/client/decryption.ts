@@ -12,8 +12,8 @@ import type { PushedFrame } from "./watch.ts";
 /** A member that was sealed and could not be opened; it is shown as it came. */
 export type Trouble = { readonly taskId: string; readonly member: SealedMember; readonly why: Unopened };
 
-/** Keys, and who is told of what they do not open. */
-export type DecryptionOptions = { readonly keys: Keys; readonly onTrouble?: (trouble: Trouble) => void };
+/** Keys, which are looked at whenever one is wanted, and who is told of what they do not open. */
+export type DecryptionOptions = { keys: Keys; readonly onTrouble?: (trouble: Trouble) => void };
 
 type Body = Record<string, unknown>;
 
@@ -22,8 +22,9 @@ export class Decryption {
   readonly #ring: KeyRing;
   readonly #onTrouble: (trouble: Trouble) => void;
 
-  constructor({ keys, onTrouble = () => {} }: DecryptionOptions) {
-    this.#ring = new KeyRing(keys);
+  constructor(options: DecryptionOptions) {
+    const { onTrouble = () => {} } = options;
+    this.#ring = new KeyRing(options);
     this.#onTrouble = onTrouble;
   }
 

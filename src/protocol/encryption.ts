@@ -38,33 +38,48 @@ export function sealableBytes(characters: number, keyId: string): number {
   return Math.floor((characters - PREFIX.length - keyId.length - 1) * 3 / 4) - NONCE_BYTES - TAG_BYTES;
 }
 
-/** Keys as WebCrypto uses them. Throws a `TypeError` for one that is none. */
+/** Whose keys they are: they may be others at any time. */
+export type KeyOwner = { readonly keys: Keys };
+
+/**
+ * Keys as WebCrypto uses them. They are looked at whenever one is asked for, so that one that is added, taken away or replaced
+ * is so at once. The constructor throws a `TypeError` where one is none.
+ */
 export class KeyRing {
-  readonly #keys = new Map<string, KeyMaterial>();
-  readonly #imported = new Map<string, Promise<CryptoKey>>();
+  readonly #owner: KeyOwner;
+  /** What was made of a key, for as long as it is that one. */
+  readonly #imported = new Map<string, { readonly from: KeyMaterial; readonly key: Promise<CryptoKey> }>();
 
-  constructor(keys: Keys) {
-    for (const [id, key] of Object.entries(keys)) {
-      if (!isKeyId(id)) throw new TypeError(`key id ${JSON.stringify(id)}: must be 1–16 of A-Za-z0-9_-`);
-      const material = typeof key === "string" ? bytesIn(key) : key;
-      if (material === undefined || (material instanceof Uint8Array && material.length !== KEY_BYTES)) {
-        throw new TypeError(`key ${id}: must be ${KEY_BYTES} bytes, as they are or in base64`);
-      }
-      this.#keys.set(id, material);
-    }
+  constructor(owner: KeyOwner) {
+    this.#owner = owner;
+    for (const [id, key] of Object.entries(owner.keys)) materialOf(id, key);
   }
 
-  /** The key of this id; undefined where there is none. */
+  /** The key of this id; undefined where there is none. Throws a `TypeError` where it is no key. */
   get(id: string): Promise<CryptoKey> | undefined {
+    const { keys } = this.#owner;
+    const from = Object.hasOwn(keys, id) ? keys[id] : undefined;
     const known = this.#imported.get(id);
-    const key = this.#keys.get(id);
-    if (known !== undefined || key === undefined || typeof key === "string") return known;
-    const imported = key instanceof Uint8Array
-      ? crypto.subtle.importKey("raw", new Uint8Array(key), "AES-GCM", false, ["encrypt", "decrypt"])
-      : Promise.resolve(key);
-    this.#imported.set(id, imported);
-    return imported;
+    if (known !== undefined && known.from === from) return known.key;
+    this.#imported.delete(id);
+    if (from === undefined) return undefined;
+    const material = materialOf(id, from);
+    const key = material instanceof Uint8Array
+      ? crypto.subtle.importKey("raw", material, "AES-GCM", false, ["encrypt", "decrypt"])
+      : Promise.resolve(material);
+    this.#imported.set(id, { from, key });
+    return key;
   }
+}
+
+/** A key's bytes, copied, or the key that it is already. Throws a `TypeError` where it is none. */
+function materialOf(id: string, key: KeyMaterial): Uint8Array<ArrayBuffer> | CryptoKey {
+  if (!isKeyId(id)) throw new TypeError(`key id ${JSON.stringify(id)}: must be 1–16 of A-Za-z0-9_-`);
+  const material = typeof key === "string" ? bytesIn(key) : key;
+  if (material === undefined || (material instanceof Uint8Array && material.length !== KEY_BYTES)) {
+    throw new TypeError(`key ${id}: must be ${KEY_BYTES} bytes, as they are or in base64`);
+  }
+  return material instanceof Uint8Array ? new Uint8Array(material) : material;
 }
 
 /** Where something sealed belongs: it opens nowhere else. */
@@ -92,9 +107,9 @@ export async function unseal(
   const [, keyId = "", body = ""] = SEALED.exec(text) ?? [];
   const bytes = bytesIn(body);
   if (bytes === undefined || bytes.length < NONCE_BYTES + TAG_BYTES) return { unopened: "forged" };
+  const key = await keyIn(ring, keyId);
+  if (key === undefined) return { unopened: "no such key" };
   try {
-    const key = await ring.get(keyId);
-    if (key === undefined) return { unopened: "no such key" };
     const how = {
       name: "AES-GCM",
       iv: bytes.slice(0, NONCE_BYTES),
@@ -104,6 +119,15 @@ export async function unseal(
     return { value: JSON.parse(new TextDecoder().decode(opened)) };
   } catch {
     return { unopened: "forged" };
+  }
+}
+
+/** The key of this id; undefined where there is none that is one. */
+async function keyIn(ring: KeyRing, keyId: string): Promise<CryptoKey | undefined> {
+  try {
+    return await ring.get(keyId);
+  } catch {
+    return undefined;
   }
 }
 

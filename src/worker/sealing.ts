@@ -17,7 +17,8 @@ import { messageOf, WorkerError } from "./worker_error.ts";
 export type Encryption = {
   /** The key to seal with. It is looked at with each event, so another one takes effect at once. */
   keyId: string;
-  readonly keys: Keys;
+  /** The keys there are. They are looked at with each event too: one may be added before it is named. */
+  keys: Keys;
   /** What stays readable to all. Default: nothing; then gateways know neither counters, percentage, rate nor time left. */
   readonly clear?: readonly ("counters" | "name")[];
 };
@@ -49,7 +50,7 @@ export class Sealing {
   constructor(encryption: Encryption) {
     this.#encryption = encryption;
     try {
-      this.#ring = new KeyRing(encryption.keys);
+      this.#ring = new KeyRing(encryption);
     } catch (error) {
       throw new WorkerError("invalid", `encryption: ${messageOf(error)}`, { cause: error });
     }
@@ -79,9 +80,13 @@ export class Sealing {
 
   /** The event with what is not for all sealed. */
   seal(event: Outgoing): Promise<Outgoing> {
-    const known = this.#sealed.get(event) ?? this.#seal(event);
-    this.#sealed.set(event, known);
-    return known;
+    const known = this.#sealed.get(event);
+    if (known !== undefined) return known;
+    const sealed = this.#seal(event);
+    this.#sealed.set(event, sealed);
+    // What there was no key for is sealed when it is tried again, with what is named then.
+    sealed.catch(() => this.#sealed.delete(event));
+    return sealed;
   }
 
   /** A way to the log on which everything is sealed. */
@@ -110,8 +115,18 @@ export class Sealing {
 
   #keyId(): string {
     const { keyId } = this.#encryption;
-    if (isKeyId(keyId) && this.#ring.get(keyId) !== undefined) return keyId;
-    throw new WorkerError("invalid", `encryption: keyId: there is no key ${JSON.stringify(keyId)}`);
+    if (!this.#has(keyId)) {
+      throw new WorkerError("invalid", `encryption: keyId: there is no key ${JSON.stringify(keyId)}`);
+    }
+    return keyId;
+  }
+
+  #has(keyId: string): boolean {
+    try {
+      return isKeyId(keyId) && this.#ring.get(keyId) !== undefined;
+    } catch (error) {
+      throw new WorkerError("invalid", `encryption: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   /** What of an event stays as it is, and what is to be sealed, cut where it would be too long. */

@@ -11,7 +11,7 @@ import {
 } from "../../src/protocol/encryption.ts";
 
 const bytes = (fill: number) => new Uint8Array(32).fill(fill);
-const ring = new KeyRing({ k1: bytes(1), k2: bytes(2) });
+const ring = new KeyRing({ keys: { k1: bytes(1), k2: bytes(2) } });
 const place = { taskId: "t", member: "name" } as const;
 
 Deno.test("what is sealed opens where it belongs, whatever it is, and is as long as was said before", async () => {
@@ -53,14 +53,32 @@ Deno.test("the same said twice is sealed differently", async () => {
 Deno.test("a key is 32 bytes, in base64 of either alphabet or as WebCrypto has it, under a short id", async () => {
   const standard = btoa(String.fromCharCode(...bytes(0xfb)));
   const key = await crypto.subtle.importKey("raw", bytes(0xfb), "AES-GCM", false, ["decrypt"]);
-  const sealed = await seal("x", place, "k", new KeyRing({ k: bytes(0xfb) }));
+  const sealed = await seal("x", place, "k", new KeyRing({ keys: { k: bytes(0xfb) } }));
   for (const k of [standard, standard.replaceAll("+", "-").replaceAll("/", "_").replace("=", ""), key]) {
-    assertEquals(await unseal(sealed, place, new KeyRing({ k })), { value: "x" });
+    assertEquals(await unseal(sealed, place, new KeyRing({ keys: { k } })), { value: "x" });
   }
   for (const wrong of ["", "short", "not base64!", new Uint8Array(16)]) {
-    assertThrows(() => new KeyRing({ k: wrong }), TypeError, "key k: must be 32 bytes");
+    assertThrows(() => new KeyRing({ keys: { k: wrong } }), TypeError, "key k: must be 32 bytes");
   }
-  assertThrows(() => new KeyRing({ "a:b": bytes(1) }), TypeError, "must be 1–16 of A-Za-z0-9_-");
+  assertThrows(() => new KeyRing({ keys: { "a:b": bytes(1) } }), TypeError, "must be 1–16 of A-Za-z0-9_-");
+});
+
+Deno.test("keys are those that their owner has when something is opened", async () => {
+  const owner: { keys: Record<string, Uint8Array> } = { keys: {} };
+  const opening = new KeyRing(owner);
+  const sealed = await seal("x", place, "k1", ring);
+  const opened = async () => await unseal(sealed, place, opening);
+  assertEquals(await opened(), { unopened: "no such key" });
+  owner.keys["k1"] = bytes(1);
+  assertEquals(await opened(), { value: "x" });
+  owner.keys["k1"] = bytes(2);
+  assertEquals(await opened(), { unopened: "forged" });
+  owner.keys = { k1: new Uint8Array(7) };
+  assertEquals(await opened(), { unopened: "no such key" });
+  owner.keys = { k1: bytes(1) };
+  assertEquals(await opened(), { value: "x" });
+  owner.keys = {};
+  assertEquals(await opened(), { unopened: "no such key" });
 });
 
 Deno.test("the example in the protocol document opens as it says there", async () => {

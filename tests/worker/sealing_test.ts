@@ -14,7 +14,7 @@ import { ManualClock, settled } from "./manual_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
 
 const KEYS = { k1: new Uint8Array(32).fill(1), k2: new Uint8Array(32).fill(2) };
-const RING = new KeyRing(KEYS);
+const RING = new KeyRing({ keys: KEYS });
 
 function setUp(changes: Partial<Encryption> = {}) {
   const clock = new ManualClock();
@@ -133,6 +133,36 @@ Deno.test("a key that is named from now on seals from now on, and an event that 
   await task.retrying("second");
   const ids = log.events.map(({ json }) => /enc:v1:(\w+)/.exec(json)?.[1]);
   assertEquals([ids[0], ids.at(-1)], ["k1", "k2"]);
+});
+
+Deno.test("a key that was added since the worker was made seals as soon as it is named", async () => {
+  const { log, worker, encryption } = setUp({ keys: { k1: KEYS.k1 } });
+  const task = worker.task("t");
+  await task.created({ name: "one" });
+  encryption.keys = { ...encryption.keys, k2: KEYS.k2 };
+  encryption.keyId = "k2";
+  await task.created({ name: "two" });
+  encryption.keys = { k3: new Uint8Array(32).fill(3), k2: "short" };
+  await assertRejects(() => task.created(), WorkerError, "encryption: key k2: must be 32 bytes");
+  encryption.keyId = "constructor";
+  await assertRejects(() => task.created(), WorkerError, 'there is no key "constructor"');
+  const names = log.events.map(({ json }) => JSON.parse(json).name);
+  assertEquals(names.map((name) => /enc:v1:(\w+)/.exec(name)?.[1]), ["k1", "k2"]);
+  assertEquals(await Promise.all(names.map((name) => opened(name, "name"))), ["one", "two"]);
+});
+
+Deno.test("what is said while a key is named that is not there is told, and in the log as soon as it is", async () => {
+  const { clock, log, worker, encryption, troubles } = setUp({ keys: { k1: KEYS.k1 } });
+  const task = worker.task("t");
+  // Taken while there was a key, and on its way when there is none.
+  const ended = task.failed("away");
+  encryption.keyId = "k2";
+  await settled();
+  assertEquals([log.events.length, troubles], [0, ['encryption: keyId: there is no key "k2"']]);
+  encryption.keys = { k2: KEYS.k2 };
+  await clock.advance(60_000);
+  await ended;
+  assertEquals(await story(log), [["failed", { attempt: 1, error: { message: { message: "away" } } }]]);
 });
 
 Deno.test("keys that are none are told at the start", () => {

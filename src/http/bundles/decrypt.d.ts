@@ -1,13 +1,13 @@
 /** A member that was sealed and could not be opened; it is shown as it came. */
 export type Trouble = { readonly taskId: string; readonly member: SealedMember; readonly why: Unopened };
 
-/** Keys, and who is told of what they do not open. */
-export type DecryptionOptions = { readonly keys: Keys; readonly onTrouble?: (trouble: Trouble) => void };
+/** Keys, which are looked at whenever one is wanted, and who is told of what they do not open. */
+export type DecryptionOptions = { keys: Keys; readonly onTrouble?: (trouble: Trouble) => void };
 
 /** Opens what workers sealed. What was never sealed stays as it is. The constructor throws a `TypeError` for keys that are none. */
 export declare class Decryption {
   #private;
-  constructor({ keys, onTrouble }: DecryptionOptions);
+  constructor(options: DecryptionOptions);
   /** What was pushed, with what is in it of tasks opened. */
   frame(frame: PushedFrame): Promise<PushedFrame>;
   /** Tasks as their workers told of them. */
