@@ -259,6 +259,7 @@ export class Pipeline implements AsyncDisposable {
     while (!this.#stop.signal.aborted) {
       try {
         await telemetry.spans.span("boot", {}, () => this.projection.boot(built));
+        this.plugins.began();
         return this.#warnOfRoom();
       } catch (error) {
         // Nobody is served yet, and trying again does not mend it.

@@ -64,6 +64,7 @@ export function pluginGateway(deps: PluginGatewayDeps): PluginGateway {
         record.state.greatest.created?.body.parent_id === taskId ? told(record) ?? [] : []
       );
     },
+    parents: () => projection.tasks.parents(),
     read: (topic, page) => readChannel(deps, topic, page),
   };
 }

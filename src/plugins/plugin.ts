@@ -29,6 +29,8 @@ export interface PluginGateway {
   sees(asker: Asker, taskId: string): Promise<boolean>;
   /** The tasks in memory that are part of this one. */
   childrenOf(taskId: string): readonly TaskStatusData[];
+  /** The ids that tasks in memory name as those that they are part of. */
+  parents(): readonly string[];
   /**
    * Some of the values of a channel that the log keeps, the oldest first: the first after a position, or the last before one. Of a
    * channel about a task those that came while `asker` could see it, where one is given; there may be more though there are none.
@@ -96,6 +98,11 @@ export type Plugin = {
   /** Types of message whose handlers answer with any frame there is, as the gateway's own do. They are not looked after as `messages` are. */
   readonly types?: readonly MessageType[];
   readonly namespaces?: readonly Namespace[];
+  /**
+   * Told that there is a state of which it was told nothing: at first, after that was built anew, and after too much waited to be
+   * told of.
+   */
+  readonly onStart?: (gateway: PluginGateway) => void | Promise<void>;
   /** Told of what this gateway has followed, in order, one after the other. Every gateway of a log is. */
   readonly onPublish?: (happened: Happened, gateway: PluginGateway) => void | Promise<void>;
 };

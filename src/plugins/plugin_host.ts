@@ -55,6 +55,8 @@ type Hosted = {
   readonly waiting: Omit<Happened, "waiting">[];
   isEnabled: boolean;
   isTold: boolean;
+  /** Whether there is what it was not told of. */
+  isToStart: boolean;
   why: string | null;
   missed: number;
 };
@@ -65,6 +67,7 @@ const NAME = /^[a-z0-9_-]{1,64}$/;
 export class PluginHost {
   readonly #options: PluginHostOptions;
   readonly #hosted = new Map<string, Hosted>();
+  #hasBegun = false;
 
   constructor(options: PluginHostOptions) {
     this.#options = options;
@@ -90,6 +93,7 @@ export class PluginHost {
       waiting: [],
       isEnabled: false,
       isTold: false,
+      isToStart: false,
       why: null,
       missed: 0,
     };
@@ -113,6 +117,7 @@ export class PluginHost {
     if (!hosted.isEnabled) return true;
     hosted.isEnabled = false;
     hosted.waiting.length = 0;
+    hosted.isToStart = false;
     const { messages, namespaces, withdrawn } = this.#options;
     for (const type of typesOf(hosted.plugin)) messages.unregister(type);
     for (const namespace of hosted.plugin.namespaces ?? []) {
@@ -146,16 +151,31 @@ export class PluginHost {
     }));
   }
 
+  /** Tells every plug-in that the state is another one, of which it was told nothing. */
+  began(): void {
+    this.#hasBegun = true;
+    for (const hosted of this.#hosted.values()) if (hosted.isEnabled) this.#start(hosted);
+  }
+
   /** Tells every plug-in that wants to know of what was followed. */
   told(deliveries: readonly Delivery[]): void {
     for (const hosted of this.#hosted.values()) {
       if (!hosted.isEnabled || hosted.plugin.onPublish === undefined) continue;
       for (const delivery of deliveries) {
         if (hosted.waiting.length < MAX_WAITING) hosted.waiting.push(happenedOf(delivery));
-        else hosted.missed++;
+        else {
+          hosted.missed++;
+          hosted.isToStart = hosted.plugin.onStart !== undefined;
+        }
       }
       if (!hosted.isTold) void this.#tell(hosted);
     }
+  }
+
+  #start(hosted: Hosted): void {
+    if (hosted.plugin.onStart === undefined) return;
+    hosted.isToStart = true;
+    if (!hosted.isTold) void this.#tell(hosted);
   }
 
   #enable(hosted: Hosted): void {
@@ -184,6 +204,7 @@ export class PluginHost {
     hosted.guarded.forget();
     hosted.why = null;
     hosted.isEnabled = true;
+    if (this.#hasBegun) this.#start(hosted);
   }
 
   #giveUp(hosted: Hosted, why: string): void {
@@ -232,11 +253,15 @@ export class PluginHost {
   async #tell(hosted: Hosted): Promise<void> {
     hosted.isTold = true;
     const { clock, failed } = this.#options;
-    const { plugin: { name, onPublish }, guarded, gateway, waiting } = hosted;
+    const { plugin: { name, onPublish, onStart }, guarded, gateway, waiting } = hosted;
     let sinceMs = clock.elapsed();
-    for (let happened = waiting.shift(); happened !== undefined; happened = waiting.shift()) {
-      const one = { ...happened, waiting: waiting.length };
-      await guarded.call(() => onPublish?.(one, gateway)).catch((error: unknown) => failed(name, error));
+    while (waiting.length > 0 || hosted.isToStart) {
+      const happened = waiting.shift();
+      if (happened === undefined) hosted.isToStart = false;
+      const call = happened === undefined
+        ? () => onStart?.(gateway)
+        : () => onPublish?.({ ...happened, waiting: waiting.length }, gateway);
+      await guarded.call(call).catch((error: unknown) => failed(name, error));
       if (clock.elapsed() - sinceMs < TELLING_MS) continue;
       // What it awaits may be there at once, again and again: no timer, and no socket, would have its turn.
       await new Promise<void>((resolve) => clock.after(0, resolve));

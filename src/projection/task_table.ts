@@ -221,6 +221,11 @@ export class TaskTable {
     return this.#arrived.newestFirst();
   }
 
+  /** What tasks name as those that they are part of, whether there is such a task or not. */
+  parents(): readonly string[] {
+    return [...this.#byParent.keys()];
+  }
+
   /** The smallest set at hand that holds all that fit. */
   candidates({ status, tag, parent_id: parentId, type, scope }: TaskFilter): Candidates {
     const scoped = scope === undefined ? undefined : this.#taggedAny(scope);

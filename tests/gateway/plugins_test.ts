@@ -3,6 +3,8 @@ import { eventually } from "../eventually.ts";
 import { startNatsServer } from "../nats_server.ts";
 import { TestClient } from "../websocket_client.ts";
 import { type GatewayProcess, runToItsEnd, withGateway } from "./gateway_process.ts";
+import { startNatsServer } from "../nats_server.ts";
+import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { Watcher } from "./watcher.ts";
 
 const EXAMPLES = "src/plugins/examples";
@@ -159,6 +161,27 @@ Deno.test("a parent's bar moves by its children's weights", async () => {
       ]);
     },
   );
+});
+
+Deno.test("a group moves by what became of its parts while no gateway was there", async () => {
+  await using nats = await startNatsServer();
+  const settings = { NATS_URL: nats.url, PLUGINS: `${EXAMPLES}/group_progress.ts` };
+  await withGateway({ settings }, async (gateway) => {
+    await gateway.post("all", { kind: "created" });
+    for (const id of ["one", "two"]) await gateway.post(id, { kind: "created", parent_id: "all" });
+    await gateway.post("one", { kind: "completed" });
+    const isAt = async (percentage: number) => {
+      const { progress } = await gateway.get("/api/tasks/all") as { progress: { percentage: number } };
+      return progress.percentage === percentage;
+    };
+    await eventually("half is done", () => isAt(50));
+    await gateway.kill();
+    const worker = await connectWorker(nats.url);
+    await worker.task("two").completed();
+    await worker.close();
+    await gateway.start();
+    await eventually("the other half counts", () => isAt(100));
+  });
 });
 
 Deno.test("a task's log is for whoever may see the task, live, later and page by page, and is written by whose task it is", async () => {

@@ -426,6 +426,35 @@ Deno.test("a plug-in that comes again as another one is asked about what lies in
   assertEquals(await became({ conflation: "all", payload: v.pipe(v.number(), v.minValue(2)) }), [2, 3]);
 });
 
+Deno.test("a plug-in is told to start at first, after it was told not all, and when it comes again", async () => {
+  await using live = await LiveGateway.start();
+  const { plugins, projection } = pipelineOf(live);
+  let started = 0;
+  const heard: unknown[] = [];
+  let goOn = () => {};
+  plugins.add(definePlugin({
+    name: "listener",
+    onStart: () => void started++,
+    onPublish: async ({ taskId }) => {
+      heard.push(taskId);
+      if (taskId === "slow") await new Promise<void>((resolve) => goOn = resolve);
+    },
+  }));
+  await eventually("it is told of the state", () => started === 1);
+  await live.append(eventOf("slow", "created"));
+  await eventually("it takes long", () => heard.length === 1);
+  for (let from = 0; from < 11_000; from += 1_000) {
+    await live.append(...Array.from({ length: 1_000 }, (_, i) => eventOf(`t${from + i}`, "created")));
+  }
+  await eventually("all is followed", () => projection.head === 11_001);
+  goOn();
+  await eventually("it was told of what waited, and that there was more", () => started === 2);
+  assertEquals(heard.length, 10_001);
+  plugins.disable("listener");
+  plugins.enable("listener");
+  await eventually("it is told anew", () => started === 3);
+});
+
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

@@ -16,12 +16,22 @@ const MAX_DEPTH = 8;
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"]);
 /** So many groups may wait to be summed up. */
 const MOST_GROUPS = 1_000;
+/** So many are looked at in one turn. */
+const AT_A_TIME = 100;
 
 /** Groups of which a part has changed, and by which event last. */
 const changedOf = new WeakMap<PluginGateway, Map<string, number>>();
 
 export default definePlugin({
   name: "group_progress",
+  // What ended while nobody listened moves no group by itself.
+  async onStart(gateway) {
+    for (const [i, id] of gateway.parents().entries()) {
+      await sumUp(id, {}, gateway);
+      // Everybody else has a turn.
+      if (i % AT_A_TIME === AT_A_TIME - 1) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  },
   async onPublish({ taskId, seq, waiting }, gateway) {
     const changed = changedOf.get(gateway) ?? new Map<string, number>();
     changedOf.set(gateway, changed);
@@ -30,13 +40,17 @@ export default definePlugin({
     // All parts are looked at for it: not at each event where there are many.
     if (waiting > 0 && changed.size < MOST_GROUPS) return;
     for (const [id, at] of changed) {
-      await sumUp(id, at, gateway);
+      await sumUp(id, { eventId: `group ${at}` }, gateway);
       changed.delete(id);
     }
   },
 });
 
-async function sumUp(parentId: string, seq: number, gateway: PluginGateway): Promise<void> {
+async function sumUp(
+  parentId: string,
+  named: { readonly eventId?: string },
+  gateway: PluginGateway,
+): Promise<void> {
   const parent = gateway.task(parentId);
   if (parent === undefined || ENDED.has(parent.status)) return;
   const parts = partsOf(parent, gateway);
@@ -48,7 +62,7 @@ async function sumUp(parentId: string, seq: number, gateway: PluginGateway): Pro
   if (isKnown) return;
   const current = `${completed + failed} of ${total} parts`;
   const body = { attempt: parent.attempt, total, completed, failed, percentage, current };
-  await gateway.append(parentId, "progress", body, { eventId: `group ${seq}` });
+  await gateway.append(parentId, "progress", body, named);
 }
 
 /** How far a group is. */
