@@ -276,7 +276,7 @@ function lentBy(gateway: PluginGateway, guarded: Guarded): PluginGateway {
     publish: (...publication) => guarded.lent(() => gateway.publish(...publication)),
     append: (...event) => guarded.lent(() => gateway.append(...event)),
     task: (taskId) => gateway.task(taskId),
-    seenFrom: (...asked) => guarded.lent(() => gateway.seenFrom(...asked)),
+    sees: (...asked) => guarded.lent(() => gateway.sees(...asked)),
     childrenOf: (taskId) => gateway.childrenOf(taskId),
     read: (...asked) => guarded.lent(() => gateway.read(...asked)),
   };
