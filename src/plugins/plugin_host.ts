@@ -278,6 +278,7 @@ function lentBy(gateway: PluginGateway, guarded: Guarded): PluginGateway {
     task: (taskId) => gateway.task(taskId),
     sees: (...asked) => guarded.lent(() => gateway.sees(...asked)),
     childrenOf: (taskId) => gateway.childrenOf(taskId),
+    parents: () => gateway.parents(),
     read: (...asked) => guarded.lent(() => gateway.read(...asked)),
   };
 }
