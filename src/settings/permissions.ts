@@ -51,11 +51,11 @@ function wantedByLog({ nats, dataDir }: Settings): Wanted | undefined {
   }
 }
 
-/** A flag takes the place of what deno.json says of its kind, so what browsers load (below `src`) is named again. */
+/** A flag takes the place of what deno.json says of its kind, so what browsers load (below `src`) and plug-ins are named again. */
 function commandFor(wanted: readonly Wanted[]): string {
   const flags = (["read", "write"] as const).flatMap((name) => {
     const paths = wanted.filter(({ access }) => access.includes(name)).map(({ path }) => path);
-    const allowed = [...(name === "read" ? ["src"] : []), ...paths];
+    const allowed = [...(name === "read" ? ["src", "plugins"] : []), ...paths];
     return paths.length === 0 ? [] : [quoted(`--allow-${name}=${allowed.join(",")}`)];
   });
   return ["deno run -P --no-prompt", ...flags, "main.ts"].join(" ");

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import * as v from "valibot";
 import { run } from "../programs.ts";
+import { fence } from "../readme.ts";
 import { deployed } from "./deployed.ts";
+import { assertGreets } from "./greeter.ts";
 import { image } from "./image.ts";
 import { answers, freePort, ServerProcess } from "./server_process.ts";
 
@@ -26,7 +28,7 @@ Deno.test("what is taken into the image is what is copied", async () => {
   assertEquals([...sources].sort(), taken.sort());
 });
 
-Deno.test("the image's files are all it needs: it starts without network, writes to its data alone, and ends in order", async () => {
+Deno.test("the image's files are all it needs: it starts without network, with a plug-in of one's own, writes to its data alone, and ends in order", async () => {
   const { sources, leftOut, build, command, healthCheck, environment, user } = await image();
   // Not below TMPDIR, which may be closed to the user that it runs as.
   const root = await Deno.makeTempDir({ dir: "/tmp", prefix: "taskwire-image-" });
@@ -35,6 +37,7 @@ Deno.test("the image's files are all it needs: it starts without network, writes
     for (const source of sources) await copy(new URL(source, ROOT).pathname, `${app}/${source}`, leftOut);
     await copy(Deno.execPath(), deno, []);
     const path = `${root}/bin:${Deno.env.get("PATH") ?? ""}`;
+    await Deno.writeTextFile(`${app}/plugins/greeter.ts`, fence("ts greeter"));
     await run("sh", ["-c", build], { cwd: app, env: { DENO_DIR: cache, PATH: path } });
     const [kept, locked] = [await packages(`${app}/deno.lock`), await packages(new URL("deno.lock", ROOT))];
     assertEquals(
@@ -60,6 +63,7 @@ Deno.test("the image's files are all it needs: it starts without network, writes
       env: {
         ...environment,
         AUTH: "off",
+        PLUGINS: "./plugins/greeter.ts",
         PORT: `${port}`,
         DENO_DIR: cache,
         HOME: "/nonexistent",
@@ -73,6 +77,7 @@ Deno.test("the image's files are all it needs: it starts without network, writes
     const isReady = () => answers(`http://127.0.0.1:${port}/readyz`);
     await using gateway = await ServerProcess.start(deno, command, isReady, options);
     assertEquals(await health(), 0);
+    await assertGreets(`http://127.0.0.1:${port}`);
     assert((await Deno.stat(`${app}/data/log.sqlite`)).isFile);
     gateway.signal("SIGTERM");
     assertEquals(await gateway.gone, 0, gateway.said);

@@ -2,7 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { readSettings } from "../../src/settings/settings.ts";
 import { onPath, run } from "../programs.ts";
+import { fence } from "../readme.ts";
+import { ProjectCopy } from "../supply_chain/project_copy.ts";
 import { deployed } from "./deployed.ts";
+import { assertGreets } from "./greeter.ts";
 import { answers, freePort, ServerProcess } from "./server_process.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -38,16 +41,21 @@ Deno.test("the unit leaves a gateway the time to go in order", () => {
   assert(Number(service["TimeoutStopSec"]?.[0]) * 1_000 >= read.settings.drainMs + 3_000);
 });
 
-Deno.test("the unit's command serves from a folder of systemd's, which is a link", async () => {
+Deno.test("the unit's command serves from a folder of systemd's, which is a link, with a plug-in of one's own", async () => {
+  await using project = await ProjectCopy.make();
+  await Deno.mkdir(`${project.folder}/plugins`);
+  await Deno.writeTextFile(`${project.folder}/plugins/greeter.ts`, fence("ts greeter"));
   const folder = await Deno.makeTempDir({ prefix: "taskwire-systemd-" });
   try {
     await Deno.mkdir(`${folder}/private`);
     await Deno.symlink(`${folder}/private`, `${folder}/taskwire`);
     const [, ...args] = command.replaceAll("/var/lib/taskwire", `${folder}/taskwire`).split(" ");
     const port = freePort();
-    const options = { cwd: ROOT, env: { PORT: `${port}`, DATA_DIR: `${folder}/taskwire`, NO_COLOR: "1" } };
+    const env = { PORT: `${port}`, DATA_DIR: `${folder}/taskwire`, PLUGINS: "./plugins/greeter.ts" };
+    const options = { cwd: project.folder, env: { ...env, NO_COLOR: "1" } };
     const isUp = () => answers(`http://127.0.0.1:${port}/readyz`);
     await using gateway = await ServerProcess.start(Deno.execPath(), args, isUp, options);
+    await assertGreets(`http://127.0.0.1:${port}`);
     gateway.signal("SIGTERM");
     assertEquals(await gateway.gone, 0, gateway.said);
     assert((await Deno.stat(`${folder}/private/log.sqlite`)).isFile);

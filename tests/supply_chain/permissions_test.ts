@@ -141,7 +141,7 @@ Deno.test("deno task start serves on NATS with a seed file, keys of JWTs from th
   // A file elsewhere.
   const elsewhere = { ...settings, NATS_NKEY_SEED: `${project.outside}/seed` };
   const command = await commandOf(project, elsewhere, "NATS_NKEY_SEED", "no read access");
-  assertEquals(command, `deno run -P --no-prompt --allow-read=src,${project.outside}/seed main.ts`);
+  assertEquals(command, `deno run -P --no-prompt --allow-read=src,plugins,${project.outside}/seed main.ts`);
   const allowed = project.run(command.split(" ").slice(1), elsewhere);
   await assertServes(await allowed.listening(), "job2", token);
   assertEquals((await allowed.end()).code, 0);
@@ -166,7 +166,7 @@ Deno.test("a data folder elsewhere ends the start with a command, and with that 
   const dataDir = `${project.outside}/my data`;
   const env = { PORT: "0", DATA_DIR: dataDir };
   const command = await commandOf(project, env, "DATA_DIR", "no read and write access");
-  const flags = [`--allow-read=src,${dataDir}`, `--allow-write=${dataDir}`];
+  const flags = [`--allow-read=src,plugins,${dataDir}`, `--allow-write=${dataDir}`];
   assertEquals(command, `deno run -P --no-prompt ${flags.map((flag) => `'${flag}'`).join(" ")} main.ts`);
   const gateway = project.run(["run", "-P", "--no-prompt", ...flags, "main.ts"], env);
   await assertServes(await gateway.listening(), "job1");
@@ -184,14 +184,14 @@ Deno.test("a file with NATS credentials elsewhere has its command too, and paths
   assertEquals(
     refusal(creds, false),
     `Cannot use NATS_CREDS="/etc/o'neill.creds": this process has no read access to it. Start it, in the ` +
-      `project's folder, with: deno run -P --no-prompt '--allow-read=src,/etc/o'\\''neill.creds' main.ts`,
+      `project's folder, with: deno run -P --no-prompt '--allow-read=src,plugins,/etc/o'\\''neill.creds' main.ts`,
   );
   assertEquals(refusal(creds, true), undefined);
   const tls = { NATS_URL: "nats://127.0.0.1:4222", TLS_CERT: "/tls/cert.pem", TLS_KEY: "/tls/key.pem" };
   assertEquals(
     refusal(tls, false),
     'Cannot use TLS_CERT="/tls/cert.pem": this process has no read access to it. Start it, in the project\'s ' +
-      "folder, with: deno run -P --no-prompt --allow-read=src,/tls/cert.pem,/tls/key.pem main.ts",
+      "folder, with: deno run -P --no-prompt --allow-read=src,plugins,/tls/cert.pem,/tls/key.pem main.ts",
   );
   // Which a gateway on NATS does not touch.
   assertEquals(refusal({ NATS_URL: "nats://127.0.0.1:4222", DATA_DIR: "/elsewhere" }, false), undefined);
