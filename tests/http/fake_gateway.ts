@@ -60,7 +60,7 @@ export class FakeGateway {
             ["publish", ...publications],
             this.refusal ?? publications.map(() => ({ seq: 7, duplicate: false })),
           ),
-        list: () => this.refusal ?? { channels: [], total: 0 },
+        list: () => Promise.resolve(this.refusal ?? { channels: [], total: 0 }),
       },
       plugins: {
         list: () => [],
