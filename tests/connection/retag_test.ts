@@ -167,6 +167,7 @@ for (
   const [what, bounds] of [
     ["from memory", boundsOf()],
     ["from the log", boundsOf({ maxEvents: 0 })],
+    ["from memory, piece by piece", boundsOf({ maxEvents: 16 })],
     ["from a log that does not know where events lie", boundsOf({ maxEvents: 0, whereaboutsBytes: 0 })],
   ] as const
 ) {

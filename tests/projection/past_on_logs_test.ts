@@ -120,13 +120,37 @@ async function holdsOn(log: EventLog, { whereaboutsBytes, runs, pass }: {
   assertExists(follower.entries[0]);
 }
 
-Deno.test("on the embedded log a task and the list at any position and time are the fold of the events up to there", async () => {
+/** Holds on `log`: whose a task was at each position is told by all that it ever was, to a gateway that begins late. */
+async function tellsWhose(log: EventLog, whereaboutsBytes: number): Promise<void> {
+  const first = await Follower.of(log, whereaboutsBytes);
+  const said = [["a"], ["a"], ["b"], [], ["a", "b"]];
+  for (const tags of said) {
+    for (const id of ["w1", "w2"]) {
+      await first.put(id, "created", { tags: id === "w1" ? tags : [] });
+      await first.put(id, "progress", { completed: 1 });
+    }
+  }
+  await first.follow();
+  const late = await Follower.of(log, whereaboutsBytes);
+  for (const { projection } of [first, late]) {
+    const whose = await projection.whose(new Map([["w1", 0], ["w2", 0], ["w3", 0]]));
+    for (const { seq } of first.entries) {
+      for (const id of ["w1", "w2", "w3"]) {
+        const tags = first.folded(id, seq)?.greatest.created?.body.tags ?? [];
+        assertEquals(whose.get(id)?.at(seq), { taskId: id, tags }, `at ${seq}`);
+      }
+    }
+  }
+}
+
+Deno.test("on the embedded log a task, whose it was, and the list at any position and time are the fold of the events up to there", async () => {
   const dataDir = await Deno.makeTempDir({ prefix: "taskwire-past-" });
   try {
     let nowMs = Date.UTC(2024, 0, 1);
     await using log = await openSqliteLog({ ...LIMITS, dataDir, survives: "process", now: () => nowMs });
     const pass = () => Promise.resolve(void (nowMs += 7));
     await holdsOn(log, { whereaboutsBytes: 0, runs: 25, pass });
+    await tellsWhose(log, 0);
   } finally {
     await Deno.remove(dataDir, { recursive: true });
   }
@@ -136,5 +160,6 @@ for (const [how, whereaboutsBytes] of [["", 10_000_000], [" that remembers nothi
   Deno.test(`so it is on JetStream, for a gateway${how}`, async () => {
     await using bench = await openBench("nats", LIMITS);
     await holdsOn(bench.log, { whereaboutsBytes, runs: 8, pass: () => Promise.resolve() });
+    await tellsWhose(bench.log, whereaboutsBytes);
   });
 }
