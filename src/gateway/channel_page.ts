@@ -23,7 +23,8 @@ const STRETCHES_AT_ONCE = 16;
 
 /**
  * A page of the values of a channel that the log keeps; of one about a task those that came while it could be seen by whoever asks.
- * Each read of the log waits for its turn among all that read the past. Rejects with a RangeError where `topic` is of none.
+ * Each read of the log waits for its turn among all that read the past. Rejects with a RangeError where `topic` is of none, and with
+ * the signal's reason.
  */
 export async function readChannel(
   { projection, turns }: ChannelSource,
@@ -36,7 +37,11 @@ export async function readChannel(
   // What comes from now on may be another's: it is for the next page.
   const { head } = projection;
   const from = "beforeSeq" in query ? 0 : query.afterSeq + 1;
-  const read: ReadRecords = (page) => turns.run(() => projection.readTask(topic, page));
+  const read: ReadRecords = (page) =>
+    turns.run(async () => {
+      query.signal?.throwIfAborted(); // nobody waits for it any more
+      return await projection.readTask(topic, page);
+    });
   const scope = query.asker?.access.scope;
   const stretches = await stretchesOf({ projection, turns }, parsed, scope, { from, head });
   return "beforeSeq" in query

@@ -2,6 +2,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { LogError } from "../log/event_log.ts";
 import { Waited } from "./waited.ts";
 
+/** A call: what it waits for that is not its own, and whether it is overdue. */
+type UnderWay = { readonly waited: Waited; readonly over: AbortController };
+
 /** What may go wrong with a plug-in before it is disabled. */
 export type Budget = {
   /** How long one turn of the event loop may take, ms. */
@@ -50,8 +53,7 @@ export class Guarded {
   readonly #clock: Stopwatch;
   readonly #budget: Budget;
   readonly #tooMany: (why: string) => void;
-  /** What the call under way waits for that is not its own. */
-  readonly #waiting = new AsyncLocalStorage<Waited>();
+  readonly #underWay = new AsyncLocalStorage<UnderWay>();
   #failures: number[] = [];
   #isGivenUp = false;
 
@@ -71,11 +73,11 @@ export class Guarded {
   ): Promise<T> {
     this.counts.calls++;
     const startedMs = this.#clock.elapsed();
-    const waited = new Waited();
+    const underWay: UnderWay = { waited: new Waited(), over: new AbortController() };
     try {
-      const begun = this.#waiting.run(waited, () => Promise.try(call));
+      const begun = this.#underWay.run(underWay, () => Promise.try(call));
       this.#tookTurn(startedMs);
-      return await this.#within(begun, waited);
+      return await this.#within(begun, underWay);
     } catch (error) {
       const isOverdue = error instanceof OverdueError;
       if (!isRefusal(error) && !isOfTheLog(error)) {
@@ -86,12 +88,12 @@ export class Guarded {
     }
   }
 
-  /** What the gateway does for the call under way: that time is not the plug-in's. */
-  async lent<T>(work: () => Promise<T>): Promise<T> {
-    const waited = this.#waiting.getStore();
+  /** What the gateway does for the call under way: that time is not the plug-in's. The signal says that the call is overdue. */
+  async lent<T>(work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+    const { waited, over } = this.#underWay.getStore() ?? {};
     waited?.begin(this.#clock.elapsed());
     try {
-      return await work();
+      return await work(over?.signal);
     } finally {
       waited?.end(this.#clock.elapsed());
     }
@@ -129,15 +131,17 @@ export class Guarded {
     this.#failed(`a turn of ${Math.round(turnMs)} ms`, { how: "overdue", weight, isWithin });
   }
 
-  #within<T>(begun: Promise<T>, waited: Waited): Promise<T> {
+  #within<T>(begun: Promise<T>, { waited, over }: UnderWay): Promise<T> {
     const { answerMs } = this.#budget;
     return new Promise((resolve, reject) => {
       const callOff = this.#clock.after(answerMs, () => {
         const why = `no answer within ${answerMs} ms`;
-        const isOfTheLog = waited.ms(this.#clock.elapsed()) > answerMs / 2;
-        reject(
-          isOfTheLog ? new LogError("unreachable", `${why}: the log takes longer`) : new OverdueError(why),
-        );
+        const isWaiting = waited.ms(this.#clock.elapsed()) > answerMs / 2;
+        const overdue = isWaiting
+          ? new LogError("unreachable", `${why}: the log takes longer`)
+          : new OverdueError(why);
+        reject(overdue);
+        over.abort(overdue);
       });
       begun.finally(callOff).then(resolve, reject);
     });

@@ -28,16 +28,21 @@ export async function loadPlugins(paths: readonly string[]): Promise<readonly Pl
 export const PLUGIN_PATH: RegExp =
   /^(?:\.\/)?(?:src\/)?plugins\/(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(?:ts|js|mjs)$/;
 
-/** The same of one module whose path is a {@link PLUGIN_PATH}, as its file is now: one that was changed since is another module. */
+/**
+ * The same of one module whose path is a {@link PLUGIN_PATH}, as its file is now: one of other contents is another module. What it
+ * imports stays what it was first loaded as.
+ */
 export async function loadFreshPlugin(path: string, withinS: number = LOAD_S.whileRunning): Promise<Plugin> {
   const url = new URL(path, `file://${Deno.cwd()}/`);
-  let changed: number | undefined;
+  let source: Uint8Array<ArrayBuffer>;
   try {
-    changed = (await Deno.stat(url)).mtime?.getTime();
+    source = await Deno.readFile(url);
   } catch (cause) {
     throw new PluginLoadError(`Cannot load the plug-in ${path}: it cannot be read`, { cause });
   }
-  url.searchParams.set("changed", `${changed ?? 0}`);
+  // Not when it was changed: a file that is put back may be as old as the one before.
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", source)).toHex();
+  url.searchParams.set("contents", digest);
   return await loadPlugin(path, url, withinS);
 }
 

@@ -41,7 +41,12 @@ export interface PluginGateway {
 /** Which values of a channel are read. */
 export type ChannelQuery =
   & ({ readonly afterSeq: number } | { readonly beforeSeq: number })
-  & { readonly limit: number; readonly asker?: Asker };
+  & {
+    readonly limit: number;
+    readonly asker?: Asker;
+    /** Ends it between two reads of the log. A call that is overdue ends its own. */
+    readonly signal?: AbortSignal;
+  };
 
 /** Values of a channel as they were published; where there are more, `next_after_seq` or `next_before_seq` is where to go on. */
 export type ChannelPage = {

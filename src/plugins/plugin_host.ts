@@ -279,7 +279,8 @@ function lentBy(gateway: PluginGateway, guarded: Guarded): PluginGateway {
     sees: (...asked) => guarded.lent(() => gateway.sees(...asked)),
     childrenOf: (taskId) => gateway.childrenOf(taskId),
     parents: () => gateway.parents(),
-    read: (...asked) => guarded.lent(() => gateway.read(...asked)),
+    read: (topic, page) =>
+      guarded.lent((signal) => gateway.read(topic, signal === undefined ? page : { signal, ...page })),
   };
 }
 

@@ -44,6 +44,7 @@ export const PluginShape = v.object({
     records: builtInAlone,
     topics: builtInAlone,
   }))),
+  onStart: v.optional(Callable),
   onPublish: v.optional(Callable),
 });
 

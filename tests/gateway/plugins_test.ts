@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../eventually.ts";
 import { TestClient } from "../websocket_client.ts";
 import { type GatewayProcess, runToItsEnd, withGateway } from "./gateway_process.ts";
-import { startNatsServer } from "../nats_server.ts";
 import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -280,13 +279,9 @@ async function pluginModule(): Promise<
   const isNew = await Deno.mkdir(folder).then(() => true, () => false);
   const name = `made_${crypto.randomUUID().slice(0, 8)}`;
   const file = new URL(`${name}.ts`, folder);
-  let writes = 0;
   return {
     path: `./plugins/${name}.ts`,
-    async write(source) {
-      await Deno.writeTextFile(file, source);
-      await Deno.utime(file, new Date(), new Date(Date.now() + 5_000 * writes++));
-    },
+    write: (source) => Deno.writeTextFile(file, source),
     async [Symbol.asyncDispose]() {
       await Deno.remove(file);
       // Others may have theirs there.

@@ -85,9 +85,13 @@ Deno.test("what the log fails with is no failure of who asked it, and the time t
   /** A call that is overdue after it waited for the log for so long, and is that still where it `waits`. */
   const overdue = async (ms: number, waits: boolean): Promise<unknown> => {
     const never = Promise.withResolvers<void>();
+    let over: AbortSignal | undefined;
     const read = Promise.withResolvers<void>();
     const called = guarded.call(async () => {
-      await guarded.lent(() => read.promise);
+      await guarded.lent((signal) => {
+        over = signal;
+        return read.promise;
+      });
       await never.promise;
     });
     hands.pass(ms);
@@ -96,6 +100,7 @@ Deno.test("what the log fails with is no failure of who asked it, and the time t
     hands.pass(5_000 - ms);
     hands.turn(5_000);
     const error = await called.then(() => undefined, (one: unknown) => one);
+    assert(over?.aborted === true && over.reason === error, "what is read for nobody ends");
     never.resolve();
     read.resolve();
     return error;

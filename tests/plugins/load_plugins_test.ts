@@ -130,3 +130,13 @@ Deno.test("a module that is late is waited for no longer than it may take, and i
   await assertRejects(() => loadFreshPlugin(path, 0.5), PluginLoadError, told);
   assertEquals((await loadFreshPlugin(path, 30)).name, "x");
 });
+
+Deno.test("a module is what its file is now, however old that says it is", async () => {
+  await using modules = await Modules.make();
+  const then = new Date(1_700_000_000_000);
+  for (const name of ["one", "two", "one"]) {
+    const path = await modules.write("changing", `export default { name: "${name}" };`);
+    await Deno.utime(path, then, then);
+    assertEquals((await loadFreshPlugin(path)).name, name);
+  }
+});
