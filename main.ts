@@ -5,7 +5,7 @@ import { openLog } from "./src/gateway/open_log.ts";
 import { readClient } from "./src/http/assets.ts";
 import { readDashboard } from "./src/http/dashboard_assets.ts";
 import type { Plugin } from "./src/plugins/plugin.ts";
-import { loadPlugins } from "./src/plugins/load_plugins.ts";
+import { loadPlugins, PluginLoadError } from "./src/plugins/load_plugins.ts";
 import { readCertificate } from "./src/settings/certificate.ts";
 import { notPermitted } from "./src/settings/permissions.ts";
 import { printProblems, readSettings, type Settings } from "./src/settings/settings.ts";
@@ -66,7 +66,7 @@ async function serve(settings: Settings, plugins: readonly Plugin[]): Promise<nu
   } catch (error) {
     complain(explained(error));
     await gateway[Symbol.asyncDispose]();
-    return EXIT.failed;
+    return error instanceof PluginLoadError ? EXIT.badSettings : EXIT.failed;
   }
   log.info("Going away", { withinMs: settings.drainMs });
   await gateway.drain();

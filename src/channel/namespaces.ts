@@ -18,6 +18,8 @@ export type NamespacesOptions = {
   readonly areChannels?: boolean;
 };
 
+const NO_CHANNELS = "in a log of partitions there are no channels";
+
 /** The namespaces that there are. They come and go while the gateway runs. */
 export class Namespaces {
   readonly #areChannels: boolean;
@@ -47,6 +49,11 @@ export class Namespaces {
     return Array.from(this.#byName.values(), ({ namespace }) => namespace);
   }
 
+  /** What is to be said behind the topic of a channel that there is not; empty where it is just that one. */
+  get whyNone(): string {
+    return this.#areChannels ? "" : `: ${NO_CHANNELS}`;
+  }
+
   /** Whether there is the namespace of a topic, for what it is about. */
   has(topic: Topic): boolean {
     if (topic.kind !== "channel") return this.#byName.has("task");
@@ -70,9 +77,7 @@ export class Namespaces {
   add(namespace: Namespace, judge: Judge = (fault) => fault()): void {
     const { name, of, conflation, retained, records } = namespace;
     if (records === undefined && !this.#areChannels) {
-      throw new RangeError(
-        `Cannot add the namespace "${name}": in a log of partitions there are no channels`,
-      );
+      throw new RangeError(`Cannot add the namespace "${name}": ${NO_CHANNELS}`);
     }
     if (records !== undefined && (this.#bySpace.has(records.space) || isChannelSpace(records.space))) {
       throw new RangeError(

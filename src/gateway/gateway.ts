@@ -7,6 +7,7 @@ import type { Asset } from "../http/assets.ts";
 import { serveApp } from "../http/listener.ts";
 import { boundSockets, SPARE_SOCKETS } from "../http/open_sockets.ts";
 import type { EventLog } from "../log/event_log.ts";
+import { PluginLoadError } from "../plugins/load_plugins.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import type { Settings } from "../settings/settings.ts";
 import { LoopLateness } from "../telemetry/loop_lateness.ts";
@@ -229,7 +230,13 @@ export class Gateway implements AsyncDisposable {
       gate: this.#gate,
       connections: () => this.#connections(),
     });
-    for (const plugin of this.#options.plugins ?? []) pipeline.plugins.add(plugin);
+    for (const plugin of this.#options.plugins ?? []) {
+      try {
+        pipeline.plugins.add(plugin);
+      } catch (cause) {
+        throw new PluginLoadError(`Cannot use the plug-in "${plugin.name}"`, { cause });
+      }
+    }
     this.#pipeline = pipeline;
     await pipeline.start();
   }

@@ -54,8 +54,10 @@ function refusedAsUnknown(
     const topic = parseTopic(text);
     return topic === undefined || !namespaces.has(topic) || !pathAllows(path, text);
   });
-  if (unknown.length === 0) return undefined;
-  return refuse("TOPIC_NOT_FOUND", `no such topic on ${path}: ${unknown[0]}`, { topics: unknown });
+  const [first] = unknown;
+  if (first === undefined) return undefined;
+  const why = parseTopic(first)?.kind === "channel" ? namespaces.whyNone : "";
+  return refuse("TOPIC_NOT_FOUND", `no such topic on ${path}: ${first}${why}`, { topics: unknown });
 }
 
 /** Names the first topic of a task of another partition, and those that are of the same one; undefined where there is none. */

@@ -72,7 +72,8 @@ export class Publishing {
   #fault({ topic, key = "", payload, event_id: id }: ChannelPublication): Refused["refused"] | undefined {
     const parsed = parseTopic(topic);
     if (parsed?.kind !== "channel" || !this.#namespaces.has(parsed)) {
-      return { code: "TOPIC_NOT_FOUND", message: `no such channel: ${topic}`, details: { topics: [topic] } };
+      const message = `no such channel: ${topic}${this.#namespaces.whyNone}`;
+      return { code: "TOPIC_NOT_FOUND", message, details: { topics: [topic] } };
     }
     const fault = payload === undefined
       ? "payload: must be given"

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ClientError } from "../../src/client/client_error.ts";
 import { connectPartitions } from "../../src/client/partitioned.ts";
 import { mappingOf } from "../../src/log/jetstream_partition.ts";
@@ -7,7 +7,7 @@ import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { eventually } from "../eventually.ts";
 import { type NatsServer, startNatsServer } from "../nats_server.ts";
 import { BareNats } from "./bare_nats.ts";
-import { type GatewayProcess, withGateway } from "./gateway_process.ts";
+import { type GatewayProcess, runToItsEnd, withGateway } from "./gateway_process.ts";
 import { Watcher } from "./watcher.ts";
 
 const IDS = Array.from({ length: 40 }, (_, i) => `job-${i}`);
@@ -101,6 +101,25 @@ Deno.test("two gateways with a partition each", async (t) => {
         409,
         'Cannot add the namespace "log": in a log of partitions there are no channels',
       ]);
+      for (const topic of [`task:id:${MINE}:log`, `task:id:${OTHER}:log`, "data:prices"]) {
+        const why = `${topic}: in a log of partitions there are no channels`;
+        const refused = await watcher.ask("subscribe", { topics: [topic] });
+        assert(refused.type === "error");
+        assertEquals([refused.error.code, refused.error.message], [
+          "TOPIC_NOT_FOUND",
+          `no such topic on /ws: ${why}`,
+        ]);
+        const body = JSON.stringify({ topic, payload: { text: "lost?" } });
+        const published = await fetch(`${first.url}/api/publish`, { method: "POST", headers, body });
+        assertEquals([published.status, (await published.json()).detail], [404, `no such channel: ${why}`]);
+      }
+      const PLUGINS = "src/plugins/examples/task_log.ts";
+      const ended = await runToItsEnd({ NATS_URL: nats.url, PARTITION: "0/2", PLUGINS });
+      assertEquals(ended.code, 2);
+      assertMatch(
+        ended.stderr,
+        /^Cannot use the plug-in "task_log": Cannot add the namespace "log": in a log of partitions /m,
+      );
     });
 
     await t.step("a rate that is asked for holds at both", async () => {
