@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../eventually.ts";
+import { startNatsServer } from "../nats_server.ts";
 import { TestClient } from "../websocket_client.ts";
 import { type GatewayProcess, runToItsEnd, withGateway } from "./gateway_process.ts";
 import { connectWorker } from "../../src/worker/task_reporter.ts";
