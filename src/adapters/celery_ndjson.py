@@ -6,7 +6,7 @@ Put this file beside your tasks, import it where the app is made (in workers, an
     celery_ndjson.tell()
 
     mkfifo /run/taskwire.fifo    # which TASKWIRE_NDJSON names to workers and senders
-    deno task cli pipe --url http://127.0.0.1:8000 < /run/taskwire.fifo
+    deno task cli pipe --url http://127.0.0.1:8000 <> /run/taskwire.fifo    # with < it ends when nobody has it open to write
 
 A task that knows how far it is says so:
 
@@ -15,10 +15,12 @@ A task that knows how far it is says so:
 """
 
 import atexit
+import collections
 import fcntl
+import hashlib
 import json
+import logging
 import os
-import queue
 import re
 import threading
 import time
@@ -28,8 +30,15 @@ from celery import current_task, signals
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 _RESULT_BYTES = 49152
 _MESSAGE_CHARS = 4096
+_ID_CHARS = 128
 _MAX_WAITING = 10_000
+# What is dropped is told at once, and then at most this often.
+_TELL_SECONDS = 60
+# Who goes first where there is no room: progress, then what is not the end of a task.
+_PROGRESS, _CHANGE, _END = range(3)
+_ENDS = {"completed", "failed", "cancelled"}
 
+_log = logging.getLogger("celery_ndjson")
 _stream = None
 _waiting = None
 _lock = threading.Lock()
@@ -46,8 +55,23 @@ def tell(stream=None):
 
 
 def task_id_of(celery_id):
-    """The task's id in taskwire: Celery's, in which whatever taskwire has no room for is written as _ and its code."""
-    return _ODD.sub(lambda odd: f"_{ord(odd.group()):x}", str(celery_id))[:128]
+    """The task's id in taskwire, and no other's: Celery's, in which _ is written __, and each byte that an id has no room for as
+    _ and two hexadecimal digits. Of what is longer than an id may be the end is _h and a digest of it."""
+    parts = ["__" if c == "_" else _ODD.sub(_hex, c) for c in str(celery_id)]
+    whole = "".join(parts)
+    if len(whole) <= _ID_CHARS:
+        return whole
+    end = "_h" + hashlib.sha256(str(celery_id).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    begin = ""
+    for part in parts:
+        if len(begin) + len(part) + len(end) > _ID_CHARS:
+            break
+        begin += part
+    return begin + end
+
+
+def _hex(odd):
+    return "".join(f"_{byte:02x}" for byte in odd.group().encode("utf-8", "surrogatepass"))
 
 
 def progress(**counters):
@@ -69,10 +93,78 @@ def _say(celery_id, kind, event_id=None, **body):
     if event_id is not None:
         said["event_id"] = event_id
     line = json.dumps(said, ensure_ascii=False, default=str) + "\n"
-    try:
-        _lines().put_nowait(line.encode("utf-8", "replace"))
-    except queue.Full:
-        pass
+    _lines().put(kind, line.encode("utf-8", "replace"))
+
+
+class _Lines:
+    """Lines that wait to be written, in order. Where there is no room the oldest progress goes, where none waits the oldest that
+    is no end of a task, and then the oldest: told of by a warning."""
+
+    def __init__(self, most=None):
+        self._most = _MAX_WAITING if most is None else most
+        self._changed = threading.Condition()
+        self._lines = collections.OrderedDict()  # by their numbers, in whose order they are
+        self._ranked = [collections.deque() for _ in (_PROGRESS, _CHANGE, _END)]  # the numbers of each rank
+        self._count = 0
+        self._dropped = collections.Counter()
+        self._told_at = None
+        self._is_writing = False
+
+    def put(self, kind, line):
+        rank = _PROGRESS if kind == "progress" else _END if kind in _ENDS else _CHANGE
+        with self._changed:
+            self._count += 1
+            self._lines[self._count] = (kind, rank, line)
+            self._ranked[rank].append(self._count)
+            if len(self._lines) > self._most:
+                lowest = next(numbers for numbers in self._ranked if numbers)
+                self._dropped[self._lines.pop(lowest.popleft())[0]] += 1
+            self._changed.notify_all()
+        self._tell()
+
+    def take(self):
+        with self._changed:
+            while not self._lines:
+                self._changed.wait()
+            _, (kind, rank, line) = self._lines.popitem(last=False)
+            self._ranked[rank].popleft()  # of its rank it is the oldest
+            self._is_writing = True
+            return kind, line
+
+    def taken(self, lost=None):
+        """What was taken is written; or, of this kind, could not be."""
+        with self._changed:
+            self._is_writing = False
+            if lost is not None:
+                self._dropped[lost] += 1
+            is_quiet = not self._lines
+            self._changed.notify_all()
+        self._tell(now=is_quiet and lost is None)
+
+    def wait(self, seconds):
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._lines and not self._is_writing, seconds)
+
+    def left(self):
+        """What waits will not be written any more."""
+        with self._changed:
+            self._dropped.update(kind for kind, _, _ in self._lines.values())
+            self._lines.clear()
+            for numbers in self._ranked:
+                numbers.clear()
+        self._tell(now=True)
+
+    def _tell(self, now=False):
+        with self._changed:
+            at = time.monotonic()
+            is_due = now or self._told_at is None or at - self._told_at >= _TELL_SECONDS
+            if not self._dropped or not is_due:
+                return
+            what = ", ".join(f"{count} {kind}" for kind, count in sorted(self._dropped.items()))
+            total = sum(self._dropped.values())
+            self._dropped.clear()
+            self._told_at = at
+        _log.warning("%d lines were dropped, which nobody took: %s", total, what)
 
 
 def _lines():
@@ -80,14 +172,15 @@ def _lines():
     global _waiting
     with _lock:
         if _waiting is None:
-            _waiting = queue.Queue(_MAX_WAITING)
+            _waiting = _Lines()
             threading.Thread(target=_write, args=(_waiting,), daemon=True).start()
         return _waiting
 
 
 def _write(lines):
     while True:
-        line = lines.get()
+        kind, line = lines.take()
+        lost = kind
         try:
             fd = _stream.fileno()
             # Several processes write to the one stream, and only short writes are never mixed.
@@ -95,19 +188,19 @@ def _write(lines):
             try:
                 while line:
                     line = line[os.write(fd, line) :]
+                lost = None
             finally:
                 fcntl.flock(fd, fcntl.LOCK_UN)
         except (OSError, ValueError):
             pass  # nobody takes it
         finally:
-            lines.task_done()
+            lines.taken(lost)
 
 
 def flush(seconds=5.0):
     """Waits until all that was said is written, but no longer than this."""
-    until = time.monotonic() + seconds
-    while _waiting is not None and _waiting.unfinished_tasks > 0 and time.monotonic() < until:
-        time.sleep(0.01)
+    if _waiting is not None:
+        _waiting.wait(seconds)
 
 
 def _forked():
@@ -116,8 +209,14 @@ def _forked():
     _waiting, _lock = None, threading.Lock()
 
 
+def _end():
+    flush()
+    if _waiting is not None:
+        _waiting.left()
+
+
 os.register_at_fork(after_in_child=_forked)
-atexit.register(flush)
+atexit.register(_end)
 
 
 def _error(exception):

@@ -98,7 +98,37 @@ Deno.test("what a job tells as progress is a percentage, counters, or text, and 
     [{ result: null }, {}, { error: { message: "it failed" } }],
   );
   assertEquals(taskId("mail.out", "repeat:7"), "mail_2eout-repeat_3a7");
+  assertEquals([taskId("mail", "7"), taskId("mail-out", "7-a"), taskId("a_b", "-7")], [
+    "mail-7",
+    "mail--out-7-a",
+    "a__b-_2d7",
+  ]);
 });
+
+Deno.test("no two jobs are one task, whatever they and their queues are called", () => {
+  const words = wordsOf([..."a-_.2eh"], 3);
+  const jobs = words.flatMap((queue) => words.map((id) => [queue, id] as const));
+  const long = "_".repeat(100);
+  for (const end of ["", "a", "b"]) jobs.push(["q", long + end], [`q${long}`, end], ["q".repeat(200), end]);
+  jobs.push(["˫", "x"], [".b", "x"]);
+  const ids = new Set(jobs.map(([queue, id]) => taskId(queue, id)));
+  assertEquals(ids.size, jobs.length);
+  assertEquals([...ids].filter((id) => !/^[A-Za-z0-9_-]{1,128}$/.test(id)), []);
+  // What a long one is written as is no short one's.
+  const [, digest = ""] = /_h([0-9a-f]{40})$/.exec(taskId("q", `${long}a`)) ?? [];
+  assert(digest !== "" && !ids.has(taskId("q", `${"_".repeat(41)}h${digest}`)));
+});
+
+/** All words of these characters, up to so many of them. */
+function wordsOf(characters: readonly string[], most: number): string[] {
+  let words = [""];
+  const all: string[] = [];
+  for (let i = 0; i < most; i++) {
+    words = words.flatMap((word) => characters.map((character) => word + character));
+    all.push(...words);
+  }
+  return all;
+}
 
 Deno.test("of a job that is not known its queue is asked, and a queue that does not answer delays nothing", async () => {
   const asked: string[] = [];

@@ -1,6 +1,7 @@
 """As much of Celery as a bridge to its signals sees, for machines without it. Where there is Celery, that is used."""
 
 from types import SimpleNamespace
+from uuid import uuid4
 
 from . import signals
 
@@ -19,9 +20,10 @@ class Celery:
         self.name = name
 
     def task(self, work):
-        task = SimpleNamespace(name=f"{self.name}.{work.__name__}", request=SimpleNamespace(id="1", retries=0))
+        task = SimpleNamespace(name=f"{self.name}.{work.__name__}", request=SimpleNamespace(id=None, retries=0))
 
         def delay(*args):
+            task.request.id = str(uuid4())
             headers = {"id": task.request.id, "task": task.name, "retries": 0}
             signals.before_task_publish.send(sender=task.name, body=(), headers=headers)
             signals.task_prerun.send(sender=task, task_id=task.request.id, task=task, args=args, kwargs={})
