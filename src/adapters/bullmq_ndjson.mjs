@@ -12,6 +12,7 @@
  *     const events = new QueueEvents("mail", { connection, lastEventId: "0-0" }); // from the oldest that is retained
  *     tell(events, { queue: new Queue("mail", { connection }) });
  */
+import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -31,6 +32,8 @@ const EVENTS = [
 /** Jobs of which it is known what they are doing; one that is forgotten is asked for again. */
 const MAX_JOBS = 100_000;
 const MAX_TEXT = 4_096;
+/** A task's id has room for so many characters. */
+const ID_CHARS = 128;
 /** An event has room for 65,536 bytes. */
 const RESULT_BYTES = 49_152;
 
@@ -85,15 +88,36 @@ export function tell(events, { queue, write = (line) => process.stdout.write(lin
 }
 
 /**
- * A job's id in taskwire: `<queue>-<job>`, where whatever has no room in it is written as `_` and its code.
+ * A job's id in taskwire: `<queue>-<job>`, and no other job's. So `_` is written `__`, each `-` of the queue's name `--`, and each
+ * byte that has no room in it, and a `-` at which a job's id begins, as `_` and two hexadecimal digits. Of what is longer than an
+ * id may be the end is `_h` and a digest of both.
  *
  * @param {string} queue
  * @param {string} jobId
  * @returns {string}
  */
 export function taskId(queue, jobId) {
-  const odd = /[^A-Za-z0-9_-]/gu;
-  return `${queue}-${jobId}`.replaceAll(odd, (char) => `_${char.codePointAt(0)?.toString(16)}`).slice(0, 128);
+  const parts = [
+    ...Array.from(queue, (char) => char === "-" ? "--" : written(char)),
+    "-",
+    ...Array.from(jobId, (char, i) => char === "-" && i === 0 ? "_2d" : written(char)),
+  ];
+  const whole = parts.join("");
+  if (whole.length <= ID_CHARS) return whole;
+  const end = `_h${createHash("sha256").update(JSON.stringify([queue, jobId])).digest("hex").slice(0, 40)}`;
+  let begin = "";
+  for (const part of parts) {
+    if (begin.length + part.length + end.length > ID_CHARS) break;
+    begin += part;
+  }
+  return begin + end;
+}
+
+/** @type {(char: string) => string} */
+function written(char) {
+  if (char === "_") return "__";
+  if (/^[A-Za-z0-9-]$/.test(char)) return char;
+  return Array.from(Buffer.from(char), (byte) => `_${byte.toString(16).padStart(2, "0")}`).join("");
 }
 
 /** @type {(asked: Asked | undefined) => { parent_id?: string }} */
