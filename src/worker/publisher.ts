@@ -39,7 +39,10 @@ export type Publication = {
 
 /** Publishes values to channels. `await using` it, or `close()` it: it has timers and a connection. */
 export interface Publisher extends AsyncDisposable {
-  /** Publishes any JSON; resolves when the log has it, rejects with a {@link WorkerError} when it never will. */
+  /**
+   * Publishes any JSON; resolves when the log has it, rejects with a {@link WorkerError} when it never will. A gateway refuses what
+   * its namespace does not take; NATS itself takes it, and gateways list it as rejected.
+   */
   publish(topic: string, payload: unknown, publication?: string | Publication): Promise<Stored>;
   /**
    * The same for who does not wait for each: resolves as soon as there is room for more, so that whoever awaits it is as slow as

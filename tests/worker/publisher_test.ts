@@ -1,6 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { Namespaces } from "../../src/channel/namespaces.ts";
+import logs from "../../src/plugins/examples/task_log.ts";
 import type { OutgoingValue, ValueCarrier } from "../../src/worker/outgoing_value.ts";
 import { createPublisher, type PublisherOptions } from "../../src/worker/publisher.ts";
+import { taskLog } from "../../src/worker/task_log.ts";
 import { WorkerError } from "../../src/worker/worker_error.ts";
 import { ManualClock, settled } from "./manual_clock.ts";
 
@@ -107,5 +110,30 @@ Deno.test("a value that no log would take is refused at once, and holds up none 
   await assertRejects(() => tooLong, WorkerError, "key: must be shorter");
   await next;
   assertEquals(stored.map(({ json }) => json), ["2"]);
+  await publisher.close();
+});
+
+Deno.test("a task's log takes lines as gateways do, and refuses what they would not, however it gets there", async () => {
+  const { publisher, stored } = setUp();
+  const log = taskLog(publisher, "job1");
+  await log("it begins");
+  await log("x".repeat(16_384), "error");
+  await assertRejects(() => log("x".repeat(16_385)), WorkerError, "text: must be a text of at most 16384");
+  await assertRejects(() => log(JSON.parse("7")), WorkerError, "text: must be a text");
+  await assertRejects(() => log("x", JSON.parse(`"loud"`)), WorkerError, "level: must be one of debug, info");
+  await assertRejects(
+    () => taskLog(publisher, "job 1")("x"),
+    WorkerError,
+    "no such channel: task:id:job 1:log",
+  );
+  await publisher.flush();
+  assertEquals(stored.map(({ topic, json }) => [topic, json.length, JSON.parse(json).level]), [
+    ["task:id:job1:log", 35, "info"],
+    ["task:id:job1:log", 16_411, "error"],
+  ]);
+  const namespaces = new Namespaces(logs.namespaces ?? []);
+  for (const { topic, json } of stored) {
+    assertEquals(namespaces.faultOf({ topic, payload: JSON.parse(json) }), undefined);
+  }
   await publisher.close();
 });

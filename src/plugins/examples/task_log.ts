@@ -5,18 +5,16 @@
  *     PLUGINS=src/plugins/examples/task_log.ts deno task start
  */
 import * as v from "valibot";
+import { LEVELS, MAX_LINE_CHARS } from "../../protocol/log_line.ts";
 import { TaskId } from "../../protocol/names.ts";
 import { printTopic } from "../../protocol/topics.ts";
 import { definePlugin, definePluginMessage, PluginError } from "../plugin.ts";
 
 const NAMESPACE = "log";
 
-/** How loud a line may be, the quietest first. */
-const LEVELS = ["debug", "info", "warn", "error"] as const;
-
 /** A line: its text, and how loud it is. */
 const Line = v.object({
-  text: v.pipe(v.string(), v.maxLength(16_384)),
+  text: v.pipe(v.string(), v.maxLength(MAX_LINE_CHARS)),
   level: v.optional(v.picklist(LEVELS), "info"),
 });
 
