@@ -276,3 +276,12 @@ def _cancelled(request=None, terminated=None, expired=None, **_):
     reason = "expired" if expired else "terminated" if terminated else "revoked"
     attempt = _attempt(request)
     _say(request.id, "cancelled", f"cancelled-{attempt}", attempt=attempt, reason=reason)
+
+
+@signals.task_postrun.connect(weak=False)
+def _rejected(task_id=None, task=None, retval=None, state=None, **_):
+    # No signal says that a task is ignored for good: one that was replaced is too, and goes on under its id.
+    if state != "REJECTED" or getattr(retval, "requeue", False):
+        return
+    attempt = _attempt(task.request)
+    _say(task_id, "cancelled", f"cancelled-{attempt}", attempt=attempt, reason="rejected")

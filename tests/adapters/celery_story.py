@@ -1,4 +1,4 @@
-"""What Celery's signals say of three tasks, from the first to the last, to standard output."""
+"""What Celery's signals say of four tasks, from the first to the last, to standard output."""
 
 import sys
 from types import SimpleNamespace
@@ -46,3 +46,11 @@ signals.task_failure.send(
 
 publish("late")
 signals.task_revoked.send(sender=Task("late"), request=Task("late").request, terminated=False, signum=None, expired=True)
+
+for requeue in (True, False):
+    turned = Task("turned")
+    prerun(turned)
+    signals.task_postrun.send(
+        sender=turned, task_id="turned", task=turned, args=(), kwargs={}, retval=SimpleNamespace(requeue=requeue), state="REJECTED"
+    )
+signals.task_postrun.send(sender=paid, task_id="paid", task=paid, args=(), kwargs={}, retval=None, state="SUCCESS")

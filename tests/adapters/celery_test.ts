@@ -44,6 +44,9 @@ Deno.test("the Celery bridge writes a line for each signal, and pipe makes them 
     "broke failed 2",
     "late created",
     "late cancelled 1",
+    "turned started 1",
+    "turned started 1",
+    "turned cancelled 1",
   ]);
   await withGateway({}, async (gateway) => {
     const { code, stdout, stderr } = await cli(["pipe"], {
@@ -51,9 +54,10 @@ Deno.test("the Celery bridge writes a line for each signal, and pipe makes them 
       stdin: said,
       closesStdin: true,
     });
-    assertEquals([code, stdout], [0, "11 events are in the log\n"], stderr);
+    assertEquals([code, stdout], [0, "14 events are in the log\n"], stderr);
     const task = async (id: string) => Object(await gateway.get(`/api/tasks/${id}`));
-    const [paid, broke, late] = await Promise.all(["paid", "broke", "late"].map(task));
+    const ids = ["paid", "broke", "late", "turned"];
+    const [paid, broke, late, turned] = await Promise.all(ids.map(task));
     assertEquals([paid.status, paid.name, paid.type, paid.parent_id, paid.result], [
       "completed",
       "shop.bill",
@@ -68,6 +72,7 @@ Deno.test("the Celery bridge writes a line for each signal, and pipe makes them 
       { message: "no such account", code: "ValueError" },
     ]);
     assertEquals([late.status, late.reason], ["cancelled", "expired"]);
+    assertEquals([turned.status, turned.reason], ["cancelled", "rejected"]);
   });
 });
 

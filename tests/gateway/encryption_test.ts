@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { connect } from "../../src/client/client.ts";
-import { decrypting, type Trouble } from "../../src/client/decrypting.ts";
+import { decrypting, type DecryptionOptions, type Trouble } from "../../src/client/decrypting.ts";
 import type { PushedFrame } from "../../src/client/watch.ts";
 import { connectWorker } from "../../src/worker/task_reporter.ts";
 import { eventually } from "../eventually.ts";
@@ -64,13 +64,16 @@ Deno.test("what a worker seals a client with the key reads, live and later, thro
       const seen = JSON.stringify([await outsider.getTask("pay"), await outsider.getHistory("pay")]);
       assertStringIncludes(seen, "enc:v1:2025:");
       for (const secret of ["Salaries", "Ann", "sum", "4711"]) assert(!seen.includes(secret), secret);
-      const half = decrypting(outsider, {
+      const options: DecryptionOptions = {
         keys: { "2025": KEYS["2025"] },
         onTrouble: (one) => troubles.push(one),
-      });
+      };
+      const half = decrypting(outsider, options);
       const known = await half.getTask("pay");
       assertEquals([known.result, known.name?.startsWith("enc:v1:2024:")], [{ sum: 4711 }, true]);
       assertEquals(troubles, [{ taskId: "pay", member: "name", why: "no such key" }]);
+      options.keys = KEYS;
+      assertEquals((await half.getTask("pay")).name, "Salaries of May", "a key that was added since");
     } finally {
       client.close();
       outsider.close();
