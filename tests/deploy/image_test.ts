@@ -37,8 +37,9 @@ Deno.test("the image's files are all it needs: it starts without network, with a
     for (const source of sources) await copy(new URL(source, ROOT).pathname, `${app}/${source}`, leftOut);
     await copy(Deno.execPath(), deno, []);
     const path = `${root}/bin:${Deno.env.get("PATH") ?? ""}`;
-    await Deno.writeTextFile(`${app}/plugins/greeter.ts`, fence("ts greeter"));
     await run("sh", ["-c", build], { cwd: app, env: { DENO_DIR: cache, PATH: path } });
+    await Deno.mkdir(`${app}/plugins`); // as a volume has it
+    await Deno.writeTextFile(`${app}/plugins/greeter.ts`, fence("ts greeter"));
     const [kept, locked] = [await packages(`${app}/deno.lock`), await packages(new URL("deno.lock", ROOT))];
     assertEquals(
       Object.entries(kept).filter(([id, hash]) => locked[id] !== hash),

@@ -41,8 +41,8 @@ Deno.test("deno.json allows a gateway no program, no library, and one folder to 
   assertEquals(others, {
     net: true,
     sys: ["osUptime"],
-    // Plug-ins are modules that are named by a setting: they are looked for in two folders.
-    read: ["./src/dashboard", "./src/http/bundles", "./src/plugins", "./plugins", "./data"],
+    // Plug-ins are modules that are named by a setting, looked for in two folders; they import what they need of the sources.
+    read: ["./src", "./plugins", "./data"],
     write: ["./data"],
   });
   assertEquals(tasks.start.command.split(" && "), [
