@@ -25,6 +25,7 @@ export const FAULTS = [
   "link a worker",
   "lose acknowledgements",
   "kill a worker",
+  "publish",
 ] as const;
 
 /** One of {@link FAULTS}. */
@@ -47,6 +48,8 @@ export type Plan = {
   /** How long tasks may be silent, ms, and how long stale; 0: for ever. */
   readonly staleMs: number;
   readonly reapMs: number;
+  /** Whether values are published to channels, and watched. Default: no. */
+  readonly channels?: boolean;
   readonly happenings: readonly Happening[];
 };
 
@@ -91,6 +94,11 @@ export function planOf(seed: number): Plan {
   for (let i = 0; i < count; i++) {
     happenings.push({ atMs: chance.whole(0, LENGTH_MS), fault: chance.pick(urn), who: chance.whole(0, 11) });
   }
+  const values = new Chance(seed).of("channels");
+  const channels = values.happens(0.5);
+  for (let left = channels ? values.whole(3, 30) : 0; left > 0; left--) {
+    happenings.push({ atMs: values.whole(0, LENGTH_MS), fault: "publish", who: values.whole(0, 11) });
+  }
   happenings.sort((one, other) => one.atMs - other.atMs);
   return {
     seed,
@@ -102,6 +110,7 @@ export function planOf(seed: number): Plan {
     tailEvents: chance.pick([8, 40, 100_000]),
     staleMs: chance.pick([5_000, 30_000]),
     reapMs: chance.pick([0, 3_000, 20_000]),
+    ...(channels ? { channels } : {}),
     happenings,
   };
 }

@@ -138,4 +138,19 @@ export const FOUND: readonly Plan[] = [
     ],
     { staleMs: 5_000, reapMs: 20_000 },
   ),
+  // Who held nothing but a channel about a task was told nothing of what it had missed.
+  plan(
+    {
+      seed: 18,
+      gateways: 3,
+      clients: 1,
+      workers: 2,
+      tasks: 4,
+      tokenMs: undefined,
+      tailEvents: 8,
+      channels: true,
+    },
+    [[3467, "publish", 7], [8069, "mute a link", 7], [8113, "work", 8], [21914, "publish", 3]],
+    { staleMs: 5_000, reapMs: 3_000 },
+  ),
 ];

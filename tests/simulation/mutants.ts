@@ -75,6 +75,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: "this.#round = this.#table.active();",
   },
   {
+    name: "of a channel about a task the task's own events are read",
+    file: "src/connection/wanted.ts",
+    from: 'parsed?.kind === "channel" ? topic : undefined',
+    to: 'parsed?.kind === "channel" ? parsed.taskId ?? topic : undefined',
+  },
+  {
     name: "every gateway says of a task that it is lost",
     file: "src/liveness/verdict.ts",
     from: "body: encoder.encode(JSON.stringify(body)), id, last };",

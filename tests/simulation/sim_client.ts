@@ -48,6 +48,17 @@ export class Witness {
   }
 }
 
+/** What clients of a simulation share. */
+export type SimClientWorld = {
+  readonly time: SimTime;
+  readonly network: SimNetwork;
+  readonly chance: Chance;
+  /** How long tokens live; undefined where none are asked for. */
+  readonly tokenMs: number | undefined;
+  /** How far the log reaches. */
+  readonly head: () => number;
+};
+
 /** A client with the real code, and somebody who looks at what it shows and asks it things. */
 export class SimClient {
   readonly name: string;
@@ -66,16 +77,8 @@ export class SimClient {
 
   constructor(
     name: string,
-    { time, network, chance, tasks, tokenMs, head }: {
-      readonly time: SimTime;
-      readonly network: SimNetwork;
-      readonly chance: Chance;
-      readonly tasks: readonly string[];
-      /** How long tokens live; undefined where none are asked for. */
-      readonly tokenMs: number | undefined;
-      /** How far the log reaches. */
-      readonly head: () => number;
-    },
+    tasks: readonly string[],
+    { time, network, chance, tokenMs, head }: SimClientWorld,
   ) {
     this.name = name;
     this.#head = head;

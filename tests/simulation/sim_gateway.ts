@@ -8,6 +8,7 @@ import type { Socket } from "../../src/connection/socket.ts";
 import { drainAll } from "../../src/gateway/drain.ts";
 import { Pipeline } from "../../src/gateway/pipeline.ts";
 import { LogError } from "../../src/log/event_log.ts";
+import type { Plugin } from "../../src/plugins/plugin.ts";
 import { CODECS } from "../../src/protocol/codec.ts";
 import { readSettings, type Settings } from "../../src/settings/settings.ts";
 import { untraced } from "../../src/telemetry/spans.ts";
@@ -50,6 +51,7 @@ export type SimGatewayWorld = {
   /** Told of failures inside. */
   readonly incident: (error: unknown) => void;
   readonly env: Readonly<Record<string, string>>;
+  readonly plugins: readonly Plugin[];
 };
 
 /** A gateway: the real pipeline and real connections, between a simulated log and simulated links. It may die, and come back. */
@@ -99,6 +101,7 @@ export class SimGateway {
       connections: () => this.#open.keys(),
       random: clock.random,
     });
+    for (const plugin of this.#world.plugins) pipeline.plugins.add(plugin);
     this.#pipeline = pipeline;
     pipeline.start().catch(this.#world.incident);
     const sweep = (): void => {

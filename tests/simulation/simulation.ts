@@ -5,8 +5,10 @@ import { statusData } from "../../src/task/task.ts";
 import { Truth } from "../connection/truth.ts";
 import { Chance } from "./chance.ts";
 import type { Happening, Plan } from "./faults.ts";
+import { LINES, valueAt, WATCHED } from "./sim_channels.ts";
 import { SimClient } from "./sim_client.ts";
 import { isLink, SimGateway } from "./sim_gateway.ts";
+import { SimFollower } from "./sim_follower.ts";
 import { SimNetwork } from "./sim_network.ts";
 import { SimStream } from "./sim_stream.ts";
 import { SimTime } from "./sim_time.ts";
@@ -53,6 +55,7 @@ class Simulation {
   readonly #gateways: SimGateway[];
   readonly #workers: SimWorker[];
   readonly #clients: SimClient[];
+  readonly #followers: readonly SimFollower[];
   readonly #tasks: readonly string[];
   readonly #faults: unknown[] = [];
   #works = 0;
@@ -76,6 +79,7 @@ class Simulation {
       asksForTokens: plan.tokenMs !== undefined,
       incident: (error: unknown) => void this.#faults.push(error),
       env,
+      plugins: plan.channels === true ? [LINES] : [],
     };
     this.#tasks = Array.from({ length: plan.tasks }, (_, i) => `t${i}`);
     this.#gateways = Array.from({ length: plan.gateways }, (_, i) => new SimGateway(`g${i}`, gatewayWorld));
@@ -88,15 +92,19 @@ class Simulation {
     });
     const workers = chance.of("workers");
     this.#workers = Array.from({ length: plan.workers }, (_, i) => this.#worker(`w${i}`, workers));
-    this.#clients = Array.from({ length: plan.clients }, (_, i) =>
-      new SimClient(`c${i}`, {
-        time,
-        network: this.#network,
-        chance: chance.of("clients"),
-        tasks: this.#tasks,
-        tokenMs: plan.tokenMs,
-        head: () => this.published,
-      }));
+    const clientWorld = {
+      time,
+      network: this.#network,
+      chance: chance.of("clients"),
+      tokenMs: plan.tokenMs,
+      head: () => this.published,
+    };
+    this.#clients = Array.from(
+      { length: plan.clients },
+      (_, i) => new SimClient(`c${i}`, this.#tasks, clientWorld),
+    );
+    const watched = plan.channels === true ? WATCHED : [];
+    this.#followers = watched.map((topics, i) => new SimFollower(`f${i}`, topics, clientWorld));
   }
 
   /** How many events the log has. */
@@ -116,7 +124,7 @@ class Simulation {
     this.#heal();
     await this.#pass(REST_MS);
     this.#judge();
-    for (const client of this.#clients) client.close();
+    for (const client of [...this.#clients, ...this.#followers]) client.close();
     await this.#pass(100);
     assertEquals(this.#network.links.length, 0, "no link is left");
   }
@@ -131,6 +139,7 @@ class Simulation {
     const [fault] = [
       ...this.#faults,
       ...this.#clients.flatMap(({ faults }) => faults),
+      ...this.#followers.flatMap(({ faults }) => faults),
       ...this.#workers.flatMap(({ faults }) => faults),
     ];
     if (fault !== undefined) throw fault;
@@ -157,6 +166,9 @@ class Simulation {
         const task = `t${who % this.#tasks.length}`;
         return worker?.work(task, this.#works++ % 2 === 0 ? ["a"] : []);
       }
+      case "publish":
+        if (this.#stream.isUp) this.#stream.publish(valueAt(this.published + 1, who));
+        return;
       case "fidget":
         return client?.fidget(this.#tasks);
       case "ask":
@@ -233,10 +245,11 @@ class Simulation {
   #judge(): void {
     const truth = new Truth();
     for (const entry of this.#stream.archive) truth.add(entry);
-    for (const client of this.#clients) client.assertAtRest();
+    for (const client of [...this.#clients, ...this.#followers]) client.assertAtRest();
     this.#judgeGateways(truth);
     this.#judgeClients(truth);
     this.#judgeLiveness(truth);
+    this.#judgeChannels();
     const { epoch, firstSeq } = this.#stream.extent;
     for (const { acknowledged } of this.#workers) {
       for (const { id, epoch: life, seq } of acknowledged) {
@@ -291,6 +304,12 @@ class Simulation {
     const isHeard = ({ subject, seq }: Entry): boolean =>
       seq <= through && subject.startsWith(task) && !/\.(stale|cancel_requested)$/.test(subject);
     return this.#stream.archive.findLast(isHeard)?.seq ?? 0;
+  }
+
+  #judgeChannels(): void {
+    const { archive, taken } = this.#stream;
+    const isForgotten = this.#isForgotten;
+    for (const { witness } of this.#followers) witness.assertKnows(archive, { taken, isForgotten });
   }
 
   /** Whether all there is of a task is in the log yet. */
