@@ -56,6 +56,33 @@ Deno.test("a group does not go back when parts of it that have ended leave memor
   await eventually("the sixth counts beside them", () => percentageOf("all") === 60);
   const { body } = tasks.get("all")?.state.greatest.progress ?? {};
   assertEquals([body?.total, body?.completed, body?.failed], [10, 5, 1]);
-  await live.append(...parts.slice(6).map((id) => eventOf(id, "completed")));
+  // As after a restart: what it said itself is all that is known of those that left.
+  pipeline.plugins.remove("group_progress");
+  pipeline.plugins.add(group);
+  await live.append(eventOf("part-6", "completed"));
+  await eventually("a seventh counts beside them", () => percentageOf("all") === 70);
+  assertEquals(tasks.get("all")?.state.greatest.progress?.body.failed, 1);
+  await live.append(...parts.slice(7).map((id) => eventOf(id, "completed")));
   await eventually("then all is done", () => percentageOf("all") === 100);
+});
+
+Deno.test("what a worker says of its group is not taken for parts that have ended, nor is a part that goes elsewhere", async () => {
+  const { live, pipeline, percentageOf } = await setUp();
+  await using _ = live;
+  const sumOf = (id: string) => {
+    const { body } = pipeline.projection.tasks.get(id)?.state.greatest.progress ?? {};
+    return [body?.total, body?.completed, body?.failed, body?.percentage];
+  };
+  await live.append(eventOf("all", "created", { total: 500 }));
+  for (const id of ["one", "two"]) await live.append(eventOf(id, "created", { parent_id: "all", total: 1 }));
+  await live.append(eventOf("one", "progress", { completed: 1, total: 2 }));
+  await eventually("a quarter is done", () => percentageOf("all") !== undefined);
+  await eventually("of two parts", () => sumOf("all")[0] === 2);
+  await live.append(eventOf("one", "completed"));
+  await eventually("of two one is done", () => sumOf("all")[1] === 1);
+  await live.append(eventOf("other", "created"));
+  await live.append(eventOf("two", "created", { parent_id: "other" }));
+  await eventually("it counts there", () => sumOf("other")[0] === 1);
+  await eventually("and no more where it was", () => sumOf("all")[0] === 1);
+  assertEquals(sumOf("all"), [1, 1, 0, 100]);
 });

@@ -1,8 +1,8 @@
 /**
  * The progress of a group: a task with children moves as they do. Each child counts as its `total` (as 1 where that is not
  * known), so that large ones weigh more; one that has parts itself counts as they do. Those count that carry all tags of their
- * parent: so whoever may not write under its tags does not move it. A parent without tags is moved by whoever names it. Whoever works on the parent says no progress of it,
- * not even a heartbeat (`connectWorker(url, { heartbeatMs: 0 })`).
+ * parent: so whoever may not write under its tags does not move it. A parent without tags is moved by whoever names it. Whoever
+ * works on the parent says no progress of it, not even a heartbeat (`connectWorker(url, { heartbeatMs: 0 })`).
  *
  *     PLUGINS=src/plugins/examples/group_progress.ts deno task start
  *
@@ -19,51 +19,157 @@ const MOST_GROUPS = 1_000;
 /** So many are looked at in one turn. */
 const AT_A_TIME = 100;
 
-/** Groups of which a part has changed, and by which event last. */
-const changedOf = new WeakMap<PluginGateway, Map<string, number>>();
+/** So many parts are remembered that have ended, and of so many is known whose they are. */
+const MOST_PARTS = 100_000;
+
+/** A part that has ended, as it counts. */
+type Ended = { readonly weight: number; readonly isFailed: boolean };
+
+/** What counts for a group beyond what is in memory: parts that have ended may leave it. */
+type Beyond = {
+  readonly ended: Map<string, Ended>;
+  /** How many had left before, by what the group said itself. */
+  readonly before: { readonly completed: number; readonly failed: number };
+};
+
+/** The groups of a gateway. */
+class Groups {
+  /** Those of which a part has changed, and by which event last. */
+  readonly changed = new Map<string, number>();
+  readonly #gateway: PluginGateway;
+  readonly #beyond = new Map<string, Beyond>();
+  readonly #parentOf = new Map<string, string>();
+  #ended = 0;
+
+  constructor(gateway: PluginGateway) {
+    this.#gateway = gateway;
+  }
+
+  /** Something was said of a task: its group changes, and the one that it was of before. */
+  note(taskId: string, seq: number): void {
+    const task = this.#gateway.task(taskId);
+    if (task === undefined) return;
+    const parentId = task.parent_id === taskId ? undefined : task.parent_id ?? undefined;
+    const former = this.#parentOf.get(taskId);
+    for (const id of [parentId, former]) if (id !== undefined) this.changed.set(id, seq);
+    this.#parentOf.delete(taskId);
+    if (parentId === undefined) return;
+    this.#parentOf.set(taskId, parentId);
+    for (const oldest of this.#parentOf.keys()) {
+      if (this.#parentOf.size <= MOST_PARTS) break;
+      this.#parentOf.delete(oldest);
+    }
+    // It may have left memory when its group is summed up.
+    const beyond = this.#beyond.get(parentId);
+    if (beyond !== undefined && isPartOf(task, this.#gateway.task(parentId))) this.#remember(beyond, task);
+  }
+
+  async sumUp(parentId: string, named: { readonly eventId?: string }): Promise<void> {
+    const parent = this.#gateway.task(parentId);
+    if (parent === undefined || ENDED.has(parent.status)) return;
+    const parts = partsOf(parent, this.#gateway);
+    if (parts.length === 0) return;
+    const { progress } = parent;
+    const { total, completed, failed, percentage } = this.#sumOf(parent, parts);
+    const isKnown = progress.percentage === percentage && progress.total === total &&
+      progress.completed === completed && progress.failed === failed;
+    if (isKnown) return;
+    const current = currentOf(completed + failed, total);
+    const body = { attempt: parent.attempt, total, completed, failed, percentage, current };
+    await this.#gateway.append(parentId, "progress", body, named);
+  }
+
+  /**
+   * How far a group is by its parts: those in memory, those that left it, and those that had left it before this gateway looked, of
+   * which the weights are forgotten: they count as the others do on average, and the bar does not go back for it.
+   */
+  #sumOf(parent: TaskStatusData, parts: readonly TaskStatusData[]): Sum {
+    const beyond = this.#beyondOf(parent, parts);
+    for (const part of parts) this.#remember(beyond, part);
+    for (const id of beyond.ended.keys()) {
+      const task = this.#gateway.task(id);
+      if (task !== undefined && !isPartOf(task, parent)) this.#forget(beyond, id);
+    }
+    const ended = [...beyond.ended.values()];
+    let [done, all] = [0, 0];
+    for (const { weight } of ended) [done, all] = [done + weight, all + weight];
+    for (const part of parts) {
+      if (ENDED.has(part.status)) continue;
+      const weight = weightOf(part, this.#gateway);
+      done += weight * (part.progress.percentage ?? 0) / 100;
+      all += weight;
+    }
+    const underWay = parts.filter(({ status }) => !ENDED.has(status)).length;
+    const before = beyond.before.completed + beyond.before.failed;
+    const ofThose = before * all / (ended.length + underWay);
+    const percentage = all === 0 ? 0 : Math.round((done + ofThose) / (all + ofThose) * 10_000) / 100;
+    const failed = ended.filter(({ isFailed }) => isFailed).length;
+    return {
+      total: ended.length + underWay + before,
+      completed: ended.length - failed + beyond.before.completed,
+      failed: failed + beyond.before.failed,
+      percentage: before === 0 ? percentage : Math.max(percentage, saidItself(parent)?.percentage ?? 0),
+    };
+  }
+
+  #beyondOf(parent: TaskStatusData, parts: readonly TaskStatusData[]): Beyond {
+    const known = this.#beyond.get(parent.task_id);
+    if (known !== undefined) return known;
+    const said = saidItself(parent);
+    const left = Math.max(0, (said?.total ?? 0) - parts.length);
+    const failedNow = parts.filter((part) => isFailed(part)).length;
+    const failed = Math.min(left, Math.max(0, (said?.failed ?? 0) - failedNow));
+    const beyond = { ended: new Map<string, Ended>(), before: { completed: left - failed, failed } };
+    this.#beyond.set(parent.task_id, beyond);
+    return beyond;
+  }
+
+  #remember(beyond: Beyond, part: TaskStatusData): void {
+    if (!ENDED.has(part.status)) return this.#forget(beyond, part.task_id);
+    if (!beyond.ended.has(part.task_id)) this.#ended++;
+    beyond.ended.set(part.task_id, { weight: weightOf(part, this.#gateway), isFailed: isFailed(part) });
+    for (const [id, oldest] of this.#beyond) {
+      if (this.#ended <= MOST_PARTS || oldest === beyond) break;
+      this.#ended -= oldest.ended.size;
+      this.#beyond.delete(id); // what it said itself goes for it again
+    }
+  }
+
+  #forget(beyond: Beyond, id: string): void {
+    if (beyond.ended.delete(id)) this.#ended--;
+  }
+}
+
+const groupsOf = new WeakMap<PluginGateway, Groups>();
+
+function groups(gateway: PluginGateway): Groups {
+  const known = groupsOf.get(gateway) ?? new Groups(gateway);
+  groupsOf.set(gateway, known);
+  return known;
+}
 
 export default definePlugin({
   name: "group_progress",
   // What ended while nobody listened moves no group by itself.
   async onStart(gateway) {
     for (const [i, id] of gateway.parents().entries()) {
-      await sumUp(id, {}, gateway);
+      await groups(gateway).sumUp(id, {});
       // Everybody else has a turn.
       if (i % AT_A_TIME === AT_A_TIME - 1) await new Promise((resolve) => setTimeout(resolve, 0));
     }
   },
   async onPublish({ taskId, seq, waiting }, gateway) {
-    const changed = changedOf.get(gateway) ?? new Map<string, number>();
-    changedOf.set(gateway, changed);
-    const parentId = taskId === undefined ? undefined : gateway.task(taskId)?.parent_id ?? undefined;
-    if (parentId !== undefined && parentId !== taskId) changed.set(parentId, seq);
+    const all = groups(gateway);
+    const { changed } = all;
+    if (taskId !== undefined) all.note(taskId, seq);
     // All parts are looked at for it: not at each event where there are many.
     if (waiting > 0 && changed.size < MOST_GROUPS) return;
     for (const [id, at] of changed) {
-      await sumUp(id, { eventId: `group ${at}` }, gateway);
+      await all.sumUp(id, { eventId: `group ${at}` });
       changed.delete(id);
     }
   },
 });
-
-async function sumUp(
-  parentId: string,
-  named: { readonly eventId?: string },
-  gateway: PluginGateway,
-): Promise<void> {
-  const parent = gateway.task(parentId);
-  if (parent === undefined || ENDED.has(parent.status)) return;
-  const parts = partsOf(parent, gateway);
-  if (parts.length === 0) return;
-  const { progress } = parent;
-  const { total, completed, failed, percentage } = sumOf(parent, parts, gateway);
-  const isKnown = progress.percentage === percentage && progress.total === total &&
-    progress.completed === completed && progress.failed === failed;
-  if (isKnown) return;
-  const current = `${completed + failed} of ${total} parts`;
-  const body = { attempt: parent.attempt, total, completed, failed, percentage, current };
-  await gateway.append(parentId, "progress", body, named);
-}
 
 /** How far a group is. */
 type Sum = {
@@ -74,49 +180,33 @@ type Sum = {
   readonly percentage: number;
 };
 
-/**
- * How far a group is by its parts, and by what it said itself of those that a gateway knows no more: only what has ended leaves
- * memory. Of those the weights are forgotten: they count as the others do on average, and the bar does not go back for it.
- */
-function sumOf(
-  { progress, attempt }: TaskStatusData,
-  parts: readonly TaskStatusData[],
-  gateway: PluginGateway,
-): Sum {
-  const completed = parts.filter(({ status }) => status === "completed").length;
-  const failed = parts.filter(({ status }) => status === "failed" || status === "cancelled").length;
-  const left = progress.attempt === attempt ? Math.max(0, (progress.total ?? 0) - parts.length) : 0;
-  const percentage = shareOf(parts, left, gateway);
-  if (left === 0) return { total: parts.length, completed, failed, percentage };
-  const leftFailed = Math.min(left, Math.max(0, (progress.failed ?? 0) - failed));
-  return {
-    total: parts.length + left,
-    completed: completed + left - leftFailed,
-    failed: failed + leftFailed,
-    percentage: Math.max(percentage, progress.percentage ?? 0),
-  };
+function currentOf(ended: number, total: number): string {
+  return `${ended} of ${total} parts`;
 }
 
-/** The tasks that count for one. */
-function partsOf(
-  { task_id: id, tags: asked }: TaskStatusData,
-  gateway: PluginGateway,
-): readonly TaskStatusData[] {
-  return gateway.childrenOf(id).filter(({ task_id, tags }) =>
-    task_id !== id && asked.every((tag) => tags.includes(tag))
-  );
-}
-
-/** The share of all parts that is done, 0–100 with two decimals, each by its weight; `left` more have ended. */
-function shareOf(parts: readonly TaskStatusData[], left: number, gateway: PluginGateway): number {
-  let [done, all] = [0, 0];
-  for (const part of parts) {
-    const weight = weightOf(part, gateway);
-    all += weight;
-    done += weight * (ENDED.has(part.status) ? 100 : part.progress.percentage ?? 0) / 100;
+/** What was said here of a group; undefined where its last progress is its worker's, or there was none in this attempt. */
+function saidItself({ progress, attempt }: TaskStatusData): Sum | undefined {
+  const { total, completed, failed, percentage, current } = progress;
+  if (progress.attempt !== attempt || total == null || percentage == null) return undefined;
+  if (completed == null || failed == null || current !== currentOf(completed + failed, total)) {
+    return undefined;
   }
-  const ofLeft = left * all / parts.length;
-  return all === 0 ? 0 : Math.round((done + ofLeft) / (all + ofLeft) * 10_000) / 100;
+  return { total, completed, failed, percentage };
+}
+
+function isFailed({ status }: TaskStatusData): boolean {
+  return status === "failed" || status === "cancelled";
+}
+
+/** Whether a task counts for another. */
+function isPartOf(part: TaskStatusData, parent: TaskStatusData | undefined): boolean {
+  return parent !== undefined && part.parent_id === parent.task_id && part.task_id !== parent.task_id &&
+    parent.tags.every((tag) => part.tags.includes(tag));
+}
+
+/** The tasks in memory that count for one. */
+function partsOf(task: TaskStatusData, gateway: PluginGateway): readonly TaskStatusData[] {
+  return gateway.childrenOf(task.task_id).filter((child) => isPartOf(child, task));
 }
 
 /** What a task counts as within its group. */
