@@ -244,16 +244,17 @@ export class Pipeline implements AsyncDisposable {
    * Builds the state, trying until it works, and tells every connection where it is another one: all in the turn in which it
    * becomes that, since nobody may meet positions of the one state in the other.
    */
-  async #rebuild(reason?: "retention" | "epoch"): Promise<void> {
+  async #rebuild(): Promise<void> {
     const { telemetry, clock, connections } = this.#options;
     const built = ({ isWhole }: { readonly isWhole: boolean }): void => {
       const { head, epoch } = this.projection;
       const served = this.router.reset(head, isWhole);
       const isAnother = epoch !== this.#epoch;
       this.#epoch = epoch;
-      if (reason === undefined) return;
-      // Whatever it was that we noticed: in another life of the stream no position means what it did.
-      const why = isAnother ? "epoch" : reason;
+      if (!this.#booted) return;
+      // Whatever it was that we noticed: in another life of the stream no position means what it did; and in the same one each does,
+      // and who was told of that life once has been told of its values.
+      const why = isAnother ? "epoch" : "retention";
       for (const connection of connections()) connection.rebuilt(why, served.get(connection) ?? head);
     };
     while (!this.#stop.signal.aborted) {
@@ -313,7 +314,7 @@ export class Pipeline implements AsyncDisposable {
               break;
             case "epoch":
               telemetry.log.warn("The stream is another one now", { epoch: followed.extent.epoch });
-              await this.#startOver("epoch");
+              await this.#startOver();
               break;
             case "reachable":
               this.#reachable = followed.reachable;
@@ -365,12 +366,12 @@ export class Pipeline implements AsyncDisposable {
     const { firstSeq } = await this.log.extent();
     if (from >= firstSeq) return;
     this.#options.telemetry.log.warn("Retention took events before they were read", { from, to });
-    await this.#startOver("retention");
+    await this.#startOver();
   }
 
   /** Builds the state anew and tells every connection. */
-  async #startOver(reason: "retention" | "epoch"): Promise<void> {
-    await this.#rebuild(reason);
+  async #startOver(): Promise<void> {
+    await this.#rebuild();
     this.#learn();
   }
 }

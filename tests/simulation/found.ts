@@ -153,4 +153,27 @@ export const FOUND: readonly Plan[] = [
     [[3467, "publish", 7], [8069, "mute a link", 7], [8113, "work", 8], [21914, "publish", 3]],
     { staleMs: 5_000, reapMs: 3_000 },
   ),
+  // Who was told twice of another stream, which was read twice, let go of what it had been told in between.
+  plan(
+    {
+      seed: 70006081,
+      gateways: 3,
+      clients: 2,
+      workers: 2,
+      tasks: 3,
+      tokenMs: undefined,
+      tailEvents: 8,
+      channels: true,
+    },
+    [
+      [24969, "lose answers", 0],
+      [25064, "cut a link", 4],
+      [26441, "cut a link", 6],
+      [28723, "make the stream anew", 6],
+      [28959, "cut a link", 8],
+      [29406, "make the stream anew", 7],
+      [29553, "publish", 8],
+    ],
+    { staleMs: 5_000, reapMs: 3_000 },
+  ),
 ];

@@ -41,8 +41,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "connections are not told that the stream is another one",
     file: "src/gateway/pipeline.ts",
-    from: "if (reason === undefined) return;",
-    to: "if (reason !== undefined) return;",
+    from: "if (!this.#booted) return;",
+    to: "if (this.#booted) return;",
   },
   {
     name: "the state becomes another one in one turn, and whoever goes by positions in a later one",
