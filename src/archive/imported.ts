@@ -30,18 +30,19 @@ export function namedEntry(name: string, seq: number): Required<Pick<NewEntry, "
   return { id: `archive:${name}:${seq}`, origin: { name, seq } };
 }
 
-/** The embedded log notes with each record how far it is. */
+/** The embedded log notes with each record how far it is, and which positions it gave to such. */
 export function embeddedTarget(log: SqliteLog): Target {
   return {
     log,
     batches: 1,
     async standing(name) {
       const [moved, { lastSeq }] = [await log.moved(name), await log.extent()];
-      const { through, since } = moved ?? { through: 0, since: lastSeq + 1 };
+      const { through, spans } = moved ?? { through: 0, spans: [] };
       return {
         isBegun: moved !== undefined,
         has: ({ seq }) => seq <= through,
-        isMoved: ({ seq }) => seq >= since,
+        // An import has the log for itself: what comes from now on is its own.
+        isMoved: ({ seq }) => seq > lastSeq || spans.some(({ first, last }) => first <= seq && seq <= last),
       };
     },
   };

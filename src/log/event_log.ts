@@ -30,7 +30,7 @@ export type NewEntry = {
    * For what one of many may say, and only once.
    */
   readonly last?: number;
-  /** Of a record that is moved here. The embedded log remembers the last of each name; JetStream keeps every `id`. */
+  /** Of a record that is moved here. The embedded log remembers the last of each name, and where they lie; JetStream keeps every `id`. */
   readonly origin?: Origin;
 };
 

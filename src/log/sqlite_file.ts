@@ -48,8 +48,10 @@ const SCHEMA = `
 `;
 
 /**
- * How far records of another log were moved here: `through` there, of which the first lies at `since` here and the last at
- * `seq`. Made where it is missing: files of before are read as they are, and a program of before passes over it.
+ * How far records of another log were moved here: `through` there, of which the last lies at `seq` here; `since` is for
+ * programs of before, which took all from there on for moved. Which of them were is `moved_spans`: positions without a gap,
+ * in general one row for each import, since nothing else is written meanwhile. Both are made where they are missing: files of
+ * before are read as they are, and of what was moved to one without spans it is not known which it was: none is taken for moved.
  */
 const MOVED = `
   CREATE TABLE IF NOT EXISTS moved (
@@ -57,6 +59,12 @@ const MOVED = `
     through INTEGER NOT NULL,
     since INTEGER NOT NULL,
     seq INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS moved_spans (
+    name TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (name, first)
   ) STRICT, WITHOUT ROWID;
 `;
 

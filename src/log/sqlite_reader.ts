@@ -29,7 +29,7 @@ export class SqliteReader {
   readonly #lastsOfFew: StatementSync;
   readonly #lastsEnd: StatementSync;
   readonly #lasts: StatementSync;
-  readonly #ids: StatementSync;
+  readonly #idAt: StatementSync;
   /** By how many subjects they merge, a power of two. */
   readonly #merges = new Map<number, StatementSync>();
 
@@ -46,7 +46,7 @@ export class SqliteReader {
       `SELECT ${ENTRY} FROM records r CROSS JOIN subjects s ON s.id = r.subject
        WHERE r.seq > ? AND r.seq <= ? AND s.name >= ? AND s.name < ? ORDER BY r.seq LIMIT ?`,
     );
-    this.#ids = db.prepare("SELECT seq, id FROM ids WHERE seq >= ? AND seq <= ?");
+    this.#idAt = db.prepare("SELECT id FROM ids WHERE seq = ?");
     this.#firstSeq = db.prepare("SELECT seq FROM records ORDER BY seq LIMIT 1");
     this.#subjectId = db.prepare("SELECT id FROM subjects WHERE name = ?");
     this.#subjectIds = db.prepare("SELECT id FROM subjects WHERE name >= ? AND name < ? LIMIT ?");
@@ -92,13 +92,10 @@ export class SqliteReader {
 
   /** The same records with their ids, of which those within the dedup window are known. */
   withIds(entries: readonly Entry[]): Entry[] {
-    const [first, last] = [entries[0]?.seq ?? 0, entries.at(-1)?.seq ?? 0];
-    const ids = new Map(
-      this.#ids.all(first, last).map((row) => [integer(row.seq, "seq"), text(row.id, "id")]),
-    );
+    // One by one: between records of one subject may lie all that the window holds.
     return entries.map((entry) => {
-      const id = ids.get(entry.seq);
-      return id === undefined ? entry : { ...entry, id };
+      const id = this.#idAt.get(entry.seq)?.id;
+      return id === undefined ? entry : { ...entry, id: text(id, "id") };
     });
   }
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { type Appended, type NewEntry, OVERTAKEN } from "./event_log.ts";
+import { type Appended, type NewEntry, type Origin, OVERTAKEN } from "./event_log.ts";
 import { integer } from "./sqlite_failure.ts";
 import { type Head, transaction } from "./sqlite_file.ts";
 
@@ -13,8 +13,11 @@ export type Retention = {
   readonly dedupWindowMs: number;
 };
 
-/** How far records were moved here from another log: up to `through` there, of which the first lies at `since` here. */
-export type Moved = { readonly through: number; readonly since: number };
+/** How far records were moved here from another log, up to `through` there, and where they lie here: both ends included. */
+export type Moved = {
+  readonly through: number;
+  readonly spans: readonly { readonly first: number; readonly last: number }[];
+};
 
 /**
  * Most records one append removes of a subject over its cap: more than one only after the cap was lowered.
@@ -32,6 +35,10 @@ export class SqliteWriter {
   readonly #insertId: StatementSync;
   readonly #insertMoved: StatementSync;
   readonly #moved: StatementSync;
+  readonly #growSpan: StatementSync;
+  readonly #forgetSpans: StatementSync;
+  readonly #insertSpan: StatementSync;
+  readonly #spans: StatementSync;
   readonly #trim: StatementSync;
   readonly #uncount: StatementSync;
   readonly #keepHead: StatementSync;
@@ -66,8 +73,15 @@ export class SqliteWriter {
          since = iif(seq < (SELECT min(seq) FROM records), excluded.since, since)`,
     );
     this.#moved = db.prepare(
-      "SELECT through, since FROM moved WHERE name = ? AND seq >= (SELECT min(seq) FROM records)",
+      "SELECT through FROM moved WHERE name = ? AND seq >= (SELECT min(seq) FROM records)",
     );
+    this.#growSpan = db.prepare(
+      `UPDATE moved_spans SET last = ?2
+       WHERE name = ?1 AND first = (SELECT max(first) FROM moved_spans WHERE name = ?1) AND last = ?2 - 1`,
+    );
+    this.#forgetSpans = db.prepare("DELETE FROM moved_spans WHERE last < (SELECT min(seq) FROM records)");
+    this.#insertSpan = db.prepare("INSERT INTO moved_spans (name, first, last) VALUES (?1, ?2, ?2)");
+    this.#spans = db.prepare("SELECT first, last FROM moved_spans WHERE name = ? ORDER BY first");
     this.#trim = db.prepare(
       "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE subject = ? ORDER BY seq LIMIT ?)",
     );
@@ -142,7 +156,8 @@ export class SqliteWriter {
   /** Removes everything and begins another life of the log, which it returns. */
   restart(head: Head, epoch: string): Head {
     return transaction(this.#db, () => {
-      this.#db.exec("DELETE FROM records; DELETE FROM ids; DELETE FROM subjects; DELETE FROM moved");
+      this.#db.exec("DELETE FROM records; DELETE FROM ids; DELETE FROM subjects");
+      this.#db.exec("DELETE FROM moved; DELETE FROM moved_spans");
       this.#db.prepare("UPDATE log SET epoch = ?, swept_seq = 0, swept_time = ?").run(epoch, head.lastTime);
       return { ...head, epoch, lastSeq: 0 };
     });
@@ -152,7 +167,11 @@ export class SqliteWriter {
   moved(name: string): Moved | undefined {
     const row = this.#moved.get(name);
     if (row === undefined) return undefined;
-    return { through: integer(row.through, "through"), since: integer(row.since, "since") };
+    const spans = this.#spans.all(name).map((span) => ({
+      first: integer(span.first, "first"),
+      last: integer(span.last, "last"),
+    }));
+    return { through: integer(row.through, "through"), spans };
   }
 
   #known(id: string | undefined, time: number): number | undefined {
@@ -171,10 +190,18 @@ export class SqliteWriter {
     const subjectId = integer(counted?.id, "id");
     this.#insertRecord.run(seq, time, subjectId, traceparent ?? null, body);
     if (id !== "") this.#insertId.run(seq, time, id);
-    if (origin !== undefined) this.#insertMoved.run(origin.name, origin.seq, seq);
+    if (origin !== undefined) this.#noteMoved(origin, seq);
     const excess = Math.min(integer(counted?.records, "records") - this.#retention.retainPerSubject, TRIMMED);
     if (excess <= 0) return;
     this.#trim.run(subjectId, excess);
     this.#uncount.run(excess, subjectId);
+  }
+
+  #noteMoved(origin: Origin, seq: number): void {
+    this.#insertMoved.run(origin.name, origin.seq, seq);
+    if (this.#growSpan.run(origin.name, seq).changes > 0) return;
+    // As many as there are imports within what is retained.
+    this.#forgetSpans.run();
+    this.#insertSpan.run(origin.name, seq);
   }
 }

@@ -220,6 +220,56 @@ fact("thousands of expired records are removed in pieces, and their subjects wit
   assertEquals((await whole(log, "task.old5.x")).map((e) => e.seq), [3006]);
 });
 
+fact(
+  "which positions were moved is known of each archive, across openings, until retention took them",
+  async (dataDir) => {
+    let clock = Date.now();
+    const options = { ...LIMITS, dataDir, retainAgeMs: 60_000, now: () => clock };
+    const moved = (name: string, from: number, to: number) =>
+      positions(from, to).map((seq) => ({ ...record("task.a.x"), origin: { name, seq } }));
+    {
+      await using log = await openSqliteLog(options);
+      await log.append([...moved("one", 1, 4), record("task.b.x"), ...moved("two", 1, 2)]);
+    }
+    await using log = await openSqliteLog(options);
+    await log.append(moved("two", 2, 4));
+    clock += 30_000;
+    await log.append([record("task.b.x"), ...moved("one", 7, 9)]);
+    assertEquals(await log.moved("one"), {
+      through: 9,
+      spans: [{ first: 1, last: 4 }, { first: 12, last: 14 }],
+    });
+    assertEquals(await log.moved("two"), { through: 4, spans: [{ first: 6, last: 10 }] });
+    clock += 40_000;
+    await until(async () => (await log.extent()).firstSeq === 11 ? true : undefined);
+    await log.append([record("task.b.x"), ...moved("one", 10, 11)]);
+    assertEquals(await log.moved("one"), {
+      through: 11,
+      spans: [{ first: 12, last: 14 }, { first: 16, last: 17 }],
+    });
+    assertEquals(await log.moved("two"), undefined);
+    await log.reset();
+    await log.append(moved("one", 10, 11));
+    assertEquals(await log.moved("one"), { through: 11, spans: [{ first: 1, last: 2 }] });
+  },
+);
+
+fact(
+  "a log of a program that kept no spans opens; none of it is taken for moved, and it is known how far it is",
+  async (dataDir) => {
+    const moved = (seq: number) => ({ ...record("task.a.x"), origin: { name: "one", seq } });
+    {
+      await using log = await openSqliteLog({ ...LIMITS, dataDir });
+      await log.append([moved(1), record("task.b.x"), moved(2)]);
+    }
+    withDatabase(dataDir, (db) => db.exec("DROP TABLE moved_spans"));
+    await using log = await openSqliteLog({ ...LIMITS, dataDir });
+    assertEquals(await log.moved("one"), { through: 2, spans: [] });
+    await log.append([moved(3)]);
+    assertEquals(await log.moved("one"), { through: 3, spans: [{ first: 4, last: 4 }] });
+  },
+);
+
 Deno.test("embedded log: appends beyond what may wait are unreachable, the others go on", async () => {
   const queue = new AppendQueue();
   const waiting = queue.add(numbered(100_000));
