@@ -17,9 +17,12 @@ export type ThereAlready = {
 /** So many tasks and channels are remembered at once. */
 const REMEMBERED = 100_000;
 const KEPT_NAMES = 20;
+/** So many of them are looked through at once, each a page at a time. */
+const OWNERS_AT_ONCE = 32;
+const PAGE = { limit: 1_000, maxBytes: 1_048_576 };
 
 /**
- * Tells tasks and channels that the target has from elsewhere: what is older would come to lie behind what is newer there, and
+ * Tells tasks and channels of which the target has any record from elsewhere: what is older would come to lie behind what is newer there, and
  * a task is the last of its events, a channel the last of its values. A channel about a task is that task's: who sees the one
  * sees the other.
  */
@@ -42,8 +45,11 @@ export class FromElsewhere {
     const log = this.#log;
     if (log === undefined) return entries;
     if (this.#known.size > REMEMBERED) this.#known.clear();
-    const unknown = new Set(entries.flatMap(ownersOf).filter((owner) => !this.#known.has(owner)));
-    await Promise.all([...unknown].map((owner) => this.#look(log, owner)));
+    const unknown = [...new Set(entries.flatMap(ownersOf).filter((owner) => !this.#known.has(owner)))];
+    const upTo = unknown.length === 0 ? 0 : (await log.extent()).lastSeq;
+    for (let at = 0; at < unknown.length; at += OWNERS_AT_ONCE) {
+      await Promise.all(unknown.slice(at, at + OWNERS_AT_ONCE).map((owner) => this.#look(log, owner, upTo)));
+    }
     return entries.filter((entry) => {
       const isThere = ownersOf(entry).some((owner) => this.#known.get(owner) === true);
       if (isThere) this.#records++;
@@ -55,18 +61,23 @@ export class FromElsewhere {
     return { count: this.#count, records: this.#records, first: this.#first };
   }
 
-  async #look(log: EventLog, owner: string): Promise<void> {
-    const firsts = await Promise.all(
-      subjectsOf(owner).map(async (subject) => {
-        const { entries: [first] } = await log.read({ after: 0, subject, limit: 1, ids: true });
-        return first;
-      }),
-    );
-    const isThere = firsts.some((first) => first !== undefined && !this.#standing.isMoved(first));
+  async #look(log: EventLog, owner: string, upTo: number): Promise<void> {
+    let isThere = false;
+    for (const subject of subjectsOf(owner)) isThere ||= await this.#hasOthers(log, subject, upTo);
     this.#known.set(owner, isThere);
     if (!isThere) return;
     this.#count++;
     if (this.#first.length < KEPT_NAMES) this.#first.push(owner);
+  }
+
+  /** Whether any record of a subject was not moved: the first, or one that came behind those that were. */
+  async #hasOthers(log: EventLog, subject: string, upTo: number): Promise<boolean> {
+    for (let after = 0; after < upTo;) {
+      const page = await log.read({ ...PAGE, after, upTo, subject, ids: true });
+      if (page.entries.some((entry) => !this.#standing.isMoved(entry))) return true;
+      after = page.through;
+    }
+    return false;
   }
 }
 
