@@ -39,6 +39,24 @@ Deno.test("a group of many parts is summed up now and then, and in the end", asy
   assertEquals(pipeline.plugins.list().slice(0, 1).map(({ failed, missed }) => [failed, missed]), [[0, 0]]);
 });
 
+Deno.test("more groups than are told at once are all summed up, though nothing else happens then", async () => {
+  const { live, pipeline, percentageOf } = await setUp();
+  await using _ = live;
+  const ids = Array.from({ length: 450 }, (_, i) => `${i}`);
+  pipeline.plugins.disable("group_progress");
+  await live.append(...ids.map((id) => eventOf(`group-${id}`, "created")));
+  await live.append(...ids.map((id) => eventOf(`part-${id}`, "created", { parent_id: `group-${id}` })));
+  await live.append(...ids.map((id) => eventOf(`part-${id}`, "progress", { total: 2, completed: 1 })));
+  await eventually("all is followed", () => pipeline.projection.head === 3 * ids.length);
+  const areAll = (percentage: number) => ids.every((id) => percentageOf(`group-${id}`) === percentage);
+  pipeline.plugins.enable("group_progress");
+  await eventually("as it is at first", () => areAll(50));
+  await live.append(...ids.map((id) => eventOf(`part-${id}`, "completed")));
+  await eventually("as it became", () => areAll(100));
+  const told = (pipeline.projection.counts.events.progress ?? 0) - ids.length;
+  assert(told < 3 * ids.length, "and twice each, but for a few of which the last word was not back yet");
+});
+
 Deno.test("a group does not go back when parts of it that have ended leave memory", async () => {
   const { live, pipeline, percentageOf } = await setUp({ MAX_TASKS: "10000" });
   await using _ = live;

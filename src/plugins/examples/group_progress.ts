@@ -16,8 +16,10 @@ const MAX_DEPTH = 8;
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"]);
 /** So many groups may wait to be summed up. */
 const MOST_GROUPS = 1_000;
-/** So many are looked at in one turn. */
+/** So many are told at once. */
 const AT_A_TIME = 100;
+/** After so long of looking at them, ms, everybody else has a turn. */
+const TURN_MS = 20;
 
 /** So many parts are remembered that have ended, and of so many is known whose they are. */
 const MOST_PARTS = 100_000;
@@ -34,8 +36,8 @@ type Beyond = {
 
 /** The groups of a gateway. */
 class Groups {
-  /** Those of which a part has changed, and by which event last. */
-  readonly changed = new Map<string, number>();
+  /** Those of which a part has changed, and by which event last where that is known. */
+  readonly changed = new Map<string, number | undefined>();
   readonly #gateway: PluginGateway;
   readonly #beyond = new Map<string, Beyond>();
   readonly #parentOf = new Map<string, string>();
@@ -64,19 +66,43 @@ class Groups {
     if (beyond !== undefined && isPartOf(task, this.#gateway.task(parentId))) this.#remember(beyond, task);
   }
 
-  async sumUp(parentId: string, named: { readonly eventId?: string }): Promise<void> {
+  /**
+   * Sums up those that have changed, and tells it of so many at once: what they come back as is when the rest has its turn, so that
+   * no call takes as long as all of them.
+   */
+  async sumUp(): Promise<void> {
+    const telling: Promise<unknown>[] = [];
+    const failures: unknown[] = [];
+    let sinceMs = performance.now();
+    for (const [id, at] of this.changed) {
+      if (performance.now() - sinceMs > TURN_MS) {
+        // Everybody else has a turn.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        sinceMs = performance.now();
+      }
+      const isDone = () => this.changed.get(id) === at && this.changed.delete(id);
+      const told = this.#tell(id, at === undefined ? {} : { eventId: `group ${at}` });
+      if (told === undefined) isDone();
+      else if (telling.push(told.then(isDone, (error) => failures.push(error))) === AT_A_TIME) break;
+    }
+    await Promise.all(telling);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Says how far a group is; undefined where there is nothing to say. */
+  #tell(parentId: string, named: { readonly eventId?: string }): Promise<unknown> | undefined {
     const parent = this.#gateway.task(parentId);
-    if (parent === undefined || ENDED.has(parent.status)) return;
+    if (parent === undefined || ENDED.has(parent.status)) return undefined;
     const parts = partsOf(parent, this.#gateway);
-    if (parts.length === 0) return;
+    if (parts.length === 0) return undefined;
     const { progress } = parent;
     const { total, completed, failed, percentage } = this.#sumOf(parent, parts);
     const isKnown = progress.percentage === percentage && progress.total === total &&
       progress.completed === completed && progress.failed === failed;
-    if (isKnown) return;
+    if (isKnown) return undefined;
     const current = currentOf(completed + failed, total);
     const body = { attempt: parent.attempt, total, completed, failed, percentage, current };
-    await this.#gateway.append(parentId, "progress", body, named);
+    return this.#gateway.append(parentId, "progress", body, named);
   }
 
   /**
@@ -152,11 +178,9 @@ export default definePlugin({
   name: "group_progress",
   // What ended while nobody listened moves no group by itself.
   async onStart(gateway) {
-    for (const [i, id] of gateway.parents().entries()) {
-      await groups(gateway).sumUp(id, {});
-      // Everybody else has a turn.
-      if (i % AT_A_TIME === AT_A_TIME - 1) await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+    const all = groups(gateway);
+    for (const id of gateway.parents()) if (!all.changed.has(id)) all.changed.set(id, undefined);
+    await all.sumUp();
   },
   async onPublish({ taskId, seq, waiting }, gateway) {
     const all = groups(gateway);
@@ -164,10 +188,7 @@ export default definePlugin({
     if (taskId !== undefined) all.note(taskId, seq);
     // All parts are looked at for it: not at each event where there are many.
     if (waiting > 0 && changed.size < MOST_GROUPS) return;
-    for (const [id, at] of changed) {
-      await all.sumUp(id, { eventId: `group ${at}` });
-      changed.delete(id);
-    }
+    await all.sumUp();
   },
 });
 
@@ -187,8 +208,13 @@ function currentOf(ended: number, total: number): string {
 /** What was said here of a group; undefined where its last progress is its worker's, or there was none in this attempt. */
 function saidItself({ progress, attempt }: TaskStatusData): Sum | undefined {
   const { total, completed, failed, percentage, current } = progress;
-  if (progress.attempt !== attempt || total == null || percentage == null) return undefined;
-  if (completed == null || failed == null || current !== currentOf(completed + failed, total)) {
+  if (progress.attempt !== attempt || typeof total !== "number" || typeof percentage !== "number") {
+    return undefined;
+  }
+  if (
+    typeof completed !== "number" || typeof failed !== "number" ||
+    current !== currentOf(completed + failed, total)
+  ) {
     return undefined;
   }
   return { total, completed, failed, percentage };
