@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { LogError } from "../log/event_log.ts";
-import { Waited } from "./waited.ts";
+import { LentWorks } from "./lent_works.ts";
 
-/** A call: what it waits for that is not its own, and whether it is overdue. */
-type UnderWay = { readonly waited: Waited; readonly over: AbortController };
+/** A call: since when, by a clock that goes on, and whether it is overdue. */
+type UnderWay = { readonly sinceMs: number; readonly over: AbortController };
 
 /** What may go wrong with a plug-in before it is disabled. */
 export type Budget = {
@@ -54,6 +54,7 @@ export class Guarded {
   readonly #budget: Budget;
   readonly #tooMany: (why: string) => void;
   readonly #underWay = new AsyncLocalStorage<UnderWay>();
+  readonly #works: LentWorks;
   #failures: number[] = [];
   #isGivenUp = false;
 
@@ -61,25 +62,27 @@ export class Guarded {
     this.#clock = clock;
     this.#budget = budget;
     this.#tooMany = tooMany;
+    this.#works = new LentWorks(budget.answerMs / 2);
   }
 
   /**
    * What `call` comes to. Rejects as it does, and where it does not come to an end: with {@link OverdueError}, or with a LogError
-   * where it waited mostly for what it was {@link lent}. What the log fails with is no failure of its own.
+   * where meanwhile something that was {@link lent} took most of its time, whichever call began that: they may share it. What the
+   * log fails with is no failure of its own.
    */
   async call<T>(
     call: () => T | Promise<T>,
     isRefusal: (error: unknown) => boolean = () => false,
   ): Promise<T> {
     this.counts.calls++;
-    const startedMs = this.#clock.elapsed();
-    const underWay: UnderWay = { waited: new Waited(), over: new AbortController() };
+    const sinceMs = this.#clock.elapsed();
+    const underWay: UnderWay = { sinceMs, over: new AbortController() };
     try {
       const begun = this.#underWay.run(underWay, () => Promise.try(call));
-      this.#tookTurn(startedMs);
+      this.#tookTurn(sinceMs);
       return await this.#within(begun, underWay);
     } catch (error) {
-      const isOverdue = error instanceof OverdueError;
+      const isOverdue = underWay.over.signal.aborted;
       if (!isRefusal(error) && !isOfTheLog(error)) {
         const weight = isOverdue ? OVERDUE_WEIGHT : 1;
         this.#failed(whatOf(error), { how: isOverdue ? "overdue" : "failed", weight });
@@ -88,30 +91,34 @@ export class Guarded {
     }
   }
 
-  /** What the gateway does for the call under way: that time is not the plug-in's. The signal says that the call is overdue. */
+  /**
+   * What the gateway does for the call under way: where that takes long, it is not the plug-in's time. The signal says that the
+   * call is overdue; it rejects with that from then on, so that nothing goes on in its name for ever.
+   */
   async lent<T>(work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
-    const { waited, over } = this.#underWay.getStore() ?? {};
-    waited?.begin(this.#clock.elapsed());
+    const signal = this.#underWay.getStore()?.over.signal;
+    signal?.throwIfAborted();
+    const ended = this.#works.begin(this.#clock.elapsed());
     try {
-      return await work(over?.signal);
+      return await work(signal);
     } finally {
-      waited?.end(this.#clock.elapsed());
+      ended(this.#clock.elapsed());
     }
   }
 
   /**
    * What `look` comes to within this turn: a part of something that is no call of the plug-in. Throws as it does, and
    * {@link GivenUpError} where there was too much of that. Nobody is told so before the next turn: whoever reads the log here is
-   * in the midst of it.
+   * in the midst of it. What it throws counts, but not where it looks at something again (`isAgain`), which is as often as others like.
    */
-  turn<T>(look: () => T): T {
+  turn<T>(look: () => T, { isAgain = false }: { readonly isAgain?: boolean } = {}): T {
     if (this.#isGivenUp) throw new GivenUpError("it failed too often");
     const startedMs = this.#clock.elapsed();
     const isWithin = true;
     try {
       return look();
     } catch (error) {
-      this.#failed(whatOf(error), { how: "failed", isWithin });
+      if (!isAgain) this.#failed(whatOf(error), { how: "failed", isWithin });
       throw error;
     } finally {
       this.#tookTurn(startedMs, { isWithin });
@@ -131,13 +138,12 @@ export class Guarded {
     this.#failed(`a turn of ${Math.round(turnMs)} ms`, { how: "overdue", weight, isWithin });
   }
 
-  #within<T>(begun: Promise<T>, { waited, over }: UnderWay): Promise<T> {
+  #within<T>(begun: Promise<T>, { sinceMs, over }: UnderWay): Promise<T> {
     const { answerMs } = this.#budget;
     return new Promise((resolve, reject) => {
       const callOff = this.#clock.after(answerMs, () => {
         const why = `no answer within ${answerMs} ms`;
-        const isWaiting = waited.ms(this.#clock.elapsed()) > answerMs / 2;
-        const overdue = isWaiting
+        const overdue = this.#works.tookLong(sinceMs, this.#clock.elapsed())
           ? new LogError("unreachable", `${why}: the log takes longer`)
           : new OverdueError(why);
         reject(overdue);

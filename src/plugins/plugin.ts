@@ -5,7 +5,10 @@ import type { MessageType, Schema } from "../messages/message_type.ts";
 import type { ErrorCode } from "../protocol/error_codes.ts";
 import type { TaskStatusData } from "../protocol/server_frames.ts";
 
-/** What a plug-in may do with the gateway. Each rejects with a LogError where the log is out of reach. */
+/**
+ * What a plug-in may do with the gateway. Each that takes time rejects with a LogError where the log is out of reach, and, whatever
+ * goes on in the name of a call that was overdue, with what became of that.
+ */
 export interface PluginGateway {
   /** Publishes a value to a channel, whoever may; resolves with its position when it is durable. */
   publish(

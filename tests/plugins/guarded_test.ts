@@ -112,3 +112,74 @@ Deno.test("what the log fails with is no failure of who asked it, and the time t
   assert(await overdue(1_000, false) instanceof OverdueError);
   assertEquals(guarded.counts, { calls: 64, failed: 0, overdue: 1 });
 });
+
+/** What is done now, and what follows from that, is done. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("a call that goes on and on with what it is lent is overdue, counts as that, and has come to an end then", async () => {
+  const hands = new Hands();
+  const why: string[] = [];
+  const guarded = new Guarded(hands, BUDGET, (one) => why.push(one));
+  const ends: unknown[] = [];
+  for (let i = 0; i < 10; i++) {
+    let appended = 0;
+    const next: (() => void)[] = [];
+    const loop = async (): Promise<never> => {
+      for (;;) {
+        await guarded.lent(async () => {
+          appended++;
+          await new Promise<void>((resolve) => next.push(resolve));
+        });
+      }
+    };
+    const called = guarded.call(() => loop().catch((error) => ends.push(error)));
+    const refused = assertRejects(() => called, OverdueError, "no answer within 5000 ms");
+    for (let each = 0; each < 10; each++) {
+      hands.pass(500);
+      if (each === 9) hands.turn(5_000);
+      next.pop()?.();
+      await settled();
+    }
+    await refused;
+    assertEquals([appended, ends.length], [10, i + 1], "nothing is lent to it any more");
+  }
+  assert(ends.every((error) => error instanceof OverdueError));
+  assertEquals(guarded.counts, { calls: 10, failed: 0, overdue: 10 });
+  assertEquals(why, ["20 failures within a minute, the last: no answer within 5000 ms"]);
+});
+
+Deno.test("those that share what one of them was lent wait for the log as that one does", async () => {
+  const hands = new Hands();
+  let told = 0;
+  const guarded = new Guarded(hands, BUDGET, () => told++);
+  const read = Promise.withResolvers<void>();
+  let shared: Promise<void> | undefined;
+  const ask = () => guarded.call(() => shared ??= guarded.lent(() => read.promise));
+  const asked = Array.from({ length: 30 }, () => ask().catch((error: unknown) => error));
+  hands.pass(5_000);
+  hands.turn(5_000);
+  const errors = await Promise.all(asked);
+  assert(errors.every((error) => error instanceof LogError));
+  // It is there at last, and whoever asked meanwhile goes on with something else for a little while too long.
+  shared = undefined;
+  const never = Promise.withResolvers<void>();
+  const late = guarded.call(async () => {
+    await read.promise;
+    await never.promise;
+  });
+  hands.pass(3_000);
+  read.resolve();
+  await settled();
+  hands.pass(2_000);
+  hands.turn(5_000);
+  await assertRejects(() => late, LogError);
+  assertEquals([told, guarded.counts], [0, { calls: 31, failed: 0, overdue: 0 }]);
+  const own = guarded.call(() => never.promise);
+  hands.pass(5_000);
+  hands.turn(5_000);
+  await assertRejects(() => own, OverdueError);
+  assertEquals(guarded.counts.overdue, 1, "then the log had nothing to do");
+  never.resolve();
+});
