@@ -22,13 +22,17 @@ export interface Rules {
   /** Whether there is the namespace of a channel. */
   isThere(topic: string): boolean;
   /** Why a value may not be of its topic, in one sentence; undefined where it may. Never throws. */
-  faultOf(value: { readonly topic: string; readonly payload: unknown }): string | undefined;
+  faultOf(
+    value: { readonly topic: string; readonly payload: unknown },
+    when: { readonly isNew: boolean },
+  ): string | undefined;
 }
 
-/** Understands a stored record of a channel, or says in one sentence why it is none. Never throws. */
+/** Understands a stored record of a channel, which just comes or is read again, or says in one sentence why it is none. Never throws. */
 export function parseUpdate(
   { seq, time, subject, body }: EventRecord,
   namespaces: Rules,
+  when: { readonly isNew: boolean },
 ): ParsedUpdate {
   const value = channelOf(subject);
   if (value === undefined) {
@@ -50,7 +54,7 @@ export function parseUpdate(
   } catch {
     return { rejected: "body: must be UTF-8 JSON" };
   }
-  const broken = payloadFault(payload) ?? namespaces.faultOf({ topic: value.topic, payload });
+  const broken = payloadFault(payload) ?? namespaces.faultOf({ topic: value.topic, payload }, when);
   return broken === undefined
     ? { update: { ...value, seq, time, json: JSON.stringify(payload) } }
     : { rejected: broken };

@@ -7,8 +7,11 @@ import { isChannelSpace } from "./channel_subject.ts";
 import { type ParsedUpdate, parseUpdate } from "./channel_update.ts";
 import { type Conflation, type Namespace, type OwnRecords, retains } from "./namespace.ts";
 
+/** Whether a value just comes: it is published, or followed. What was told then is looked at again whenever it is read. */
+export type When = { readonly isNew: boolean };
+
 /** Runs what looks at a value, with what is a plug-in's in it, and says what is wrong: that it failed, where it did. Never throws. */
-export type Judge = (fault: () => string | undefined) => string | undefined;
+export type Judge = (fault: () => string | undefined, when: When) => string | undefined;
 
 type There = { readonly namespace: Namespace; readonly judge: Judge };
 
@@ -64,10 +67,10 @@ export class Namespaces {
   }
 
   /** Understands a stored record by whichever namespace it is of, or says in one sentence why it is of none. Never throws. */
-  read(record: EventRecord): Parsed | ParsedUpdate {
+  read(record: EventRecord, when: When = { isNew: false }): Parsed | ParsedUpdate {
     const { subject } = record;
     const own = this.#bySpace.get(subject.slice(0, subject.indexOf(".")));
-    return own === undefined ? parseUpdate(record, this) : own.read(record);
+    return own === undefined ? parseUpdate(record, this, when) : own.read(record);
   }
 
   /**
@@ -130,14 +133,17 @@ export class Namespaces {
   }
 
   /** Why a value may not be of its topic, in one sentence; undefined where it may. */
-  faultOf({ topic, payload }: { readonly topic: string; readonly payload: unknown }): string | undefined {
+  faultOf(
+    { topic, payload }: { readonly topic: string; readonly payload: unknown },
+    when: When,
+  ): string | undefined {
     const there = this.#of(topic);
     const schema = there?.namespace.payload;
     if (schema === undefined) return undefined;
     return there?.judge(() => {
       const result = v.safeParse(schema, payload, { abortEarly: true });
       return result.success ? undefined : brokenRule(result.issues, "payload");
-    });
+    }, when);
   }
 
   #of(topic: string): There | undefined {

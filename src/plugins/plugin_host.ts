@@ -217,11 +217,12 @@ export class PluginHost {
 
   /** Looks at values of its namespaces: what fails in its schemas is its own fault, and the value is refused. */
   #judgeOf({ plugin, guarded }: Hosted): Judge {
-    return (fault) => {
+    return (fault, { isNew }) => {
       try {
-        return guarded.turn(fault);
+        return guarded.turn(fault, { isAgain: !isNew });
       } catch (error) {
-        if (!(error instanceof GivenUpError)) this.#options.failed(plugin.name, error);
+        // What lies in the log is read as often as anybody asks for it.
+        if (isNew && !(error instanceof GivenUpError)) this.#options.failed(plugin.name, error);
         return "payload: its schema failed";
       }
     };

@@ -1,7 +1,7 @@
 import type { TaskNames } from "../access/scope.ts";
 import { CHANNELS, TASKS } from "../channel/built_in.ts";
 import { channelOf } from "../channel/channel_subject.ts";
-import { Namespaces } from "../channel/namespaces.ts";
+import { Namespaces, type When } from "../channel/namespaces.ts";
 import type { ChannelUpdate, ParsedUpdate } from "../channel/channel_update.ts";
 import type { Entry, EventLog, Page, PageQuery } from "../log/event_log.ts";
 import { isTaskId } from "../protocol/names.ts";
@@ -284,13 +284,13 @@ export class Projection {
   /** Folds the next batch of the log in and says what there is to tell. What was folded in already is passed over. */
   async apply(batch: readonly Entry[]): Promise<Applied> {
     const fresh = batch.filter(({ seq }) => seq > this.#head);
-    const read = fresh.map((entry) => readEntry(entry, this.namespaces));
+    const read = fresh.map((entry) => readEntry(entry, this.namespaces, { isNew: true }));
     const came = this.#came;
     if (!this.#table.hasEvicted) return this.#applyAll(read);
     await this.#recall(eventsOf(read));
     const strangers = await this.#whoseOfStrangers(fresh);
     return this.#applyAll(
-      came === this.#came ? read : fresh.map((entry) => readEntry(entry, this.namespaces)),
+      came === this.#came ? read : fresh.map((entry) => readEntry(entry, this.namespaces, { isNew: false })),
       strangers,
     );
   }
@@ -417,8 +417,8 @@ function namesNow(record: TaskRecord | undefined): TaskNames | undefined {
 /** A record as it was understood, or why it was not. */
 type ReadEntry = { readonly entry: Entry } & (Parsed | ParsedUpdate);
 
-function readEntry(entry: Entry, namespaces: Namespaces): ReadEntry {
-  return { entry, ...(namespaces.read(entry)) };
+function readEntry(entry: Entry, namespaces: Namespaces, when: When): ReadEntry {
+  return { entry, ...(namespaces.read(entry, when)) };
 }
 
 function eventsOf(read: readonly ReadEntry[]): TaskEvent[] {

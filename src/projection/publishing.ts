@@ -78,7 +78,7 @@ export class Publishing {
     const fault = payload === undefined
       ? "payload: must be given"
       : placeFault({ topic, key }, id) ?? payloadFault(payload) ??
-        this.#namespaces.faultOf({ topic, payload });
+        this.#namespaces.faultOf({ topic, payload }, { isNew: true });
     return fault === undefined ? undefined : { code: "INVALID_MESSAGE", message: fault, details: {} };
   }
 }

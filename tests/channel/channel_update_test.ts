@@ -7,6 +7,7 @@ function read(subject: string): unknown {
   const parsed = parseUpdate(
     { seq: 1, time: 0, subject, body: new TextEncoder().encode("7") },
     new Namespaces(CHANNELS),
+    { isNew: true },
   );
   return "update" in parsed ? `${parsed.update.topic} ${parsed.update.key}` : parsed.rejected;
 }

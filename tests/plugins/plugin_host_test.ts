@@ -45,7 +45,8 @@ Deno.test("a plug-in's message is answered, refused as it says, and its fault is
   await client.request("echo", { text: "x", how: "block" });
   assertEquals((await client.request("ping")).type, "pong");
   const [state] = plugins.list();
-  assertEquals([state?.calls, state?.failed, state?.overdue, state?.enabled], [4, 1, 1, true]);
+  assertEquals([state?.calls, state?.failed, state?.enabled], [4, 1, true]);
+  assert((state?.overdue ?? 0) >= 1, "whatever else takes long on a busy machine");
 });
 
 Deno.test("one that hangs is answered for, and one that fails too often is disabled by itself", async () => {
@@ -59,8 +60,8 @@ Deno.test("one that hangs is answered for, and one that fails too often is disab
   assert(answer.type === "error" && answer.error.code === "SERVER_ERROR");
   const [state] = plugins.list();
   assertEquals(
-    [state?.enabled, state?.failed, state?.overdue],
-    [false, 18, 1],
+    [state?.enabled, state?.failed, (state?.overdue ?? 0) >= 1],
+    [false, 18, true],
     "who keeps others waiting counts twice",
   );
   assertMatch(state?.why ?? "", /^20 failures within a minute/);
@@ -98,8 +99,8 @@ Deno.test("what fails in a schema of a plug-in is its own fault: it is counted, 
   const { plugins, log, projection } = pipelineOf(live);
   let what = (): boolean => true;
   plugins.add(judging(() => what()));
-  const state = () =>
-    plugins.list().slice(0, 1).map(({ calls, failed, overdue }) => [calls, failed, overdue])[0];
+  const state = () => plugins.list().slice(0, 1).map(({ calls, failed }) => [calls, failed])[0];
+  const overdue = () => plugins.list()[0]?.overdue ?? 0;
   const publish = async (): Promise<unknown> => {
     const response = await fetch(`http://127.0.0.1:${live.port}/api/publish`, {
       method: "POST",
@@ -115,7 +116,7 @@ Deno.test("what fails in a schema of a plug-in is its own fault: it is counted, 
   assertEquals(await publish(), [400, "payload: is not so"]);
   const refused = await client.request("judge");
   assertEquals(refused.type === "error" && refused.error.code, "INVALID_MESSAGE");
-  assertEquals([state(), live.incidents.length], [[1, 0, 0], 0], "to refuse is no failure");
+  assertEquals([state(), live.incidents.length], [[1, 0], 0], "to refuse is no failure");
   what = () => {
     throw new Error("its own fault");
   };
@@ -125,16 +126,47 @@ Deno.test("what fails in a schema of a plug-in is its own fault: it is counted, 
   await log.append([{ subject: "data.~judged.a", body: utf8("2") }]);
   await eventually("it is passed over", () => projection.rejected.total === 1);
   assertEquals(projection.rejected.list().map(({ reason }) => reason), ["payload: its schema failed"]);
-  assertEquals(state(), [1, 3, 0]);
+  assertEquals(state(), [1, 3]);
   assert(live.incidents.some((line) => line.includes("plug-in judging") && line.includes("its own fault")));
   what = () => {
     block(150);
     return true;
   };
+  // On a busy machine more takes too long than what blocks here: each of these counts, whatever else does.
+  const before = overdue();
   assertEquals((await client.request("judge")).type, "result");
+  const asked = overdue();
+  assert(asked > before, "what is asked took too long");
   assertEquals(await publish(), [202, undefined]);
   await eventually("it is followed", () => projection.channels.newestFirst()[0]?.seq === 3);
-  assertEquals(state(), [2, 3, 3], "asked for, published and followed, each of which took too long");
+  assert(overdue() >= asked + 2, "and what is published, and followed");
+  assertEquals(state(), [2, 3]);
+});
+
+Deno.test("a stored value on which a schema fails counts when it comes, and not as often as anybody reads it", async () => {
+  await using live = await LiveGateway.start({ TAIL_EVENTS: "0" });
+  const { plugins, log, projection } = pipelineOf(live);
+  let asked = 0;
+  plugins.add(judging(() => {
+    asked++;
+    throw new Error("always");
+  }));
+  const of = (name: string) => ({ subject: `data.~judged.${name}`, body: utf8("1") });
+  await log.append([of("a"), of("b")]);
+  await eventually("they are passed over", () => projection.rejected.total === 2);
+  const incidents = live.incidents.length;
+  for (let i = 0; i < 15; i++) {
+    await using client = await live.connect(`/ws?topics=judged:a,judged:b&replay=all`);
+    await client.next("caught_up");
+  }
+  for (let i = 0; i < 15; i++) {
+    plugins.disable("judging");
+    plugins.enable("judging");
+    await projection.came("judged");
+  }
+  assert(asked >= 30, "it was asked of what was stored");
+  const [state] = plugins.list();
+  assertEquals([state?.enabled, state?.failed, live.incidents.length], [true, 2, incidents]);
 });
 
 Deno.test("a schema that fails too often takes its plug-in away, and holds the log up no longer", async () => {
