@@ -207,17 +207,17 @@ function currentOf(ended: number, total: number): string {
 
 /** What was said here of a group; undefined where its last progress is its worker's, or there was none in this attempt. */
 function saidItself({ progress, attempt }: TaskStatusData): Sum | undefined {
+  if (progress.attempt !== attempt) return undefined;
   const { total, completed, failed, percentage, current } = progress;
-  if (progress.attempt !== attempt || typeof total !== "number" || typeof percentage !== "number") {
+  if (!isNumber(total) || !isNumber(completed) || !isNumber(failed) || !isNumber(percentage)) {
     return undefined;
   }
-  if (
-    typeof completed !== "number" || typeof failed !== "number" ||
-    current !== currentOf(completed + failed, total)
-  ) {
-    return undefined;
-  }
+  if (current !== currentOf(completed + failed, total)) return undefined;
   return { total, completed, failed, percentage };
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number";
 }
 
 function isFailed({ status }: TaskStatusData): boolean {
