@@ -3,6 +3,7 @@ import type { Connection } from "../connection/connection.ts";
 import type { ConnectionCounts, ConnectionDeps } from "../connection/connection_deps.ts";
 import { type Appended, type Entry, type EventLog, LogError, type NewEntry } from "../log/event_log.ts";
 import { builtIn } from "../plugins/built_in.ts";
+import { insist } from "./insist.ts";
 import { pluginGateway } from "./plugin_gateway.ts";
 import { isOfTheLog } from "../plugins/guarded.ts";
 import { PluginHost } from "../plugins/plugin_host.ts";
@@ -83,6 +84,13 @@ export class Pipeline implements AsyncDisposable {
     this.namespaces = new Namespaces([], { areChannels: settings.partition === undefined });
     this.projection = new Projection(log, {
       namespaces: this.namespaces,
+      insist: (read, namespace) =>
+        insist(read, {
+          clock,
+          signal: this.#stop.signal,
+          failed: (error) =>
+            telemetry.log.warn("Channels are asked of the log each time, for now", { namespace, error }),
+        }),
       maxTasks: settings.maxTasks,
       tail: { maxEvents: settings.tailEvents, maxBytes: settings.tailBytes },
       // The embedded log has an index of its own.
@@ -161,11 +169,7 @@ export class Pipeline implements AsyncDisposable {
         append: (entries) => this.append(entries),
       }),
       clock,
-      came: (namespace) => {
-        const unread = (error: unknown) =>
-          telemetry.log.warn("Channels are asked of the log each time", { namespace, error });
-        this.projection.came(namespace).catch(unread);
-      },
+      came: (namespace) => void this.projection.came(namespace), // insists, and never rejects
       withdrawn: (namespace) => {
         for (const connection of connections()) connection.withdrawn(namespace);
       },

@@ -10,8 +10,8 @@ import type { Whose } from "./whose.ts";
 /** The last value of each key of the channels, as far as there is room. */
 type Kept = Map<string, Delivery>;
 
-/** The last values of a namespace are being read. */
-export type Reading = { readonly done: () => void };
+/** The last values of a namespace are being read, which is of use until they are let go of anew. */
+export type Reading = { readonly isWanted: () => boolean; readonly done: () => void };
 
 /**
  * A channel, how many values it holds, and where and when (ms since the epoch) the last of them was published; about which task,
@@ -116,8 +116,9 @@ export class Channels {
    */
   ask(namespace: string): Reading {
     const reading: Reading = {
+      isWanted: () => this.#unread.get(namespace) === reading,
       done: () => {
-        if (this.#unread.get(namespace) === reading) this.#unread.delete(namespace);
+        if (reading.isWanted()) this.#unread.delete(namespace);
       },
     };
     this.#unread.set(namespace, reading);

@@ -30,11 +30,16 @@ export type ProjectionBounds = {
   readonly tail: TailBounds;
   /** Default: nothing is remembered of where events lie. */
   readonly whereabouts?: WhereaboutsBounds;
+  /** Has the last values of a namespace read until that worked. Default: once. */
+  readonly insist?: Insist;
 };
+
+/** Does `read` for a namespace; where it rejects it may be done again, and does nothing once nobody needs it. */
+export type Insist = (read: () => Promise<void>, namespace: string) => Promise<void>;
 
 const CHANNEL_BYTES = 67_108_864;
 /** So many tasks are searched for at once rather than waiting until it is known where their events lie. */
-const FEW = 8;
+export const FEW = 8;
 const NOWHERE: WhereaboutsBounds = { perSubject: 0, maxBytes: 0 };
 
 /** What the projection counted since the start, for `/metrics`. */
@@ -118,7 +123,7 @@ export class Projection {
 
   /**
    * A namespace of channels is there from now on: what came of it until now was read by nobody. Its last values are read; until
-   * they are, and where that fails, the log is asked for each channel. Rejects as the log does.
+   * they are, and while that fails, the log is asked for each channel. Rejects as {@link ProjectionBounds.insist} does.
    */
   async came(name: string): Promise<void> {
     this.#came++;
@@ -127,10 +132,18 @@ export class Projection {
     const channels = this.#channels;
     const reading = channels.ask(name);
     this.#tail = new Tail(this.#bounds.tail, this.#head);
-    const namespace = this.namespaces.described.find((one) => one.name === name);
-    if (namespace === undefined) return;
-    await readLasts(this.#log, namespace, { namespaces: this.namespaces, head: () => this.#head, channels });
-    reading.done();
+    const { insist = (read) => read() } = this.#bounds;
+    await insist(async () => {
+      const namespace = this.namespaces.described.find((one) => one.name === name);
+      // It left, or came anew, or all was built anew: that is read by others, or by nobody.
+      if (namespace === undefined || channels !== this.#channels || !reading.isWanted()) return;
+      await readLasts(this.#log, namespace, {
+        namespaces: this.namespaces,
+        head: () => this.#head,
+        channels,
+      });
+      reading.done();
+    }, name);
   }
 
   /**
