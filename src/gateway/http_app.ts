@@ -15,7 +15,6 @@ import { operatorGuard } from "../http/operator_guard.ts";
 import { countStrangers, originGuard, readableByOrigins } from "../http/origin_guard.ts";
 import type { Streams } from "../http/stream_route.ts";
 import { LogError } from "../log/event_log.ts";
-import { visibleChannels } from "../projection/visible_channels.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Trusted } from "../transport/client_address.ts";
 import type { AllowedOrigins } from "../transport/origin.ts";
@@ -81,7 +80,7 @@ export function gatewayApp(
     },
     channels: {
       publish: async (access, publications) => await running().publishing.publishAll(access, publications),
-      list: async (access) => await visibleChannels(running().projection, access),
+      list: async (access) => await running().channels.list(access),
     },
     streams: { open: (request, response) => gateway.streams.open(request, response) },
     plugins: {

@@ -16,6 +16,7 @@ import { PastQueries } from "../projection/past_queries.ts";
 import { Projection } from "../projection/projection.ts";
 import { Publishing } from "../projection/publishing.ts";
 import { TaskQueries } from "../projection/queries.ts";
+import { VisibleChannels } from "../projection/visible_channels.ts";
 import { VisibleTasks } from "../projection/visible_tasks.ts";
 import { UNDER_WAY_FACTOR } from "../projection/task_table.ts";
 import { PageBatches } from "../router/page_batches.ts";
@@ -53,6 +54,8 @@ export class Pipeline implements AsyncDisposable {
   readonly history: History;
   /** What may be asked about tasks, by whom. */
   readonly tasks: VisibleTasks;
+  /** The channels that there are, for whom. */
+  readonly channels: VisibleChannels;
   /** The namespaces of channels. */
   readonly namespaces: Namespaces;
   /** Where values go to channels. */
@@ -114,6 +117,11 @@ export class Pipeline implements AsyncDisposable {
     const cancels = new Cancels(this.projection, (entries) => this.append(entries));
     const { partition } = settings;
     this.tasks = new VisibleTasks({ queries, past, cancels, turns: this.history.turns, partition });
+    this.channels = new VisibleChannels({
+      projection: this.projection,
+      turns: this.history.turns,
+      after: (delayMs, run) => clock.after(delayMs, run),
+    });
     this.liveness = settings.staleAfterMs === 0 ? undefined : this.#liveness();
     const { namespaces } = this;
     this.publishing = new Publishing((entries) => this.append(entries), namespaces);

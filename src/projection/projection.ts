@@ -182,15 +182,10 @@ export class Projection {
     const unsettled: string[] = [];
     const froms = new Map<string, number>();
     for (const topic of topics) {
-      const taskId = taskOf(topic);
-      const from = taskId === undefined ? undefined : channels.unsettledFrom(topic);
-      if (taskId === undefined || from === undefined) continue;
-      const known = this.#whoseByMemory(taskId, from);
-      if (known !== undefined) {
-        channels.settle(topic, known);
-        continue;
-      }
+      const from = this.settleByMemory(topic);
+      if (from === undefined) continue;
       unsettled.push(topic);
+      const taskId = taskOf(topic) ?? "";
       froms.set(taskId, Math.min(from, froms.get(taskId) ?? Infinity));
     }
     if (unsettled.length === 0) return undefined;
@@ -200,6 +195,17 @@ export class Projection {
         if (whose !== undefined) channels.settle(topic, whose);
       }
     });
+  }
+
+  /** The same as far as memory tells it; the position from which on the log has to be asked, undefined where it has not. */
+  settleByMemory(topic: string): number | undefined {
+    const taskId = taskOf(topic);
+    const from = taskId === undefined ? undefined : this.#channels.unsettledFrom(topic);
+    if (taskId === undefined || from === undefined) return undefined;
+    const known = this.#whoseByMemory(taskId, from);
+    if (known === undefined) return from;
+    this.#channels.settle(topic, known);
+    return undefined;
   }
 
   /** The last value of each key of a channel, from the log; those that changed longest ago first. */
