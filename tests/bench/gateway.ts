@@ -12,6 +12,13 @@ const PROFILES = "BENCH_PROFILES";
 /** How often it is asked whether it is ready. */
 const ASK_MS = 5;
 
+/** All clients come from one address, and some thousands at once. */
+const CROWD = {
+  MAX_CONNECTIONS_PER_ADDRESS: "20000",
+  HANDSHAKES_PER_SECOND: "100000",
+  HANDSHAKES_BURST: "100000",
+} as const;
+
 /** How a gateway is started. */
 export type GatewayOptions = {
   readonly core: Core;
@@ -56,7 +63,7 @@ export class Gateway implements AsyncDisposable {
         ...(profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`]),
         `${ROOT}main.ts`,
       ],
-      env: { ...unset(), PORT: "0", DATA_DIR: dataDir, MAX_CONNECTIONS_PER_ADDRESS: "20000", ...settings },
+      env: { ...unset(), PORT: "0", DATA_DIR: dataDir, ...CROWD, ...settings },
     });
     try {
       const port = await announced(process);
