@@ -39,7 +39,11 @@ function held(file: Deno.FsFile): Hold {
     made() {
       if (!wasMade) file.writeSync(new TextEncoder().encode("made\n"));
     },
-    [Symbol.dispose]: () => file.close(),
+    [Symbol.dispose]() {
+      // A program that is just being started has a copy of every open file for a moment, and with it the lock.
+      file.unlockSync();
+      file.close();
+    },
   };
 }
 

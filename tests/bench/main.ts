@@ -1,14 +1,14 @@
 /**
  * Measures the gateway against its peers and against the machine's floor, scenario by scenario, and writes
  * `RESULTS.md`: `deno task bench [--quick] [--only A,C] [--alternations 5]`. Either of the first two, or fewer
- * alternations than five, make it a try that writes nothing. With `BENCH_PROFILES=folder` the gateway's CPU profiles
+ * alternations than five, make it a try that writes nothing. `--again A,C` measures those anew and writes their rows. With `BENCH_PROFILES=folder` the gateway's CPU profiles
  * are written there. `--scale` measures in place of that how costs grow, and writes `SCALE.md`: some seven minutes.
  */
 import { natsServerBinary } from "../nats_server_binary.ts";
 import { Bench, LOAD_CORE } from "./bench.ts";
 import { monotonicMs } from "./libc.ts";
 import { machine } from "./machine.ts";
-import { document, type Result, table } from "./results.ts";
+import { document, renewed, type Result, table } from "./results.ts";
 import { scale } from "./scale/run.ts";
 import { Measured, type Measures, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
@@ -16,7 +16,7 @@ import { SCENARIOS } from "./scenarios/all.ts";
 const RESULTS = new URL("RESULTS.md", import.meta.url);
 /** A median of fewer says too little to be written down. */
 const ALTERNATIONS = 5;
-const USAGE = "--quick, --only A,C, --alternations 5 and --scale";
+const USAGE = "--quick, --only A,C, --again A,C, --alternations 5 and --scale";
 /** The characters of a failure that are shown. */
 const MOST_WHY = 200;
 const EXIT_INTERRUPTED = 130;
@@ -27,6 +27,8 @@ type Options = {
   readonly quick: boolean;
   readonly scenarios: readonly Scenario[];
   readonly alternations: number;
+  /** Whether their rows are written in the place of those of a whole run. */
+  readonly again: boolean;
   /** Whether it is measured how costs grow, in place of the scenarios. */
   readonly scale: boolean;
 };
@@ -40,12 +42,15 @@ function optionsOf(args: readonly string[]): Options | string {
   let names: readonly string[] | undefined;
   let quick = false;
   let scale = false;
+  let again = false;
   let alternations: number | undefined;
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--quick") quick = true;
     else if (args[i] === "--scale") scale = true;
-    else if (args[i] === "--only") names = (args[++i] ?? "").split(",");
-    else if (args[i] === "--alternations") alternations = Number(args[++i]);
+    else if (args[i] === "--only" || args[i] === "--again") {
+      again = args[i] === "--again";
+      names = (args[++i] ?? "").split(",");
+    } else if (args[i] === "--alternations") alternations = Number(args[++i]);
     else return `${args[i]} is not understood: there are ${USAGE}`;
   }
   const known = SCENARIOS.map(({ name }) => name);
@@ -56,7 +61,7 @@ function optionsOf(args: readonly string[]): Options | string {
     return "--alternations takes a whole number from 1 on";
   }
   const scenarios = SCENARIOS.filter(({ name }) => names?.includes(name) ?? true);
-  return { quick, scenarios, alternations, scale };
+  return { quick, scenarios, alternations, again, scale };
 }
 
 /** Moves us to the load's core, and with us everything that we start and do not pin elsewhere. */
@@ -126,7 +131,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   await pinned();
-  const { quick, scenarios, alternations } = options;
+  const { quick, scenarios, alternations, again } = options;
   const about = await machine();
   for (const line of about) print(line);
   await using scratch = await scratchFolder();
@@ -144,6 +149,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   print(`\n${table(results)}`);
   const whole = !quick && scenarios.length === SCENARIOS.length && alternations >= ALTERNATIONS;
+  if (again && !quick && alternations >= ALTERNATIONS) {
+    const when = about.at(-1) ?? "";
+    await Deno.writeTextFile(RESULTS, renewed(await Deno.readTextFile(RESULTS), results, when));
+  }
   if (whole) await Deno.writeTextFile(RESULTS, document(results, about, alternations));
   return results.some(({ rows }) => rows.some(({ met }) => met === false)) ? 1 : 0;
 }

@@ -72,6 +72,7 @@ Deno.test("it waits for a gateway that comes later and outlives one that goes, s
     await gateway.start();
     await gateway.post("after", [{ kind: "started" }]);
     await watch.said("after  running");
+    await eventually("it says so", () => watch.stderr.includes("connected again"));
     watch.signal("SIGINT");
     assertEquals((await watch.ended()).code, 130);
     assertMatch(watch.stderr, /^not connected: [^\n]+; trying again\nconnected again\n$/);
