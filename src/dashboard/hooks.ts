@@ -19,7 +19,7 @@ export function useNow(everyMs: number): number {
 }
 
 /** Always the newest `value`, for listeners that live longer than one rendering. */
-export function useLatest<T>(value: T): { readonly current: T } {
+export function useLatest<T>(value: T): { current: T } {
   const ref = useRef(value);
   ref.current = value;
   return ref;

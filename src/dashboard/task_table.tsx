@@ -52,6 +52,10 @@ export function TaskTable(props: TaskTableProps): JSX.Element {
   useEffect(() => {
     if (hasMore && end + NEAR_END >= tasks.length) onEnd();
   });
+  const focus = (id: string | undefined): void => {
+    if (id === undefined) return;
+    box.current?.querySelector<HTMLElement>(`[data-task="${id}"] a`)?.focus({ preventScroll: true });
+  };
   const latest = useLatest({ tasks, chosen, viewport, onChoose });
   useEffect(() => {
     const choose = (step: number): void => {
@@ -60,6 +64,9 @@ export function TaskTable(props: TaskTableProps): JSX.Element {
       const top = scrollTo(tasks.findIndex(({ task_id }) => task_id === id), viewport);
       if (box.current !== null && id !== undefined) box.current.scrollTop = top;
       if (id !== undefined) setView((known) => ({ ...known, scrollPx: top }));
+      // The next key may come before this is drawn.
+      latest.current = { ...latest.current, chosen: id };
+      focus(id);
       onChoose(id);
     };
     const listen = (event: KeyboardEvent): void => {
@@ -74,10 +81,7 @@ export function TaskTable(props: TaskTableProps): JSX.Element {
     addEventListener("keydown", listen);
     return () => removeEventListener("keydown", listen);
   }, []);
-  useEffect(() => {
-    if (chosen === undefined) return;
-    box.current?.querySelector<HTMLElement>(`[data-task="${chosen}"] a`)?.focus({ preventScroll: true });
-  }, [chosen]);
+  useEffect(() => focus(latest.current.chosen), [chosen]); // once it is there
 
   return (
     <div class="table" role="table" aria-label={say("tasks")} aria-rowcount={hasMore ? -1 : tasks.length + 1}>
